@@ -36,6 +36,11 @@ export const ciOnlySteps = [
     limitMinutes: 3,
   },
   {
+    name: 'foreign suite hermitage',
+    args: ['.cache/tools/test/compat/compat.js', 'hermitage'],
+    limitMinutes: 2,
+  },
+  {
     // The same ones in every run, so that a commit passes or fails and does not do so by turns.
     name: 'a sample of the planted bugs',
     args: ['.cache/tools/test/mutations/mutate.js', '--sample', '6', '--seed', '1'],

@@ -1,6 +1,9 @@
 /** Durations and sizes as people write them in settings, with PostgreSQL's units: `30s`, `5min`; `64kB`, `1GB`. */
 
-const durationUnitsMs: readonly (readonly [unit: string, milliseconds: number])[] = [
+/** The largest first; the second is how many of the smallest whole it is. */
+export type Units = readonly (readonly [unit: string, factor: number])[]
+
+export const durationUnitsMs: Units = [
   ['d', 86_400_000],
   ['h', 3_600_000],
   ['min', 60_000],
@@ -9,7 +12,7 @@ const durationUnitsMs: readonly (readonly [unit: string, milliseconds: number])[
   ['us', 0.001],
 ]
 
-const sizeUnits: readonly (readonly [unit: string, bytes: number])[] = [
+export const sizeUnits: Units = [
   ['TB', 1024 ** 4],
   ['GB', 1024 ** 3],
   ['MB', 1024 ** 2],
@@ -17,18 +20,16 @@ const sizeUnits: readonly (readonly [unit: string, bytes: number])[] = [
   ['B', 1],
 ]
 
-type Units = readonly (readonly [unit: string, factor: number])[]
-
 function parse(text: string, units: Units, bare: string): number | undefined {
   const [, number, unit = bare] = /^\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)?\s*$/.exec(text) ?? []
   const factor = units.find(([name]) => name === unit)?.[1]
   return number === undefined || factor === undefined ? undefined : Number(number) * factor
 }
 
-/** By the largest unit that leaves no fraction. */
-function format(amount: number, units: Units): string {
+/** By the largest unit that leaves no fraction, or the smallest. */
+export function inLargestUnit(amount: number, units: Units): string {
   if (amount === 0) return '0'
-  const [unit, factor] = units.find(([, one]) => amount % one === 0)!
+  const [unit, factor] = units.find(([, one]) => Number.isInteger(amount / one)) ?? units.at(-1)!
   return `${amount / factor}${unit}`
 }
 
@@ -39,7 +40,7 @@ export function parseDurationMs(text: string): number | undefined {
 }
 
 export function formatDuration(milliseconds: number): string {
-  return format(milliseconds, durationUnitsMs)
+  return inLargestUnit(milliseconds, durationUnitsMs)
 }
 
 /** Of a setting that was checked when it was set; where there is none, and of 0, there is no limit: 0. */
@@ -54,5 +55,5 @@ export function parseSizeBytes(text: string): number | undefined {
 }
 
 export function formatSize(bytes: number): string {
-  return format(bytes, sizeUnits)
+  return inLargestUnit(bytes, sizeUnits)
 }

@@ -36,6 +36,13 @@ export interface ServeArguments {
   readonly encryptionKey: KeyValues
   /** Errors in the log say what they quote of statements and data. */
   readonly logLiterals: boolean
+  /** Redis's door speaks as the one node of a cluster. */
+  readonly clusterEnabled: boolean
+  /** MongoDB's door answers as a replica set of one member. */
+  readonly mongodbReplicaSet: { readonly name: string; readonly address: string | undefined } | undefined
+  readonly mongodbTestCommands: boolean
+  /** Who may send Redis's DEBUG. */
+  readonly debugCommand: 'no' | 'yes' | 'local'
 }
 
 const portFlags: readonly (readonly [flag: `port-${ProtocolName}`, name: ProtocolName])[] = [...protocols.keys()].map(
@@ -74,6 +81,12 @@ ${[...protocols.values()].map(portUsage).join('')}  --socket PATH         a sock
   --encryption-key-file FILE  the key of a directory that is encrypted from its first start on: 32 random bytes, as they
                         are, in hexadecimal or in base64; all commands that take --data take it
   --encryption-key-command CMD  the same, as the command prints it
+  --cluster-enabled     let Redis's clients for clusters find one: of one node, which has all slots
+  --mongodb-replica-set NAME  let MongoDB's clients find a replica set of one member, for connection strings that name
+                        one; without it they find a router, which needs no address that all of them can reach
+  --advertise HOST:PORT   the address that such clients are told (default: the one that they have come to)
+  --mongodb-test-commands  let MongoDB's clients set fail points, as tests of drivers do; nothing for servers that are used
+  --enable-debug-command no|yes|local  whether Redis's DEBUG is there: for nobody (default), for all, for clients of this machine
   --log-literals        let errors in the log say what they quote of statements, keys and values
   --config FILE         JSON with the same names: { "data": "DIR", "port": 7654, … }; the command line goes first
   --help, --version
@@ -101,6 +114,15 @@ ${[...protocols.values()].map(portUsage).join('')}  --socket PATH         a sock
   --data DIR            (default: ./polylog-data)
   --encryption-key-file FILE, --encryption-key-command CMD  the present key
   --new-key-file FILE, --new-key-command CMD  the one that opens it from then on
+
+       polylog import redis FILE [options]
+                      what a file of Redis holds, into a running server: an RDB file (versions 1 to 12), a file of commands
+                      (AOF), or the folder of one. Keys that are there are replaced
+
+       polylog export redis FILE [options]
+                      the keys of a running server, as one state, in an RDB file that redis-server 7.0 and newer load
+
+  --url redis://…       of the server (default: redis://127.0.0.1:7654); USER:PASSWORD@ where it asks for a password
 
 Environment: POLYLOG_USER and POLYLOG_PASSWORD make the first user when a server starts that has none.
 `
@@ -131,6 +153,11 @@ const fixedOptions = {
   'max-connections-per-address': { type: 'string' },
   'reserved-connections': { type: 'string' },
   'hand-over-size': { type: 'string' },
+  'cluster-enabled': { type: 'boolean' },
+  'mongodb-replica-set': { type: 'string' },
+  advertise: { type: 'string' },
+  'mongodb-test-commands': { type: 'boolean' },
+  'enable-debug-command': { type: 'string' },
   'log-literals': { type: 'boolean' },
   'encryption-key-file': { type: 'string' },
   'encryption-key-command': { type: 'string' },
@@ -177,7 +204,31 @@ export async function parseServe(
     handOverBytes: sizeOf('hand-over-size', values['hand-over-size'], 1),
     encryptionKey: keyOf(values, inMemory),
     logLiterals: values['log-literals'] === true,
+    clusterEnabled: values['cluster-enabled'] === true,
+    mongodbReplicaSet: replicaSetOf(values),
+    mongodbTestCommands: values['mongodb-test-commands'] === true,
+    debugCommand: debugOf(values['enable-debug-command'] ?? 'no'),
   }
+}
+
+function replicaSetOf(values: Values): ServeArguments['mongodbReplicaSet'] {
+  const [name, address] = [values['mongodb-replica-set'], values['advertise']]
+  if (name === undefined) {
+    if (address === undefined) return undefined
+    throw new UsageError('--advertise says where the member of --mongodb-replica-set is')
+  }
+  if (name === '') throw new UsageError('--mongodb-replica-set takes a name, not an empty one')
+  if (address === undefined) return { name: String(name), address }
+  const [, port] = /^[^\s,/]+:(\d{1,5})$/.exec(String(address)) ?? []
+  if (port === undefined || Number(port) > 65_535) {
+    throw new UsageError(`--advertise takes HOST:PORT, not "${String(address)}"`)
+  }
+  return { name: String(name), address: String(address) }
+}
+
+function debugOf(value: string | boolean): 'no' | 'yes' | 'local' {
+  if (value === 'no' || value === 'yes' || value === 'local') return value
+  throw new UsageError(`--enable-debug-command is no, yes or local, not "${String(value)}"`)
 }
 
 function keyOf(values: Values, inMemory: boolean): KeyValues {

@@ -22,6 +22,7 @@ async function main(argv: readonly string[]): Promise<void> {
   else if (command === 'verify') await runVerify(rest)
   else if (command === 'user') await runUser(rest)
   else if (command === 'key') await runKey(rest)
+  else if (command === 'import' || command === 'export') await runTransfer(command, rest)
   else throw new UsageError(command === undefined ? 'a command is needed' : `unknown command "${command}"`)
 }
 
@@ -43,6 +44,11 @@ async function runVerify(rest: readonly string[]): Promise<void> {
 async function runUser(rest: readonly string[]): Promise<void> {
   const { userCommand } = await import('./user.ts')
   await userCommand(rest)
+}
+
+async function runTransfer(direction: 'import' | 'export', rest: readonly string[]): Promise<void> {
+  const { transferCommand } = await import('./transfer.ts')
+  await transferCommand(direction, rest)
 }
 
 async function runKey(rest: readonly string[]): Promise<void> {

@@ -48,6 +48,13 @@ export async function serve(args: ServeArguments): Promise<RunningServer> {
       port,
       protocolPorts,
       insecureTransport,
+      choices: {
+        clusterEnabled: args.clusterEnabled,
+        debugCommand: args.debugCommand,
+        mongodbReplicaSet: args.mongodbReplicaSet,
+        mongodbTestCommands: args.mongodbTestCommands,
+        shutDown: () => end?.('SHUTDOWN'),
+      },
       ...(tls !== undefined && { tls }),
       ...(domain !== undefined && { domain }),
       ...(socket !== undefined && { socketPath: socket }),
@@ -79,6 +86,9 @@ export function readyLine(running: RunningServer, args: ServeArguments): string 
   return `polylog ready host=${args.host} port=${running.server.port} pid=${process.pid} data=${data}\n`
 }
 
+/** What a command that ends the server does; nothing before `stopOnSignal`. */
+let end: ((signal: string) => void) | undefined
+
 /** The first signal stops cleanly; a second one at once. */
 export function stopOnSignal(running: RunningServer, logLiterals = false): void {
   let stopping = false
@@ -94,6 +104,7 @@ export function stopOnSignal(running: RunningServer, logLiterals = false): void 
       },
     )
   }
+  end = stop
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 }

@@ -18,6 +18,7 @@ import type { Catalog, Collection, Index, JsonObject, Namespace } from './catalo
 import type { GlobalChanges } from './catalog/global-changes.ts'
 import type { ObjectAddress } from './catalog/objects.ts'
 import type { CollectionChange } from './catalog/schema-changes.ts'
+import type { Effects } from './messages/effects.ts'
 import type { FilesReport } from './verification/verify-files.ts'
 import type { Workspace } from './transaction/workspace.ts'
 
@@ -117,6 +118,8 @@ export interface Transaction extends TransactionReader {
   peek(key: Slice): Slice | undefined
   /** A message in the record, delivered to feeds at commit. */
   notify(channel: string, payload: string): void
+  /** What others are told once it is committed; a transaction that only reads may tell, too. */
+  readonly effects: TransactionEffects
   /** Who wrote it, for feeds: expiry and eviction are the server's own deletes. Default `client`. */
   origin: Origin
   /** Kept in the record and in the catalog of answered retries: see `rememberedReply`. */
@@ -169,7 +172,14 @@ export interface NewestReader extends Pick<TransactionReader, 'get' | 'scan'> {
    * time; a store that cannot tell without waiting throws its `Miss`, and nobody has to wait for it.
    */
   estimate(range: KeyRange): number
+  /** Without what this transaction has changed. */
+  committedCatalog(): Catalog
 }
+
+export type TransactionEffects = Pick<
+  Effects,
+  'hub' | 'areObserved' | 'tell' | 'touched' | 'size' | 'hasWritten' | 'begin' | 'since'
+>
 
 /** What is put off: see `agenda.ts`. */
 export interface TransactionAgenda {
@@ -181,6 +191,8 @@ export interface TransactionAgenda {
   partEnd(start: AgendaMark): StatementSteps<void> | undefined
   /** Whether the running statement asks for the first time. */
   isFirst(event: string): boolean
+  /** Whether it has asked. */
+  hasBegun(event: string): boolean
   /**
    * Keeps a note of an event until the statement has ended; it goes back with what is written. May throw what there is to
    * wait for, before anything is noted.
@@ -195,6 +207,12 @@ export interface TransactionAgenda {
   hold(): HeldStatement
   /** First of all in a piece: it goes on with the statement before it. */
   resume(held: HeldStatement): void
+  /**
+   * A statement begins within the running one, and ends there: in between, what is put off is its own, and `statementEnd`
+   * runs it. A rollback to before its beginning ends it, too.
+   */
+  beginNested(): void
+  endNested(): void
   /** Whether rows of the collection have put something off that has not been done yet. */
   isPending(collection: number): boolean
   /** As SET CONSTRAINTS has left it. */
@@ -227,6 +245,8 @@ export interface DeferrableConstraint {
   readonly id: string
   readonly isDeferrable: boolean
   readonly isInitiallyDeferred: boolean
+  /** No constraint: work for the commit, whatever SET CONSTRAINTS says. */
+  readonly isOfCommit?: boolean
 }
 
 export interface AccessOfTransaction {
@@ -282,6 +302,8 @@ export interface TransactionServices {
    * what keeps the number from coming again after a crash.
    */
   nextNumber(): number
+  /** Somebody follows changes: writes leave notes of what they have changed (`model/document/change-notes.ts`). */
+  readonly areChangesNoted: boolean
   /** As the host's: a job in another thread. */
   worker(job: JobName, input: Transfer, signal?: AbortSignal): Promise<Transfer>
   /** Ends when a later turn begins. */
@@ -316,6 +338,7 @@ export interface Savepoint {
   readonly writes: number
   readonly catalogChanges: number
   readonly agenda: AgendaMark
+  readonly effects: number
 }
 
 /** Thrown by `lock`; whoever asks for the lock again once it is `granted` has it. */

@@ -9,7 +9,7 @@ import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Host } from '../host/host.ts'
 import { type CommitLog, type Durability, type Leader, LogError } from '../log/commit-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
-import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
+import type { OrderedStore, Reader, Snapshot, StoreStatistics } from '../storage/store.ts'
 import { firstCollectionId } from './catalog/catalog-entries.ts'
 import type { CatalogState } from './catalog/catalog-state.ts'
 import { Checkpointing } from './directory/checkpointing.ts'
@@ -22,6 +22,8 @@ import type { DatabaseParts } from './database-parts.ts'
 import type { Engines } from './engines.ts'
 import { followFeed, type FeedOptions, type FeedTransaction } from './following/feed.ts'
 import { defaultKernelLimits, type Kernel, type KernelLimits, type TransactionOptions } from './kernel.ts'
+import { KeyWaits } from './transaction/key-waits.ts'
+import { Hub } from './messages/hub.ts'
 import { LargeCommits } from './commit/large-commits.ts'
 import { LogUse } from './following/log-use.ts'
 import { Role, soleLeadership } from './following/leadership.ts'
@@ -45,6 +47,9 @@ import type { WorkspaceParts } from './transaction/workspace.ts'
 const closeTimeoutMs = 5_000
 /** After so many bytes of records the store is asked what it holds. */
 const storedLookEveryBytes = 256 * 1024
+/** Who waits for memory looks again then. */
+const mostReclaimSlices = 16
+const mostRecycled = 2
 
 export class Database implements Kernel {
   readonly host: Host
@@ -54,6 +59,7 @@ export class Database implements Kernel {
   readonly engines: Engines | undefined
   readonly locks: LockTable = new LockTable()
   readonly conflicts: ConflictIndex = new ConflictIndex()
+  readonly keyWaits: KeyWaits = new KeyWaits(this)
   readonly largeCommits: LargeCommits = new LargeCommits(this)
   readonly limits: KernelLimits
   readonly open: OpenTransactions = new OpenTransactions()
@@ -63,6 +69,7 @@ export class Database implements Kernel {
   readonly memory: ProcessMemory
   readonly account: MemoryAccount
   readonly workspaces: WorkspaceParts
+  readonly hub: Hub
   readonly spill: SpillOptions | undefined
   catalog: CatalogState
   lastCollectionId: number
@@ -89,7 +96,8 @@ export class Database implements Kernel {
   #isFull = false
   #storedLookAt = 0
   readonly #reclaimer: Reclaimer
-  #recycled: KernelTransaction | undefined
+  /** One for the statement at hand, and one for who is served behind its commit. */
+  readonly #recycled: KernelTransaction[] = []
   readonly #alone: { isolation: Isolation; readOnly: boolean; readonly interactive: false } = {
     isolation: 'read committed',
     readOnly: false,
@@ -115,6 +123,7 @@ export class Database implements Kernel {
     const { memory = ProcessMemory.unlimited(), temporary, predecessor } = parts
     this.memory = memory
     this.account = predecessor?.account ?? memory.work.child(`the database ${parts.name}`)
+    this.hub = predecessor?.hub ?? new Hub((run) => parts.host.turn(run), this.account.child('messages'))
     this.#retired = predecessor === undefined ? [] : [...predecessor.#stillUsed(), predecessor]
     this.returns = predecessor === undefined ? 0 : predecessor.returns + 1
     this.#stored = parts.sharesStore === true ? undefined : memory.stored.child(`data of ${parts.name}`)
@@ -132,6 +141,7 @@ export class Database implements Kernel {
       numbers: loaded.numbers,
       checkLeads: () => this.pipeline.checkLeads(),
       readFiles: () => this.verifyFiles(),
+      areChangesNoted: () => this.logUse.areChangesNoted,
     })
     this.isPersistent = parts.checkpointFolder !== undefined
     const database = this
@@ -199,6 +209,7 @@ export class Database implements Kernel {
     const loaded = { catalog, lastCollectionId, lastVersion: predecessor.#lastVersion, numbers: 1 }
     const database = new Database({ ...parts, predecessor }, undefined, recovered, loaded, predecessor.#consumers)
     predecessor.successor = database
+    predecessor.keyWaits.disturb()
     database.role.follow()
     return database
   }
@@ -317,12 +328,22 @@ export class Database implements Kernel {
   }
 
   /** What the store has is there already: it is charged whatever the limit says, and refuses the next writes. */
-  noteStored(): void {
-    const { reservedBytes, usedBytes } = this.store.statistics()
+  noteStored(): StoreStatistics {
+    const statistics = this.store.statistics()
+    const { reservedBytes, usedBytes } = statistics
     this.#stored?.force(reservedBytes + this.catalog.heapBytes)
     this.memory.pressure.look()
     this.#isFull = this.memory.isFull(reservedBytes - usedBytes)
     this.#storedLookAt = this.pipeline.recordBytes + storedLookEveryBytes
+    return statistics
+  }
+
+  /** Until the store has let go of what was removed so far: once the log has it, and as far as no snapshot needs it. */
+  async giveBack(): Promise<void> {
+    await this.synced(this.newestSequence)
+    for (let slices = 0; slices < mostReclaimSlices && this.store.reclaim(this.limits.sliceUs); slices++) {
+      await new Promise<void>((resolve) => this.turn(resolve))
+    }
   }
 
   /** Once there is none, each who asks looks again: anybody may have made some. */
@@ -345,14 +366,12 @@ export class Database implements Kernel {
     const options = this.#alone
     options.isolation = isolation
     options.readOnly = readOnly
-    const recycled = this.#recycled
-    if (recycled === undefined || this.#closing !== undefined) return this.begin(options)
-    this.#recycled = undefined
-    return recycled.reopen(options)
+    const recycled = this.#closing === undefined ? this.#recycled.pop() : undefined
+    return recycled === undefined ? this.begin(options) : recycled.reopen(options)
   }
 
   recycle(transaction: KernelTransaction): void {
-    if (transaction.reusable) this.#recycled = transaction
+    if (transaction.reusable && this.#recycled.length < mostRecycled) this.#recycled.push(transaction)
   }
 
   durableThrough(level: Durability): Sequence {
@@ -449,6 +468,7 @@ export class Database implements Kernel {
   #returnTo(marked: Marked<CatalogState>, error: PolylogError): void {
     this.catalog = marked.state
     this.returns++
+    this.keyWaits.disturb()
     for (const transaction of this.open) {
       const state = this.pipeline.stateOf(transaction.sequence)
       const isThere = state !== undefined && state <= marked.sequence

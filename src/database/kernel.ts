@@ -6,6 +6,8 @@ import type { CommitPipeline } from './commit/commit-pipeline.ts'
 import type { ConflictIndex } from './transaction/conflict-index.ts'
 import type { Isolation, Sequence, TransactionServices } from './contract.ts'
 import type { Engines } from './engines.ts'
+import type { KeyWaits } from './transaction/key-waits.ts'
+import type { Hub } from './messages/hub.ts'
 import type { LargeCommits } from './commit/large-commits.ts'
 import type { LockTable } from './transaction/locks.ts'
 import type { OpenTransactions } from './transaction/open-transactions.ts'
@@ -22,7 +24,10 @@ export interface Kernel {
   readonly pipeline: CommitPipeline<CatalogState>
   readonly locks: LockTable
   readonly conflicts: ConflictIndex
+  /** Told of commits; runs behind them. */
+  readonly keyWaits: KeyWaits
   readonly largeCommits: LargeCommits
+  readonly hub: Hub
   readonly services: TransactionServices
   /** The newest committed one. */
   catalog: CatalogState

@@ -13,16 +13,19 @@ export interface ServicesParts {
   /** Throws where another one leads, who gives numbers out. */
   readonly checkLeads: () => void
   readonly readFiles: () => Promise<FilesReport>
+  readonly areChangesNoted: () => boolean
 }
 
 export class DatabaseServices implements TransactionServices {
   readonly verifyFiles: () => Promise<FilesReport>
   readonly #host: Host
   readonly #checkLeads: () => void
+  readonly #areChangesNoted: () => boolean
   #next: number
   #reserved: number
 
-  constructor({ host, numbers, checkLeads, readFiles }: ServicesParts) {
+  constructor({ host, numbers, checkLeads, readFiles, areChangesNoted }: ServicesParts) {
+    this.#areChangesNoted = areChangesNoted
     this.#host = host
     this.#checkLeads = checkLeads
     this.verifyFiles = readFiles
@@ -36,6 +39,10 @@ export class DatabaseServices implements TransactionServices {
 
   nowUs(): bigint {
     return BigInt(Math.floor(this.#host.now() * 1000))
+  }
+
+  get areChangesNoted(): boolean {
+    return this.#areChangesNoted()
   }
 
   nextNumber(): number {

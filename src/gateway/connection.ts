@@ -58,6 +58,9 @@ export interface ConnectionDoor extends DoorParts {
 export class Connection implements OutboxOwner {
   readonly id: number
   readonly remote: string
+  readonly local: string
+  /** From this machine. */
+  readonly isLocal: boolean
   readonly openedMs: number
   lastActiveMs: number
   readonly outbox: Outbox
@@ -94,6 +97,8 @@ export class Connection implements OutboxOwner {
     this.#place = door.turns.place(this)
     this.id = id
     this.remote = socket.remote
+    this.local = socket.local ?? ''
+    this.isLocal = socket.isLocal
     this.openedMs = sessions.host.now()
     this.lastActiveMs = this.openedMs
     this.outbox = new Outbox(socket, nothingSeen, this)
@@ -152,6 +157,11 @@ export class Connection implements OutboxOwner {
     return this.#waiting > (this.#waitsForRoom ? 1 : 0)
   }
 
+  /** Nothing runs that must be waited for. */
+  get #isAtRest(): boolean {
+    return this.#waiting === 0 || this.#conversation.isParked === true
+  }
+
   /** Nothing is answered any more. */
   get hasEnded(): boolean {
     return this.#state === 'ended' || this.#state === 'closed'
@@ -200,7 +210,7 @@ export class Connection implements OutboxOwner {
     this.#limitWait()
     this.#countSent()
     if (this.#waiting === 0) this.#rest()
-    const isDone = this.#waiting === 0 && !this.#place.isWaiting
+    const isDone = this.#isAtRest && !this.#place.isWaiting
     if (isDone && (this.#state === 'ending' || this.#inputEnded)) this.#end()
     else {
       this.#limitGrace()
@@ -319,6 +329,20 @@ export class Connection implements OutboxOwner {
     else this.#socket.resume()
   }
 
+  // ---- what nobody has asked for
+
+  /** Behind the replies so far. It leaves with `flushPushed`, or with the next reply. */
+  push(bytes: Uint8Array): void {
+    if (!this.hasEnded) this.outbox.push(bytes)
+  }
+
+  flushPushed(): void {
+    if (this.hasEnded || this.#working) return
+    this.outbox.flush()
+    this.#countSent()
+    if (this.#waiting === 0) this.outbox.rest()
+  }
+
   standInFor(isLasting: boolean): StandIn | undefined {
     return standInFor(this.#conversation, isLasting, () => this.isWaiting)
   }
@@ -328,7 +352,7 @@ export class Connection implements OutboxOwner {
   #endInput(): void {
     if (this.hasEnded) return
     this.#inputEnded = true
-    if (this.#waiting === 0 && !this.#place.isWaiting) this.#end()
+    if (this.#isAtRest && !this.#place.isWaiting) this.#end()
     else this.#limitGrace()
   }
 
@@ -345,7 +369,7 @@ export class Connection implements OutboxOwner {
     if (this.#state !== 'open') return
     this.#state = 'ending'
     this.#farewell = farewell
-    if (!this.#working && this.#waiting === 0) this.#end()
+    if (!this.#working && this.#isAtRest) this.#end()
   }
 
   /** Ends now, with the reason; what runs is canceled and not answered. */

@@ -5,7 +5,16 @@ import { Connection, type ConnectionDoor } from './connection.ts'
 import type { DoorCounts } from '../session/activity.ts'
 import type { SessionHost } from '../session/contract.ts'
 import { Turns } from './turns.ts'
-import type { EncryptionRequest, Entry, Gateway, GatewayLimits, Protocol, ProtocolState, Sniff } from './gateway.ts'
+import type {
+  DoorChoices,
+  EncryptionRequest,
+  Entry,
+  Gateway,
+  GatewayLimits,
+  Protocol,
+  ProtocolState,
+  Sniff,
+} from './gateway.ts'
 
 /** For the last replies of who reads slowly, after what ran has been canceled. */
 const cutAfterMs = 2000
@@ -27,13 +36,14 @@ export class Door implements Gateway, ConnectionDoor {
     sessions: SessionHost,
     limits: GatewayLimits,
     turns: Turns = new Turns(sessions.host, Infinity),
+    choices: DoorChoices = {},
   ) {
     this.#protocol = protocol
     this.sessions = sessions
     this.limits = limits
     this.turns = turns
     this.counts = sessions.activity.door(protocol.name)
-    this.#state = protocol.open({ sessions, limits, turns })
+    this.#state = protocol.open({ sessions, limits, turns, choices })
   }
 
   get name(): string {
@@ -42,6 +52,10 @@ export class Door implements Gateway, ConnectionDoor {
 
   sniff(bytes: Uint8Array): Sniff {
     return this.#protocol.sniff(bytes)
+  }
+
+  started(): void {
+    this.#state.started?.()
   }
 
   get alpn(): string | undefined {

@@ -51,16 +51,33 @@ export interface Protocol<Name extends string = string> {
   open(parts: DoorParts): ProtocolState
 }
 
+/** What whoever starts the server chooses, beside its limits. */
+export interface DoorChoices {
+  /** Redis's door speaks as the one node of a cluster. */
+  readonly clusterEnabled?: boolean
+  /** MongoDB's door answers as the one member of a replica set of this name, found at this address where one is said. */
+  readonly mongodbReplicaSet?: { readonly name: string; readonly address?: string | undefined } | undefined
+  /** `configureFailPoint`, for tests of drivers. */
+  readonly mongodbTestCommands?: boolean
+  /** Who may send Redis's DEBUG: nobody, anybody, or who calls from this machine. */
+  readonly debugCommand?: 'no' | 'yes' | 'local'
+  /** Ends the server, as a signal does. Left out: no command can. */
+  readonly shutDown?: () => void
+}
+
 export interface DoorParts {
   readonly sessions: SessionHost
   readonly limits: GatewayLimits
   /** Shared by all doors of a server. */
   readonly turns: Turns
+  readonly choices?: DoorChoices
 }
 
 export interface ProtocolState {
   /** A connection begins. */
   converse(connection: Connection): Conversation
+  /** The server listens. */
+  started?(): void
   /** After the last connection's end. */
   close?(): void
 }
@@ -84,6 +101,8 @@ export interface Conversation extends Rewording {
   readonly takesMore?: boolean
   /** While a request waits: what has been written so far need not leave before its answer. */
   readonly keepsOutput?: boolean
+  /** The request that waits does nothing, and may never end: it ends with the connection. */
+  readonly isParked?: boolean
   /** Nothing runs, and all that has come whole is answered: what only an answer needs may be given away. */
   rest?(): void
   /** Writes why the connection ends, where the protocol has words for it. */
@@ -114,6 +133,8 @@ export interface Entry {
 export interface Gateway extends Pick<Protocol, 'name' | 'sniff' | 'findEncryptionRequest' | 'alpn'> {
   /** Takes the socket over; `first` is what has been received already. */
   accept(socket: Socket, first: Uint8Array, entry?: Entry): void
+  /** The server listens. */
+  started?(): void
   /**
    * Idle connections end at once, others when what runs has ended. What still runs after `graceMs` is canceled; whose
    * client then does not take its replies is cut. Resolves when all have ended.

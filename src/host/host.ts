@@ -29,6 +29,8 @@ export interface Host {
    */
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void
   memory(): MemoryFacts
+  /** What the process has had of processors. */
+  processorTime(): { readonly userUs: number; readonly systemUs: number }
   /** Gives back what nobody refers to any more, where the host can be asked for that. */
   collectGarbage(which: Garbage): void
   /** A broken invariant or an unusable state: says so and ends the process (in the simulation: the simulated process). */
@@ -224,6 +226,8 @@ export interface Listener {
  */
 export interface Socket {
   readonly remote: string
+  /** The address that it has come in by, where it has one. */
+  readonly local?: string
   /** From this machine itself: by loopback, or by a socket in the file system. */
   readonly isLocal: boolean
   onData: (chunk: Uint8Array) => void

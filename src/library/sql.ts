@@ -1,5 +1,6 @@
 /** SQL for the embedded API: one statement, its rows as objects. */
 import { PolylogError } from '../base/errors.ts'
+import type { Rights } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../database/contract.ts'
 import type { Host } from '../host/host.ts'
@@ -26,10 +27,12 @@ export async function runSql(
     throw new PolylogError('syntax', `one statement at a time, not ${statements.length}`)
   }
   const context = contextOf(session)
+  const rightsOf = (roleId: number): Rights => session.rightsOf(roleId)
   const bound = prepareOn(host, statements[0]!, context)
   let prepared = bound instanceof Promise ? await bound : bound
   // Others may have changed a table while a long text was bound.
-  while (!prepared.isCurrent(context.catalog, session.rights)) prepared = await prepareOn(host, statements[0]!, context)
+  while (!prepared.isCurrent(context.catalog, session.rights, undefined, rightsOf))
+    prepared = await prepareOn(host, statements[0]!, context)
   const { kind } = prepared.effect
   if (kind !== 'read' && kind !== 'write' && kind !== 'schema') {
     throw new PolylogError('unsupported', `${prepared.command} is not for the embedded API, which has its own calls`)
@@ -37,7 +40,7 @@ export async function runSql(
   let values = convertParameters(prepared.parameterTypes, parameters)
   const attempt = (transaction: Transaction): StatementSteps<Row[]> => {
     // It may have waited for who has changed a table: a plan of before would not know of the new index.
-    if (!prepared.isCurrent(transaction.catalog, transaction.principal.rights)) {
+    if (!prepared.isCurrent(transaction.catalog, transaction.principal.rights, undefined, rightsOf)) {
       prepared = prepare(statements[0]!, { ...context, catalog: transaction.catalog })
       values = convertParameters(prepared.parameterTypes, parameters)
     }
@@ -67,6 +70,7 @@ function* allRows(
 function contextOf(session: Session): SqlContext {
   return {
     rights: session.rights,
+    rightsOf: (roleId) => session.rightsOf(roleId),
     get catalog(): Catalog {
       return session.catalog
     },

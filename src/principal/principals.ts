@@ -467,6 +467,7 @@ function memberOf(catalog: Catalog, role: Role): Member {
     createsRoles,
     bypassesPolicies: role.bypassPolicies,
     ...(redis?.commands !== undefined && { redisCommands: redis.commands }),
+    ...(redis?.channels?.includes('*') === false && { redisChannels: redis.channels }),
   }
 }
 

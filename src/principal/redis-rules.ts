@@ -3,7 +3,7 @@
  *
  *   commands    narrow what it may send there, in order: `-@all`, `+get`; left out: nothing does
  *   keys        as they were said; what they give lies in the access lists, and counts at every door
- *   channels    likewise; there is nothing yet that they would give
+ *   channels    narrow which it may use there; left out: all
  *   hashes      SHA-256 of further passwords, right at that door beside the role's own
  *   isOpen      any password is right at that door
  */

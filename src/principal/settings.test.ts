@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isFixedSetting, settingNames } from '../language/sql/settings.ts'
+import { isFixedSetting, settingNames } from '../language/sql/settings/settings.ts'
 import { isLimit } from './settings.ts'
 
 test('what limits a session is what it cannot change itself', () => {

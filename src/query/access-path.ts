@@ -31,6 +31,8 @@ export interface AccessPart {
 
 export interface AccessIndex {
   readonly parts: readonly AccessPart[]
+  /** What entries with the same parts are ordered by: it takes no bounds. */
+  readonly thenBy?: readonly AccessPart[]
   readonly isUnique: boolean
   /** Its entries are the rows; read without bounds it is the whole collection. */
   readonly isPrimary: boolean
@@ -335,7 +337,7 @@ function directionOf<V>(
   order: readonly OrderField[] | undefined,
 ): Direction | undefined {
   if (order === undefined || order.length === 0 || !index.isOrdered) return undefined
-  const { parts } = index
+  const { parts, thenBy = [] } = index
   const firstFree = bounds.findIndex(({ kind }) => kind !== 'point')
   const points = firstFree < 0 ? bounds.length : firstFree
   const fixed = parts.slice(0, points)
@@ -343,7 +345,7 @@ function directionOf<V>(
   let direction: Direction | undefined
   for (const [i, one] of wanted.entries()) {
     const at = points + i
-    const part = parts[at]
+    const part = parts[at] ?? thenBy[at - parts.length]
     if (part === undefined || part.field !== one.field) return undefined
     const isBounded = at < bounds.length
     const isShared = fixed.some(({ arrays }) => arrays !== undefined && arrays === part.arrays)

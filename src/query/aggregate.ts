@@ -20,6 +20,8 @@ export interface AggregatePlan<R, G, O, X extends Run> {
   readonly keyOf: ((row: R, run: X) => HashKey) | undefined
   /** A new group; `row` is its first one, and missing where there is no row at all. */
   readonly begin: (row: R | undefined, run: X) => G
+  /** With keys: the groups that are there where there is no row at all. */
+  readonly withoutRows?: (run: X) => readonly G[]
   /** What a new group holds beside its key. */
   readonly groupBytes: (group: G) => number
   /** Evaluates what the accumulators need of a row; may be interrupted, so it changes nothing. */
@@ -108,8 +110,9 @@ export class HashAggregate<R, G, O, X extends Run> implements Operator<O, X> {
       this.#memory.hold(run, grown)
     }
     while (this.#partitions?.finish() === false) if (this.#io.isPending(run)) return paused
-    if (keyOf === undefined && this.#groups.size === 0) {
-      this.#groups.set('', { group: begin(undefined, run), bytes: 0 })
+    if (this.#groups.size === 0 && this.#level === 0) {
+      const groups = keyOf === undefined ? [begin(undefined, run)] : (this.#plan.withoutRows?.(run) ?? [])
+      for (const [i, group] of groups.entries()) this.#groups.set(i, { group, bytes: 0 })
     }
     this.#loaded = true
     return undefined

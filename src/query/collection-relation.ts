@@ -37,8 +37,9 @@ export class DocumentRelation implements Relation {
     this.indexes = new StoredDocuments(collection).indexes.flatMap((index) => {
       const [field] = index.fields
       const column = this.columns.findIndex(({ name }) => name === field?.path.text)
-      if (field === undefined || column < 0 || index.sparse || !equalityTypes.has(this.#documentColumns[column]!.type))
-        return []
+      const isWhole = !index.sparse && index.partial === undefined && index.hidden !== true
+      if (field === undefined || column < 0 || !isWhole) return []
+      if (!equalityTypes.has(this.#documentColumns[column]!.type)) return []
       // Only equality goes through it: documents order values of all types, a column only its own.
       return [
         {

@@ -10,7 +10,7 @@ import type { Collection } from '../database/catalog/catalog.ts'
 import type { Transaction } from '../database/contract.ts'
 import type { BsonValue } from '../model/document/bson.ts'
 import type { WriteSteps } from '../model/document/document.ts'
-import type { IndexField } from '../model/document/index-definition.ts'
+import type { IndexField, PartialFilter } from '../model/document/index-definition.ts'
 import type { Path } from '../model/document/path.ts'
 
 export interface SourceIndex {
@@ -22,6 +22,13 @@ export interface SourceIndex {
   /** Its order is that of the documents' values, so it can stand for a sort. */
   readonly isOrdered: boolean
   readonly fields: readonly IndexField[]
+  /** Only documents that pass are in it. */
+  readonly partial?: PartialFilter | undefined
+  readonly isHashed?: boolean
+  readonly hashed?: number | undefined
+  /** No query uses it. */
+  readonly hidden?: boolean
+  readonly expireAfterSeconds?: number | undefined
 }
 
 /** What a query asks of one field of an index. */

@@ -30,6 +30,7 @@ import {
 } from '../model/document/values.ts'
 import { formatJsonb } from '../model/table/types/json.ts'
 import type { SqlType } from '../model/table/types/type.ts'
+import { RowValue } from '../model/table/types/user/row-value.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import { bsonToJson, documentToJsonb, jsonToBson } from './document-json.ts'
 
@@ -108,9 +109,10 @@ function timestampOf(ms: bigint): bigint {
 
 // ---- a column as a document's field
 
-export function sqlToBson(value: SqlValue, type: SqlType): BsonValue {
+export function sqlToBson(value: SqlValue, declared: SqlType): BsonValue {
   if (value === null) return nullValue
-  switch (type.name) {
+  const type = declared.base ?? declared
+  switch (builtInName(type)) {
     case 'bool':
       return booleanValue(value as boolean)
     case 'int2':
@@ -138,10 +140,23 @@ export function sqlToBson(value: SqlValue, type: SqlType): BsonValue {
     case 'timestamptz':
       return dateOrText(value as bigint, type)
     default:
+      if (value instanceof RowValue) return rowToBson(value, type)
       return type.element !== undefined && Array.isArray(value)
         ? arrayToBson(value as readonly SqlValue[], type.element)
         : stringValue(type.formatText(value))
   }
+}
+
+/** None of a type that a user made, whatever it is called. */
+function builtInName({ made, name }: SqlType): string {
+  return made === undefined ? name : ''
+}
+
+/** A document of its fields. */
+function rowToBson({ values }: RowValue, { fields = [] }: SqlType): BsonValue {
+  const writer = new BsonWriter().begin()
+  for (const [i, field] of fields.entries()) writer.value(field.name, sqlToBson(values[i]!, field.type))
+  return new BsonValue(bsonType.object, writer.end().toBytes())
 }
 
 /** Decimal128 has 34 digits. */
@@ -190,10 +205,12 @@ function lossy(value: BsonValue, type: SqlType, name: string): PolylogError {
 }
 
 /** `undefined`: not without loss. */
-export function exactSql(value: BsonValue, type: SqlType): SqlValue | undefined {
+export function exactSql(value: BsonValue, declared: SqlType): SqlValue | undefined {
   if (value.isNullish) return null
+  const type = declared.base ?? declared
   if (value.isNumber) return exactNumber(value, type)
-  switch (type.name) {
+  if (type.made?.content.kind === 'enum' && value.type === bsonType.string) return exactLabel(readString(value), type)
+  switch (builtInName(type)) {
     case 'bool':
       return value.type === bsonType.boolean ? readBoolean(value) : undefined
     case 'text':
@@ -218,13 +235,19 @@ export function exactSql(value: BsonValue, type: SqlType): SqlValue | undefined 
   }
 }
 
+function exactLabel(label: string, type: SqlType): string | undefined {
+  const { content } = type.made!
+  const isMember = content.kind === 'enum' && content.members.some((member) => member.label === label)
+  return isMember && type.element === undefined ? (type.parseText(label) as string) : undefined
+}
+
 /** SQL's text has no NUL. */
 function exactText(text: string): string | undefined {
   return text.includes('\0') ? undefined : text
 }
 
 function exactNumber(value: BsonValue, type: SqlType): SqlValue | undefined {
-  switch (type.name) {
+  switch (builtInName(type)) {
     case 'int2':
       return exactInteger(value, 16)
     case 'int4':

@@ -25,8 +25,12 @@ import {
   index as keyIndex,
   writeElementKey,
 } from '../model/keyvalue/keys.ts'
+import { hasLapsed } from '../model/keyvalue/field-expiry.ts'
 import { findLong } from '../model/keyvalue/long-values.ts'
 import { collectPieces } from '../model/keyvalue/pieces.ts'
+import { entryStrings } from '../model/keyvalue/stream-entries.ts'
+import { formatStreamId } from '../model/keyvalue/stream-ids.ts'
+import { idOfKey } from '../model/keyvalue/stream-keys.ts'
 import type { Cursor } from '../storage/store.ts'
 
 /** Reading one and writing it, beside its bytes. */
@@ -97,7 +101,9 @@ export class KeyDocument {
       this.#isPending = true
       const name = this.#lastElement()
       const value = this.#valueAt(cursor)
+      const isOver = hasLapsed(this.#reader, this.#collection, this.#header, sliceOf(name))
       this.#isPending = false
+      if (isOver) continue
       this.#fields.push({ name, value })
       this.#areNames &&= isUtf8(name) && !name.includes(0)
       this.#fieldBytes += name.length + value.length
@@ -147,12 +153,33 @@ export class KeyDocument {
       writer.value(at, shown(item))
       return item.length
     }
+    if (this.#header.kind === kind.stream) return this.#writeEntry(at, cursor)
     const member = this.#lastElement()
     if (this.#header.kind === kind.sortedSet) {
       const score = this.#scoreOf(member)
       writer.beginObject(at).value('member', shown(member)).double('score', score).end()
     } else writer.value(at, shown(member))
     return member.length
+  }
+
+  /** Its fields are an object where BSON can have each as a name, once. */
+  #writeEntry(at: string, cursor: Cursor): number {
+    const writer = this.#writer
+    const id = formatStreamId(idOfKey(cursor.key))
+    const entry = this.#valueAt(cursor)
+    const strings = entryStrings(sliceOf(entry))
+    const names = strings.filter((_, i) => i % 2 === 0)
+    const areNames = names.every((name) => isUtf8(name) && !name.includes(0))
+    const isObject = areNames && new Set(names.map((name) => decodeUtf8(name, 0, name.length))).size === names.length
+    writer.beginObject(at).string('id', id)
+    writer[isObject ? 'beginObject' : 'beginArray']('fields')
+    for (const [i, name] of names.entries()) {
+      const value = shown(strings[2 * i + 1]!)
+      if (isObject) writer.value(decodeUtf8(name, 0, name.length), value)
+      else writer.beginObject(indexName(i)).value('field', shown(name)).value('value', value).end()
+    }
+    writer.end().end()
+    return entry.length
   }
 
   /** A copy; one that lies in pieces is put together if it fits. */
@@ -197,6 +224,7 @@ function indexOf(of: Header['kind']): number {
   if (of === kind.hash) return keyIndex.field
   if (of === kind.set) return keyIndex.member
   if (of === kind.string) return keyIndex.piece
+  if (of === kind.stream) return keyIndex.entry
   return of === kind.sortedSet ? keyIndex.byScore : keyIndex.item
 }
 

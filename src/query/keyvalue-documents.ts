@@ -3,7 +3,7 @@
  *
  * Bytes are strings where they are UTF-8, else binary. A hash's value is an object, or an array of `{ field, value }` where
  * a field's name cannot be one in BSON; a set's and a list's is an array, a sorted set's an array of
- * `{ member, score }` in the order of scores. A value that would pass 16 MB is an error that names its key.
+ * `{ member, score }` in the order of scores, a stream's one of `{ id, fields }`. A value that would pass 16 MB is an error that names its key.
  */
 import { isUtf8 } from 'node:buffer'
 import { PolylogError } from '../base/errors.ts'
@@ -15,7 +15,8 @@ import type { BsonValue } from '../model/document/bson.ts'
 import { bsonType } from '../model/document/bson.ts'
 import type { Path } from '../model/document/path.ts'
 import { readBinary } from '../model/document/values.ts'
-import { decodeHeader, Header, never } from '../model/keyvalue/codec.ts'
+import { decodeHeader, Header } from '../model/keyvalue/codec.ts'
+import { isLiving } from '../model/keyvalue/keyvalue.ts'
 import { decodeLastElement, headerOffset, index as keyIndex, writeHeaderKey } from '../model/keyvalue/keys.ts'
 import type { Cursor } from '../storage/store.ts'
 import type { DocumentSource, FieldBounds, SourceCursor, SourceIndex, SourceScan } from './document-source.ts'
@@ -125,8 +126,8 @@ class KeyCursor implements SourceCursor {
   #begin(): KeyDocument | undefined {
     const header = new Header()
     decodeHeader(sliceOf(copySlice(this.#cursor.value)), header)
-    if (header.expiresAtMs !== never && header.expiresAtMs < this.#reader.timeMs) return undefined
     const key = copySlice(decodeLastElement(this.#cursor.key, this.#offset, this.#view))
+    if (!isLiving(this.#reader, this.#collection, header)) return undefined
     return new KeyDocument(this.#reader, this.#collection, key, header)
   }
 

@@ -1,13 +1,10 @@
 /**
  * Redis data as relations: `db0 (key, type, expires_at)` and a view per kind, `db0_string (key, value)`,
- * `db0_hash (key, field, value)`, `db0_set (key, member)`, `db0_zset (key, member, score)`.
+ * `db0_hash (key, field, value, expires_at)`, `db0_set (key, member)`, `db0_zset (key, member, score)`, `db0_stream (key, id, fields)`.
  *
- * Redis holds bytes. They are shown as text where they are valid UTF-8 without zero bytes; others as `\x` and hexadecimal
- * digits, as a bytea would be. Reading by `key = …` goes straight to the key.
+ * Redis holds bytes: `keyvalue-bytes.ts` says how they are shown. Reading by `key = …` goes straight to the key.
  */
-import { isUtf8 } from 'node:buffer'
-import type { KeyRange } from '../base/slice.ts'
-import { decodeUtf8 } from '../base/bytes.ts'
+import { type KeyRange, sliceOf } from '../base/slice.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
 import { kindNames, never } from '../model/keyvalue/codec.ts'
 import {
@@ -18,21 +15,26 @@ import {
   scanKeys,
   scanSets,
   scanSortedSets,
+  scanStreams,
   scanStrings,
 } from '../model/keyvalue/entries.ts'
+import { entryStrings } from '../model/keyvalue/stream-entries.ts'
+import { formatStreamId } from '../model/keyvalue/stream-ids.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import { entriesIn } from './cardinality.ts'
+import { boundsOfShown, fieldsAsJsonb, shownBytes } from './keyvalue-bytes.ts'
 import type { Run } from './operator.ts'
 import type { Access, Relation, RelationColumn, RelationIndex, RowSourceHandle } from './relation.ts'
 
-export type KeyvalueView = 'key' | 'string' | 'hash' | 'set' | 'zset'
+export type KeyvalueView = 'key' | 'string' | 'hash' | 'set' | 'zset' | 'stream'
 
 /** The views beside the collection itself. */
-export const keyvalueViews: readonly KeyvalueView[] = ['string', 'hash', 'set', 'zset']
+export const keyvalueViews: readonly KeyvalueView[] = ['string', 'hash', 'set', 'zset', 'stream']
 
 const text = 25
 const float8 = 701
 const timestamptz = 1184
+const jsonb = 3802
 
 const columnsOf: Readonly<Record<KeyvalueView, readonly (readonly [name: string, type: number])[]>> = {
   key: [
@@ -48,6 +50,7 @@ const columnsOf: Readonly<Record<KeyvalueView, readonly (readonly [name: string,
     ['key', text],
     ['field', text],
     ['value', text],
+    ['expires_at', timestamptz],
   ],
   set: [
     ['key', text],
@@ -58,25 +61,11 @@ const columnsOf: Readonly<Record<KeyvalueView, readonly (readonly [name: string,
     ['member', text],
     ['score', float8],
   ],
-}
-
-function shownBytes(bytes: Uint8Array): string {
-  if (isUtf8(bytes) && !bytes.includes(0)) return decodeUtf8(bytes, 0, bytes.length)
-  return `\\x${Buffer.from(bytes).toString('hex')}`
-}
-
-/** The bytes that a text stands for when it is written: what `shownBytes` made comes back as it was. */
-export function bytesOfShown(shown: string): Uint8Array {
-  return boundsOf(shown)[0]!.from!
-}
-
-/** The bytes that are shown as this text: a `\x…` may be either. */
-function boundsOf(shown: string): KeyBounds[] {
-  const plain = new Uint8Array(Buffer.from(shown))
-  const bounds = [{ from: plain, to: plain }]
-  if (!/^\\x(?:[0-9a-f]{2})+$/.test(shown)) return bounds
-  const bytes = new Uint8Array(Buffer.from(shown.slice(2), 'hex'))
-  return shownBytes(bytes) === shown ? [{ from: bytes, to: bytes }, ...bounds] : bounds
+  stream: [
+    ['key', text],
+    ['id', text],
+    ['fields', jsonb],
+  ],
 }
 
 const byKey: RelationIndex = {
@@ -126,7 +115,7 @@ function makeRelation(collection: Collection, view: KeyvalueView): KeyvalueRelat
       if (key === undefined) return entriesIn(transaction, [rowsWithin(collection, view)])
       const keys = entriesIn(
         transaction,
-        boundsOf(key).map((bounds) => headerRange(collection, bounds)),
+        boundsOfShown(key).map((bounds) => headerRange(collection, bounds)),
       )
       const each = rowsOfKey(transaction, collection, view)
       return keys === undefined || each === undefined ? undefined : keys * each
@@ -157,13 +146,20 @@ function keyOf({ index, equal: [key] }: Access): string | undefined {
 }
 
 /** How many leading columns identify a row. */
-export const identityColumns: Readonly<Record<KeyvalueView, number>> = { key: 1, string: 1, hash: 2, set: 2, zset: 2 }
+export const identityColumns: Readonly<Record<KeyvalueView, number>> = {
+  key: 1,
+  string: 1,
+  hash: 2,
+  set: 2,
+  zset: 2,
+  stream: 2,
+}
 
 /** Every range of keys to read, one after another. */
 function openRows(run: Run, collection: Collection, view: KeyvalueView, access: Access): RowSourceHandle {
   const key = keyOf(access)
   // Texts in order are not always bytes in that order (`\\x…`): a range of them would have to read everything.
-  const bounds: KeyBounds[] = key === undefined ? [{}] : boundsOf(key)
+  const bounds: KeyBounds[] = key === undefined ? [{}] : boundsOfShown(key)
   let at = 0
   let next: (() => SqlValue[] | undefined) | undefined
   let last: SqlValue[] = []
@@ -183,6 +179,10 @@ function openRows(run: Run, collection: Collection, view: KeyvalueView, access: 
   }
 }
 
+function shownTime(expiresAtMs: bigint): bigint | null {
+  return expiresAtMs === never ? null : expiresAtMs * 1000n
+}
+
 type Opener = (run: Run, collection: Collection, bounds: KeyBounds) => () => SqlValue[] | undefined
 
 const opener: Readonly<Record<KeyvalueView, Opener>> = {
@@ -191,7 +191,7 @@ const opener: Readonly<Record<KeyvalueView, Opener>> = {
     return () => {
       if (!scan.next()) return undefined
       const { kind, expiresAtMs } = scan.header
-      return [shownBytes(scan.key), kindNames[kind]!, expiresAtMs === never ? null : expiresAtMs * 1000n]
+      return [shownBytes(scan.key), kindNames[kind]!, shownTime(expiresAtMs)]
     }
   },
   string: (run, space, bounds) => {
@@ -200,7 +200,11 @@ const opener: Readonly<Record<KeyvalueView, Opener>> = {
   },
   hash: (run, space, bounds) => {
     const scan = scanHashes(run.transaction, space, bounds)
-    return () => (scan.next() ? [shownBytes(scan.key), shownBytes(scan.element), shownBytes(scan.value)] : undefined)
+    return () => {
+      if (!scan.next()) return undefined
+      const row = [shownBytes(scan.key), shownBytes(scan.element), shownBytes(scan.value)]
+      return [...row, shownTime(scan.expiresAtMs)]
+    }
   },
   set: (run, space, bounds) => {
     const scan = scanSets(run.transaction, space, bounds)
@@ -209,5 +213,12 @@ const opener: Readonly<Record<KeyvalueView, Opener>> = {
   zset: (run, space, bounds) => {
     const scan = scanSortedSets(run.transaction, space, bounds)
     return () => (scan.next() ? [shownBytes(scan.key), shownBytes(scan.element), scan.score] : undefined)
+  },
+  stream: (run, space, bounds) => {
+    const scan = scanStreams(run.transaction, space, bounds)
+    return () => {
+      if (!scan.next()) return undefined
+      return [shownBytes(scan.key), formatStreamId(scan.id), fieldsAsJsonb(entryStrings(sliceOf(scan.value)))]
+    }
   },
 }

@@ -146,6 +146,12 @@ export class Materialize<R, X extends Run> implements Operator<R, X> {
 
   /** Forgets the rows as well: what they were computed from has changed. */
   reset(): void {
+    this.close()
+    this.#input.reset()
+  }
+
+  /** Nobody reads it any more. */
+  close(): void {
     this.#io.forget()
     this.#writer?.close()
     this.#file?.close()
@@ -162,7 +168,6 @@ export class Materialize<R, X extends Run> implements Operator<R, X> {
     this.#at = 0
     this.#block = undefined
     this.#blockHeldBytes = 0
-    this.#input.reset()
   }
 
   /** Back to the first row, without computing anything again. */

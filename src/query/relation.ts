@@ -36,8 +36,18 @@ export interface RelationIndex {
   readonly isHint?: boolean
   /** The order of the relation's own keys. */
   readonly isPrimary: boolean
-  /** `column`: its ordinal. */
-  readonly parts: readonly { readonly column: number; readonly isDescending: boolean; readonly nullsFirst: boolean }[]
+  readonly parts: readonly RelationIndexPart[]
+  /** What entries with the same parts are ordered by. */
+  readonly thenBy?: readonly RelationIndexPart[]
+  /** It has entries of those rows only of which all of these are true: texts of conditions. */
+  readonly terms?: readonly string[]
+}
+
+export interface RelationIndexPart {
+  /** Its ordinal. */
+  readonly column: number
+  readonly isDescending: boolean
+  readonly nullsFirst: boolean
 }
 
 export interface Access extends KeyBounds {
@@ -71,6 +81,10 @@ export interface Relation {
   readonly indexes: readonly RelationIndex[]
   /** The collection whose version plans depend on. */
   readonly collection: Collection | undefined
+  /** What indexes have beside columns: their parts count on behind those, in this order. Texts of expressions. */
+  readonly indexedExpressions?: readonly string[]
+  /** How many values stand behind the columns in each row: see `family-relation.ts`. */
+  readonly systemColumns?: number
   /** `columns`: the ordinals that are read, all where missing; others may come as null. */
   reader(columns?: ReadonlySet<number>): RelationReader
   /** About how many entries an access reads, for plans: counted, without noting anything as read; `undefined`: unknown. */

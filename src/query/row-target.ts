@@ -15,6 +15,8 @@ import type { Table } from '../model/table/table.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import { DocumentRelation } from './collection-relation.ts'
 import { DocumentTarget } from './document-target.ts'
+import { FamilyRelation } from './family-relation.ts'
+import { FamilyTarget } from './family-target.ts'
 import { isKeyvalue } from './keyvalue-relation.ts'
 import { KeyvalueTarget } from './keyvalue-target.ts'
 import type { Relation } from './relation.ts'
@@ -111,6 +113,7 @@ class TableTarget implements RowTarget {
 /** Undefined for what cannot be written: views. */
 export function findRowTarget(relation: Relation): RowTarget | undefined {
   if (relation instanceof TableRelation) return new TableTarget(relation.table)
+  if (relation instanceof FamilyRelation) return new FamilyTarget(relation)
   if (relation instanceof DocumentRelation) return new DocumentTarget(relation)
   if (isKeyvalue(relation)) return new KeyvalueTarget(relation)
   return undefined

@@ -32,6 +32,11 @@ const primary: StoredIndex = {
   isPrimary: true,
   isOrdered: true,
   fields: [{ path: idPath, descending: false }],
+  partial: undefined,
+  isHashed: false,
+  hashed: undefined,
+  hidden: false,
+  expireAfterSeconds: undefined,
 }
 
 type StoredIndex = DocumentIndex & SourceIndex
@@ -40,7 +45,7 @@ type StoredIndex = DocumentIndex & SourceIndex
 const maxRanges = 2000
 
 function ordered(index: DocumentIndex): StoredIndex {
-  return { ...index, isPrimary: false, isOrdered: true }
+  return { ...index, isPrimary: false, isOrdered: !index.isHashed }
 }
 
 export class StoredDocuments implements DocumentSource {

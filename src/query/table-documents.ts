@@ -208,6 +208,8 @@ function indexesOf(table: Table): TableSourceIndex[] {
   }
   for (const index of table.indexes) {
     const { name, isUnique, parts } = index
+    // What it has is not what a field holds, or not of all rows.
+    if (!index.isPlain) continue
     const fields = parts.map(fieldOf)
     const kind = { unique: isUnique, sparse: false, isPrimary: false, isOrdered: false }
     indexes.push({ name, ...kind, fields, parts, tableIndex: index })

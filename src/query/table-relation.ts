@@ -21,6 +21,7 @@ export class TableRelation implements Relation {
   readonly table: Table
   readonly columns: readonly RelationColumn[]
   readonly indexes: readonly RelationIndex[]
+  readonly indexedExpressions: readonly string[]
   readonly #tableIndexes = new Map<RelationIndex, TableIndex>()
   readonly #groups = new Map<RelationIndex, KeptGroups[]>()
 
@@ -42,23 +43,34 @@ export class TableRelation implements Relation {
       }
     })
     const indexes: RelationIndex[] = []
-    if (table.primaryKey !== undefined) {
-      indexes.push({
-        name: table.primaryKeyName!,
-        isUnique: true,
-        isPrimary: true,
-        parts: table.primaryKey.map(partOf),
-      })
+    const thenBy = table.primaryKey?.map(plainPart)
+    if (thenBy !== undefined) {
+      indexes.push({ name: table.primaryKeyName!, isUnique: true, isPrimary: true, parts: thenBy })
+    }
+    const expressions: string[] = []
+    const partOf = ({ column, isDescending, nullsFirst }: KeyPart): RelationIndex['parts'][number] => {
+      if (column.ordinal < table.columns.length) return { column: column.ordinal, isDescending, nullsFirst }
+      if (!expressions.includes(column.name)) expressions.push(column.name)
+      return { column: table.columns.length + expressions.indexOf(column.name), isDescending, nullsFirst }
     }
     for (const index of table.indexes) {
-      const { name, deferrable, parts } = index
+      const { name, deferrable, parts, predicate } = index
       // What may be double for a while is no promise to a plan.
-      const isUnique = index.isUnique && deferrable === undefined
-      const relationIndex = { name, isUnique, isPrimary: false, parts: parts.map(partOf) }
+      const isUnique = index.isUnique && deferrable === undefined && predicate === undefined
+      const relationIndex: RelationIndex = {
+        name,
+        isUnique,
+        isPrimary: false,
+        parts: parts.map(partOf),
+        ...(predicate && { terms: predicate.terms }),
+        // The row's key follows in the entry (`model/table/keys.ts`).
+        ...(thenBy !== undefined && { thenBy }),
+      }
       this.#tableIndexes.set(relationIndex, index)
       indexes.push(relationIndex)
     }
     this.indexes = indexes
+    this.indexedExpressions = expressions
   }
 
   static of(table: Table): TableRelation {
@@ -105,6 +117,8 @@ export class TableRelation implements Relation {
   #sampleGroups(transaction: Transaction, index: RelationIndex, columns: number, all: KeyRange): GroupSize | undefined {
     const { table } = this
     const tableIndex = this.#tableIndexes.get(index)
+    // What a row gives an index beside its columns is not read with it.
+    if (index.parts.slice(0, columns).some(({ column }) => column >= this.columns.length)) return undefined
     return groupSize(transaction, all, (cursor) => {
       const row = new RowScan(transaction.newest, table, table.reader, all, { index: tableIndex }, cursor).next()
       if (row === undefined) return undefined
@@ -139,6 +153,6 @@ export class TableRelation implements Relation {
 
 const relations = new WeakMap<Table, TableRelation>()
 
-function partOf({ column, isDescending, nullsFirst }: KeyPart): RelationIndex['parts'][number] {
+function plainPart({ column, isDescending, nullsFirst }: KeyPart): RelationIndex['parts'][number] {
   return { column: column.ordinal, isDescending, nullsFirst }
 }

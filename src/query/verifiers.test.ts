@@ -538,7 +538,7 @@ const ofCatalog: [string, Plant, string[]][] = [
   [
     'a collection that statements do not see',
     (tx) => {
-      const stored = { namespace: person(tx).collection.namespace.id, name: 'ghost', model: 'view', version: 1 }
+      const stored = { namespace: person(tx).collection.namespace.id, name: 'ghost', model: 'ghost', version: 1 }
       tx.put(collectionKey(15), encodeJson({ ...stored, definition: {}, indexes: [] }))
     },
     ["different catalog: the catalog's keys have a collection public.ghost that is not used"],
@@ -546,7 +546,7 @@ const ofCatalog: [string, Plant, string[]][] = [
   [
     'two collections of one name',
     (tx) => {
-      const stored = { namespace: person(tx).collection.namespace.id, name: 'person', model: 'view', version: 1 }
+      const stored = { namespace: person(tx).collection.namespace.id, name: 'person', model: 'ghost', version: 1 }
       tx.put(collectionKey(1_000), encodeJson({ ...stored, definition: {}, indexes: [] }))
     },
     ['different catalog: two collections are called public.person'],

@@ -6,14 +6,15 @@ import { documentVerifier } from '../model/document/verify.ts'
 import { keyvalueVerifier } from '../model/keyvalue/verify.ts'
 import { tableVerifier } from '../model/table/verify.ts'
 
-/** A view holds no data. */
-const viewVerifier: ModelVerifier = { indexes: () => new Map(), *verify() {} }
+/** Views and functions hold no data. */
+const nothingStored: ModelVerifier = { indexes: () => new Map(), *verify() {} }
 
 const verifiers: ModelVerifiers = {
   keyvalue: keyvalueVerifier,
   document: documentVerifier,
   table: tableVerifier,
-  view: viewVerifier,
+  view: nothingStored,
+  routine: nothingStored,
 }
 
 /** All data of the snapshot: see `database/verification/verify.ts`. */

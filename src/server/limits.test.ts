@@ -243,6 +243,12 @@ describe('what sessions begin with', () => {
     ['ALTER ROLE bob SET work_mem = 1', '22023'],
     ["ALTER ROLE bob SET statement_timeout = 'soon'", '22023'],
     ['ALTER ROLE bob SET server_version = 1', '55P02'],
+    ["ALTER ROLE bob SET shared_buffers = '1GB'", '55P02'],
+    ['ALTER ROLE bob SET fsync = off', '55P02'],
+    ['ALTER ROLE bob SET block_size = 1', '55P02'],
+    ['ALTER ROLE bob SET log_connections = on', '55P02'],
+    ['ALTER ROLE bob RESET shared_buffers', '55P02'],
+    ["ALTER DATABASE polylog SET shared_buffers = '1GB'", '55P02'],
     ["ALTER ROLE bob SET transaction_isolation = 'serializable'", '55P02'],
     ['ALTER ROLE bob IN DATABASE nowhere SET work_mem = 1024', '3D000'],
     ['ALTER ROLE bob CONNECTION LIMIT -2', '22023'],
@@ -258,6 +264,8 @@ describe('what sessions begin with', () => {
     await client.query("ALTER ROLE bob SET statement_timeout = '1min'")
     for (const text of [
       "ALTER ROLE bob SET temp_file_limit = '1GB'",
+      "ALTER ROLE bob SET log_statement = 'all'",
+      'ALTER ROLE bob RESET log_statement',
       'ALTER ROLE bob RESET temp_file_limit',
       'ALTER ROLE bob RESET ALL',
       "ALTER ROLE bob SET polylog.session_memory = '1GB'",

@@ -3,7 +3,13 @@
  */
 import { Instance, type InstanceOptions } from '../database/instance.ts'
 import { Door } from '../gateway/door.ts'
-import { defaultGatewayLimits, type Gateway, type GatewayLimits, type Protocol } from '../gateway/gateway.ts'
+import {
+  defaultGatewayLimits,
+  type DoorChoices,
+  type Gateway,
+  type GatewayLimits,
+  type Protocol,
+} from '../gateway/gateway.ts'
 import { Place } from '../gateway/place.ts'
 import { Turns } from '../gateway/turns.ts'
 import type { Address, Host, KeyPair, Listener } from '../host/host.ts'
@@ -34,6 +40,7 @@ export interface ServerOptions {
   /** Passwords and data may pass between machines in the open. */
   readonly insecureTransport?: boolean
   readonly limits?: Partial<GatewayLimits>
+  readonly choices?: DoorChoices
   /** What runs gets this long when the server stops, then it is canceled. Default: 50. */
   readonly stopTimeoutMs?: number
 }
@@ -71,7 +78,7 @@ export class Server {
     this.#domain = options.domain === undefined ? undefined : normalizedDomain(options.domain)
     const limits = { ...defaultGatewayLimits, ...options.limits }
     const turns = this.#turns
-    const open = (protocol: Protocol): Gateway => new Door(protocol, sessions, limits, turns)
+    const open = (protocol: Protocol): Gateway => new Door(protocol, sessions, limits, turns, options.choices)
     this.#gateways = new Map([...protocols].map(([name, protocol]) => [name, open(protocol)]))
   }
 
@@ -86,6 +93,7 @@ export class Server {
     const server = new Server(host, sessions, options)
     try {
       await server.#open(address, options)
+      for (const gateway of server.#gateways.values()) gateway.started?.()
     } catch (error) {
       await server.close()
       throw error

@@ -75,6 +75,7 @@ test('checkpoints and writes of the log are the counters of the database', async
   const [after] = await rowsOf('SELECT wal_write, wal_bytes FROM pg_stat_wal')
   expect(Number(after!['wal_write'])).toBeGreaterThan(Number(before!['wal_write']))
   expect(Number(after!['wal_bytes'])).toBeGreaterThan(Number(before!['wal_bytes']))
+  expect(await rowsOf('SELECT wal_bytes > 0.5 AS more FROM pg_stat_wal')).toEqual([{ more: true }])
   expect(await rowsOf('SELECT * FROM pg_stat_bgwriter')).toEqual([
     {
       checkpoints_timed: '0',

@@ -6,6 +6,7 @@ import { openTestSessions, type TestSessions } from '../session/testing.ts'
 import { Server } from './server.ts'
 
 export interface AllDoors {
+  readonly port: number
   readonly parts: TestSessions
   readonly pg: Client
   readonly mongo: MongoClient
@@ -27,6 +28,7 @@ export async function openAllDoors(): Promise<AllDoors> {
   const mongo = new MongoClient(`mongodb://127.0.0.1:${port}/?serverSelectionTimeoutMS=60000`)
   const library = new EmbeddedDatabase(parts.database, parts.sessions, () => Promise.resolve())
   return {
+    port,
     parts,
     pg,
     mongo,

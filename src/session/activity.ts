@@ -33,6 +33,20 @@ export class DatabaseCounts {
   deadlocks = 0
 }
 
+/** What was taken away because its time was over, by the server itself. */
+export interface ExpiryCounts {
+  expiredKeys: number
+  /** Fields of hashes. */
+  expiredFields: number
+  /** Rounds that have left something for the next one. */
+  capsReached: number
+}
+
+/** And whether it may, at the moment. */
+export interface Expiry extends ExpiryCounts {
+  isHeld: boolean
+}
+
 /** Whose statement it is. */
 export interface StatementOwner {
   readonly id: number
@@ -71,6 +85,7 @@ export class Activity {
   readonly #host: Host
   readonly #doors = new Map<string, DoorCounts>()
   readonly #databases = new Map<string, DatabaseCounts>()
+  readonly expiry: Expiry = { expiredKeys: 0, expiredFields: 0, capsReached: 0, isHeld: false }
   readonly running: Set<RunningStatement> = new Set()
   /** The newest last. */
   readonly slow: SlowStatement[] = []

@@ -8,11 +8,14 @@ import type { PolylogError } from '../base/errors.ts'
 import type { KeyRange } from '../base/slice.ts'
 import type { Rights } from '../database/access/rights.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
+import type { KeyWaits } from '../database/transaction/key-waits.ts'
 import type { Workspace } from '../database/transaction/workspace.ts'
+import type { Hub } from '../database/messages/hub.ts'
 import type { ProcessMemory } from '../database/process-memory.ts'
 import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Isolation, Sequence, Statement } from '../database/contract.ts'
+import type { FeedOptions, FeedTransaction } from '../database/following/feed.ts'
 import type { ConnectionCounts } from './connection-counts.ts'
 import type { Activity, RunningStatement } from './activity.ts'
 import type { EvidenceTable } from './evidence.ts'
@@ -20,6 +23,7 @@ import type { Identity } from './identity.ts'
 import type { SessionLimits } from './limits.ts'
 import type { SessionReport } from './session-report.ts'
 import type { DurabilityWatch, Witness } from './outbox.ts'
+import type { StoreStatistics } from '../storage/store.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
 import type { Actor } from '../principal/audit.ts'
 import type { Principals } from '../principal/principals.ts'
@@ -48,6 +52,8 @@ export interface DatabaseFacts {
   readonly leads: boolean
   /** What is committed outlives the process. */
   readonly isPersistent: boolean
+  /** When the newest checkpoint was written, since this process has it open. */
+  readonly lastCheckpointMs: number | undefined
 }
 
 export type Outcome = 'committed' | 'aborted'
@@ -125,11 +131,17 @@ export interface Session extends Witness {
   rollbackTo(name: string): Promise<void> | void
   releaseSavepoint(name: string): Promise<void> | void
 
-  /** Remembers that `range` must not change until `unwatch` or `close`: Redis's WATCH. Outside of a transaction. */
-  watch(range: KeyRange): void
+  /**
+   * Remembers that `range` must not change until `unwatch` or `close`: Redis's WATCH. Outside of a transaction. Where nothing is in it,
+   * `isEmpty`, deleting it is no change.
+   */
+  watch(range: KeyRange, isEmpty?: boolean): void
   /** Whether any watched range was written by others since its `watch`. */
   watchedChanged(): boolean
   unwatch(): void
+
+  /** Of its database, until that has a successor: who waits there for keys to be written. */
+  readonly keyWaits: KeyWaits
 
   /** Text that others join the open transaction with: 128 random bits, valid until it ends. Begins none by itself. */
   token(): string
@@ -143,6 +155,12 @@ export interface Session extends Witness {
   /** Asked when a statement has to wait: its text, for those who look at what runs. */
   describeStatement: (() => string) | undefined
   readonly databaseFacts: DatabaseFacts
+  /** Of its database: who listens to what. */
+  readonly hub: Hub
+  /** What its database holds, now. */
+  storeFacts(): StoreStatistics
+  /** Until what was removed so far is given back, as far as nobody needs it. Rejects where the log has refused it. */
+  settleStore(): Promise<void>
   /** What others see of it. */
   readonly report: SessionReport
   /** What runs and has to wait. */
@@ -152,6 +170,9 @@ export interface Session extends Witness {
 
   /** Tables of the `polylog` schema for this session's database. */
   readonly evidence: readonly EvidenceTable[]
+
+  /** Writes a checkpoint of its database, where that leads and lies on a disk. */
+  checkpoint(): Promise<void>
 
   /** Makes the running statement fail with `canceled`. */
   cancel(): void
@@ -180,6 +201,16 @@ export interface SessionOptions {
 }
 
 /** What the server gives to each gateway. */
+export interface ChangeLog {
+  /** There were streams before. */
+  readonly wasNoted: boolean
+  /** The sequence that comes next. */
+  next(): Sequence
+  /** The first that the log has, and that was noted. */
+  oldest(): Promise<Sequence>
+  feed(options: FeedOptions): AsyncIterable<FeedTransaction>
+}
+
 export interface SessionHost {
   /** Throws `undefined_object` for an unknown database, `too_many_connections`. */
   openSession(options: SessionOptions): Session
@@ -204,8 +235,11 @@ export interface SessionHost {
    */
   dropDatabase(name: string, isForced: boolean): Promise<void>
   findSession(id: number): Session | undefined
+  openDatabaseNames(): readonly string[]
   /** For what belongs to no session: whoever opens it closes it. */
   openWorkspace(database: string, name: string): Workspace
+  /** What is committed to a database, for who follows it; from then on writes are noted. Errors: `not_leading`, those of the disk. */
+  changesOf(database: string): Promise<ChangeLog>
   readonly defaultDatabase: string
   /** Who may come in. */
   readonly principals: Principals

@@ -44,6 +44,7 @@ export function evidenceOf(
     logSegments(database),
     storage(database),
     locks(asker, database, sessions),
+    lockWaits(database, sessions),
     transactions(database),
     concurrency(database),
     sessionTable(asker, sessions, activity),
@@ -201,6 +202,30 @@ function locks(asker: ClientSession, database: Database, sessions: () => Iterabl
         owner === undefined ? null : BigInt(owner),
       ]
     })
+  })
+}
+
+function lockWaits(database: Database, sessions: () => Iterable<ClientSession>): EvidenceTable {
+  const columns: Columns = {
+    transaction: 'int8',
+    session: 'int8',
+    blocking_transaction: 'int8',
+    blocking_session: 'int8',
+  }
+  return table('lock_waits', columns, () => {
+    const owners = ownersOf(database, sessions())
+    const sessionOf = (transaction: number): bigint | null => {
+      const session = owners.get(transaction)
+      return session === undefined ? null : BigInt(session)
+    }
+    return database.locks
+      .waitRows()
+      .map(({ transaction, blocker }) => [
+        BigInt(transaction),
+        sessionOf(transaction),
+        BigInt(blocker),
+        sessionOf(blocker),
+      ])
   })
 }
 

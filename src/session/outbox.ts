@@ -188,6 +188,12 @@ export class Outbox<W extends Witness = Witness> {
     this.flush()
   }
 
+  /** Bytes that others may be sent, too: they are copied only where they are few. */
+  push(bytes: Uint8Array): void {
+    if (bytes.length > copyLimitBytes) this.append(ByteWriter.holding(bytes))
+    else this.writer.copy(bytes, 0, bytes.length)
+  }
+
   /** Where the bytes of one reply go, at a door where each has a witness of its own. */
   writerFor(witness: W): ByteWriter {
     this.witness = witness

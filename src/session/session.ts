@@ -10,8 +10,11 @@ import type { Rights } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
 import { type Isolation, type Sequence, type Statement, TakesTurns } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
+import type { KeyWaits } from '../database/transaction/key-waits.ts'
+import type { Hub } from '../database/messages/hub.ts'
 import { Workspace } from '../database/transaction/workspace.ts'
 import type { KernelTransaction } from '../database/transaction/transaction.ts'
+import type { StoreStatistics } from '../storage/store.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Principals } from '../principal/principals.ts'
 import { runAtomic } from './atomic-run.ts'
@@ -209,8 +212,25 @@ export class ClientSession implements Session {
   }
 
   get databaseFacts(): DatabaseFacts {
+    const { pipeline, isPersistent, checkpoints } = this.#database
+    return { leads: pipeline.leads, isPersistent, lastCheckpointMs: checkpoints.lastMs }
+  }
+
+  storeFacts(): StoreStatistics {
+    return this.#database.noteStored()
+  }
+
+  settleStore(): Promise<void> {
+    return this.#database.giveBack()
+  }
+
+  async checkpoint(): Promise<void> {
     const { pipeline, isPersistent } = this.#database
-    return { leads: pipeline.leads, isPersistent }
+    if (pipeline.leads && isPersistent) await this.#database.checkpoint()
+  }
+
+  get hub(): Hub {
+    return this.#database.hub
   }
 
   /** The one in which its statements run now. */
@@ -358,9 +378,9 @@ export class ClientSession implements Session {
 
   // ---- watching
 
-  watch(range: KeyRange): void {
+  watch(range: KeyRange, isEmpty = false): void {
     this.#watches ??= new Watches(this.memory)
-    this.#watches.add(range, this.#database)
+    this.#watches.add(range, this.#database, isEmpty)
     this.sight.saw(this.#database.newestSequence)
   }
 
@@ -370,6 +390,10 @@ export class ClientSession implements Session {
 
   unwatch(): void {
     this.#watches?.clear()
+  }
+
+  get keyWaits(): KeyWaits {
+    return this.#database.keyWaits
   }
 
   // ---- joining

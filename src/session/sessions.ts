@@ -20,7 +20,8 @@ import type { Role } from '../principal/roles.ts'
 import { checkUnused } from '../principal/uses.ts'
 import { Activity } from './activity.ts'
 import { ConnectionCounts, type ConnectionLimits } from './connection-counts.ts'
-import type { Session, SessionHost, SessionOptions } from './contract.ts'
+import type { Session, SessionHost, SessionOptions, ChangeLog } from './contract.ts'
+import { changesConsumer } from '../database/following/log-use.ts'
 import { IdleDatabases, type IdleLimits } from './idle-databases.ts'
 import { limitBytes, type PrincipalBudget, SessionLimits } from './limits.ts'
 import { PrincipalBudgets } from './principal-budgets.ts'
@@ -430,6 +431,23 @@ export class Sessions implements SessionHost, SessionRegistry {
       const database = this.#databases().get(name) ?? (await catalog?.use(name))
       if (database !== undefined) checkUnused(database.catalog, role)
     }
+  }
+
+  async changesOf(name: string): Promise<ChangeLog> {
+    const database = this.#find(name)
+    const wasNoted = database.logUse.areChangesNoted
+    await database.logUse.noteChanges()
+    return {
+      wasNoted,
+      next: () => database.logPosition + 1,
+      oldest: () => database.logUse.positionOf(changesConsumer),
+      feed: (options) => database.feed(options),
+    }
+  }
+
+  /** Forgets what interrupted change streams had time to ask for. */
+  keepChanges(name: string): void {
+    this.#find(name).logUse.keepChanges(this.host.now())
   }
 
   openWorkspace(database: string, name: string): Workspace {

@@ -80,7 +80,7 @@ export async function openTestSessions(
 ): Promise<TestSessions> {
   const database = await openTestDatabase(options)
   const databases = new Map([[database.name, database]])
-  const sessions = new Sessions(database.host, () => databases, options.sessions)
+  const sessions = new Sessions(database.host, () => databases, { memory: database.memory, ...options.sessions })
   return {
     sessions,
     database,

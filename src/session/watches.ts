@@ -8,6 +8,7 @@ interface Watch {
   readonly start: string
   readonly end: string
   readonly since: Sequence
+  readonly wasEmpty: boolean
   /** Where the state has gone back since, nobody knows what the range was. */
   readonly returns: number
   readonly database: Database
@@ -26,20 +27,21 @@ export class Watches {
     this.#owner = owner
   }
 
-  /** From the newest state on. */
-  add(range: KeyRange, database: Database): void {
+  /** From the newest state on. `isEmpty`: nothing is in it now. */
+  add(range: KeyRange, database: Database, isEmpty: boolean): void {
     const bytes = watchBytes + 2 * (range.start.end - range.start.start + range.end.end - range.end.start)
     this.#memory ??= this.#owner.child('the keys that are watched', { quantumBytes: 4096 })
     this.#memory.charge(bytes)
     const since = database.newestSequence
     database.conflicts.open(since)
     const { returns } = database
-    this.#watches.push({ start: sliceToLatin1(range.start), end: sliceToLatin1(range.end), since, returns, database })
+    const [start, end] = [sliceToLatin1(range.start), sliceToLatin1(range.end)]
+    this.#watches.push({ start, end, since, wasEmpty: isEmpty, returns, database })
   }
 
   changed({ conflicts, returns }: Database): boolean {
     return this.#watches.some((watch) => {
-      return watch.returns !== returns || conflicts.changed(watch.start, watch.end, watch.since)
+      return watch.returns !== returns || conflicts.changed(watch.start, watch.end, watch.since, watch.wasEmpty)
     })
   }
 

@@ -14,9 +14,9 @@ export interface PolylogServer {
 const startLimitMs = 20_000
 
 /** Starts the built binary and waits for its ready line. */
-export async function startPolylog(root: string): Promise<PolylogServer> {
+export async function startPolylog(root: string, more: readonly string[] = []): Promise<PolylogServer> {
   const binary = join(root, 'dist', 'cli', 'polylog.js')
-  const args = [binary, 'serve', '--memory', '--host', '127.0.0.1', '--port', '0']
+  const args = [binary, 'serve', '--memory', '--host', '127.0.0.1', '--port', '0', ...more]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
   const limit = setTimeout(() => child.kill('SIGKILL'), startLimitMs)

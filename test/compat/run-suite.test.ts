@@ -119,12 +119,13 @@ test('a suite that breaks stops the server all the same', async () => {
 
 test('arguments', async () => {
   expect(parseArguments(['a', '--dir', 'd', '--json', 'j'])).toEqual({ suite: 'a', dir: 'd', json: 'j' })
+  expect(parseArguments(['--rewrite', 'a'])).toEqual({ suite: 'a', rewrite: true })
   for (const args of [[], ['a', 'b'], ['a', '--dir'], ['a', '--what', 'x']]) {
     expect(() => parseArguments(args)).toThrow(UsageError)
   }
   await expect(run(invented(), { json: join(root, 'gone', 'score.json') })).rejects.toThrow(UsageError)
   for (const against of ['localhost', 'localhost:99999']) {
-    await expect(run(invented(), { against })).rejects.toThrow(`${against} is not HOST:PORT`)
+    await expect(run(invented(), { against })).rejects.toThrow(`${against} is not [USER@]HOST:PORT`)
   }
   await expect(run(invented(), { suite: 'other' })).rejects.toThrow('there is no suite other; there are: invented')
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseExpectedSkips } from './expected-skips.ts'
+import { formatExpectedSkips, parseExpectedSkips } from './expected-skips.ts'
 import { formatTotals, scoreResults } from './score.ts'
 
 const listed = parseExpectedSkips('# comment\n\nlisted\tnot there yet\n')
@@ -45,4 +45,16 @@ test('a listed case that is not there is a failure', () => {
 
 test.each(['name without reason', '\treason', 'a\tb\tc', 'a\t ', 'a\tb\na\tc'])('%j is no list', (text) => {
   expect(() => parseExpectedSkips(text)).toThrow(/^line \d of the expected skips/)
+})
+
+test('cases of one file share a line of the list', () => {
+  const skips = [
+    { name: 'a/b.test:3', reason: 'no views' },
+    { name: 'a/b.test:17', reason: 'no views' },
+    { name: 'a/b.test:20', reason: 'no windows' },
+    { name: 'alone', reason: 'no views' },
+  ]
+  const text = formatExpectedSkips(skips)
+  expect(text).toBe('a/b.test:3,17\tno views\na/b.test:20\tno windows\nalone\tno views\n')
+  expect([...parseExpectedSkips(text)]).toEqual(skips.map(({ name, reason }) => [name, reason]))
 })

@@ -3,8 +3,11 @@
  * became of each case, in the folder's order; what that counts for is decided by `score.ts`, alike for all suites.
  */
 export interface Suite {
-  /** The folder's name below `../shared/suites`. */
+  /** The folder's name below `../shared/suites`, where `folder` says no other one. */
   readonly name: string
+  readonly folder?: string
+  /** With which our own server is started. */
+  readonly serverArguments?: readonly string[]
   run(folder: string, server: ServerUnderTest): AsyncIterable<CaseResult>
 }
 
@@ -13,6 +16,8 @@ export interface ServerUnderTest {
   readonly port: number
   /** Whether it is ours. Of a foreign one, a suite leaves out what is newer than the version it says it is. */
   readonly isOurs: boolean
+  /** As whom to come in, where the protocol asks. */
+  readonly user?: string
 }
 
 export type CaseResult =

@@ -86,6 +86,7 @@ test('what is written to the leader is read at the follower, through every door,
       mongodb: { isWritablePrimary: false, secondary: true, readOnly: true },
     })
     expect(await codeOf(behind.set('a', '1'))).toMatch(/^READONLY/)
+    expect(await codeOf(behind.subscribe('news'))).toMatch(/^ERR SUBSCRIBE is not supported here: a follower/)
     expect(await codeOf(there.db('shop').collection('orders').insertOne({ item: 'pen' }))).toBe(10_107)
     const [lag] = (await reader.query('SELECT state, lag FROM polylog.leadership')).rows
     expect(lag).toMatchObject({ state: 'following' })

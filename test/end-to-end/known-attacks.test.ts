@@ -181,7 +181,7 @@ describe('PostgreSQL', () => {
       `CREATE EXTENSION "../../x"`,
       `CREATE FUNCTION f() RETURNS int AS '${path}', 'f' LANGUAGE c`,
       `CREATE TABLESPACE s LOCATION '/tmp'`,
-      `DO $$ plpythonu $$`,
+      `DO LANGUAGE plpythonu $$ x $$`,
     ]) {
       const code = await postgres.query(text).then(
         () => 'taken',
@@ -189,13 +189,14 @@ describe('PostgreSQL', () => {
       )
       expect([text, code]).toEqual([text, expect.stringMatching(/^(0A000|42883|42704|42501)$/)])
     }
+    // MIGRATE looks first whether the key is there.
+    await redis.set('k', 'v')
     for (const [name, ...words] of [
       ['CONFIG', 'SET', 'dir', '/tmp'],
       ['CONFIG', 'SET', 'dbfilename', 'pwned'],
       ['SAVE'],
       ['BGSAVE'],
       ['MODULE', 'LOAD', path],
-      ['SLAVEOF', '127.0.0.1', '1'],
       ['DEBUG', 'RELOAD'],
       ['RESTORE', 'pwned', '0', 'x'],
       ['MIGRATE', '127.0.0.1', '1', 'k', '0', '1'],

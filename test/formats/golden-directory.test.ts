@@ -81,7 +81,7 @@ function contentOf(db: EmbeddedDatabase): Promise<unknown> {
     const byPrice = await tx.sql('SELECT name FROM item WHERE price > 1 ORDER BY price DESC')
     const orders = await tx.sql('SELECT doc::text FROM shop.orders ORDER BY doc::text')
     const keys = await tx.sql('SELECT * FROM redis.db0 ORDER BY key')
-    const fields = await tx.sql('SELECT * FROM redis.db0_hash')
+    const fields = await tx.sql('SELECT key, field, value FROM redis.db0_hash')
     const scores = await tx.sql('SELECT * FROM redis.db0_zset')
     return { rows, byPrice, orders, keys, fields, scores }
   })
@@ -119,9 +119,13 @@ describe('a directory of every format version', () => {
       if (version === encrypted || Number(version) >= 4)
         expect(await manyOf(db)).toEqual({ count: '100', length: '1985' })
       await db.write((tx) => tx.sql("INSERT INTO item (id, name) VALUES (3, 'three')"))
+      await db.write((tx) => tx.sql(`INSERT INTO redis.db0_stream VALUES ('of ids', '5-1', '{"f": "v"}')`))
       await db.close()
       expect(readFileSync(join(scratch, 'FORMAT'), 'utf8')).toBe(`${formatVersion}\n`)
-      await (await openDirectory(scratch, keyOf(version))).db.close()
+      const again = await openDirectory(scratch, keyOf(version))
+      const stream = await again.db.read((tx) => tx.sql("SELECT id, fields FROM redis.db0_stream WHERE key = 'of ids'"))
+      expect(stream).toEqual([{ id: '5-1', fields: { f: 'v' } }])
+      await again.db.close()
     } finally {
       rmSync(scratch, { recursive: true, force: true })
     }

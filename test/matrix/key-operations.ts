@@ -6,7 +6,7 @@ import { type Kind, type Operation, operationsOf } from './operation.ts'
 import { mayReadKey, type Privilege } from './rules.ts'
 
 const all = 'redis.db0'
-export const keys = ['a:h', 'a:l', 'a:m', 'a:s', 'a:z', 'b:s'] as const
+export const keys = ['a:h', 'a:l', 'a:m', 'a:s', 'a:x', 'a:z', 'b:s'] as const
 
 type Group = readonly [kind: Kind, asks: readonly (Privilege | 'any')[], lines: readonly string[]]
 
@@ -22,7 +22,10 @@ const ofOneKey: readonly Group[] = [
       'SSCAN a:m 0; SINTER a:m; SUNION a:m; SDIFF a:m; ZRANGE a:z 0 -1; ZSCORE a:z m; ZMSCORE a:z m',
       'ZRANK a:z m; ZREVRANK a:z m; ZCOUNT a:z 0 1; ZLEXCOUNT a:z - +; ZRANGEBYSCORE a:z 0 1; ZSCAN a:z 0',
       'ZREVRANGE a:z 0 -1; ZRANDMEMBER a:z; ZRANGEBYLEX a:z - +; ZREVRANGEBYLEX a:z + -',
-      'ZREVRANGEBYSCORE a:z 1 0; SMISMEMBER a:m m',
+      'XRANGE a:x - +; XREVRANGE a:x + -; XPENDING a:x g; ZREVRANGEBYSCORE a:z 1 0; SMISMEMBER a:m m',
+      'PFCOUNT a:p; GEOPOS a:z m; GEODIST a:z m m; GEOHASH a:z m; DUMP a:s; SORT_RO a:m ALPHA; SORT a:m ALPHA',
+      'HTTL a:h FIELDS 1 f; HPTTL a:h FIELDS 1 f; HEXPIRETIME a:h FIELDS 1 f; HPEXPIRETIME a:h FIELDS 1 f',
+      'GETBIT a:s 1; BITCOUNT a:s; BITPOS a:s 1; BITFIELD_RO a:s GET u8 0',
     ],
   ],
   [
@@ -30,7 +33,7 @@ const ofOneKey: readonly Group[] = [
     ['any'],
     [
       'EXISTS a:s; EXISTS b:s; TYPE a:s; TOUCH a:s; STRLEN a:s; HLEN a:h; HEXISTS a:h f; HSTRLEN a:h f',
-      'LLEN a:l; SCARD a:m; SISMEMBER a:m m; ZCARD a:z',
+      'LLEN a:l; SCARD a:m; SISMEMBER a:m m; ZCARD a:z; XLEN a:x',
     ],
   ],
   [
@@ -40,8 +43,10 @@ const ofOneKey: readonly Group[] = [
       'SET a:s 2; SET b:s 2; SET a:new 2; SETEX a:s 100 2; PSETEX a:s 100000 2; MSET a:s 2; MSETNX a:new 2',
       'SETNX a:new 2; APPEND a:s 2; SETRANGE a:s 0 2; HSET a:h g 2; HSETNX a:h g 2; HMSET a:h g 2',
       'LPUSH a:l y; RPUSH a:l y; LPUSHX a:l y; RPUSHX a:l y; LINSERT a:l BEFORE x y; LSET a:l 0 y',
-      'SADD a:m n; ZADD a:z 2 n; EXPIRE a:s 100; PEXPIRE a:s 100000; EXPIREAT a:s 99999999999',
-      'PEXPIREAT a:s 99999999999999',
+      'GEOADD a:z 1 1 n; PFADD a:new 2; SADD a:m n; ZADD a:z 2 n; EXPIRE a:s 100; PEXPIRE a:s 100000; EXPIREAT a:s 99999999999',
+      'XADD a:x * f v; XSETID a:x 9-9; XACK a:x g 1-1',
+      'PEXPIREAT a:s 99999999999999; HEXPIRE a:h 100 FIELDS 1 f; HPEXPIRE a:h 100000 FIELDS 1 f',
+      'HEXPIREAT a:h 9999999999 FIELDS 1 f; HPEXPIREAT a:h 9999999999000 FIELDS 1 f',
     ],
   ],
   [
@@ -49,7 +54,7 @@ const ofOneKey: readonly Group[] = [
     ['read', 'insert', 'update'],
     [
       'INCR a:s; INCRBY a:s 2; DECR a:s; DECRBY a:s 2; INCRBYFLOAT a:s 2; GETSET a:s 2; SET a:s 2 GET',
-      'GETEX a:s EX 100; HINCRBY a:h f 2; HINCRBYFLOAT a:h f 2; ZINCRBY a:z 2 m',
+      'PFMERGE a:new; SETBIT a:s 1 1; BITFIELD a:s SET u8 0 1; GETEX a:s EX 100; HINCRBY a:h f 2; HINCRBYFLOAT a:h f 2; ZINCRBY a:z 2 m; XCLAIM a:x g d 0 1-1',
     ],
   ],
   ['delete', ['delete'], ['DEL a:s', 'DEL b:s', 'UNLINK a:s']],
@@ -58,13 +63,16 @@ const ofOneKey: readonly Group[] = [
     ['insert', 'update', 'delete'],
     [
       'LTRIM a:l 1 0; LREM a:l 0 x; HDEL a:h f; SREM a:m m; ZREM a:z m; ZREMRANGEBYRANK a:z 0 -1',
-      'ZREMRANGEBYSCORE a:z 0 9; ZREMRANGEBYLEX a:z - +',
+      'ZREMRANGEBYSCORE a:z 0 9; ZREMRANGEBYLEX a:z - +; XDEL a:x 1-1; XTRIM a:x MAXLEN 0',
     ],
   ],
   [
     'delete',
     ['read', 'insert', 'update', 'delete'],
-    ['GETDEL a:s', 'LPOP a:l', 'RPOP a:l', 'SPOP a:m', 'ZPOPMIN a:z', 'ZPOPMAX a:z'],
+    [
+      'GETDEL a:s; LPOP a:l; RPOP a:l; BLPOP a:l 0; BRPOP a:l 0; SPOP a:m',
+      'XAUTOCLAIM a:x g d 0 0; ZPOPMIN a:z; ZPOPMAX a:z; BZPOPMIN a:z 0; BZPOPMAX a:z 0',
+    ],
   ],
 ]
 
@@ -92,10 +100,18 @@ export const keyOperations: readonly Operation[] = [
     read: [
       [`${ofKey(['read'], 'a:s')} + ${ofKey(['read'], 'b:s')}`, 'MGET a:s b:s'],
       [ofKey(['read'], 'a:m'), 'SINTERCARD 1 a:m'],
+      [ofKey(['read'], 'a:x'), 'XREAD STREAMS a:x 0'],
+      [ofKey(['read'], 'a:x'), 'XINFO STREAM a:x'],
       [ofKey(['read'], 'a:z'), 'ZUNION 1 a:z'],
       [ofKey(['read'], 'a:z'), 'ZINTER 1 a:z'],
       [ofKey(['read'], 'a:z'), 'ZDIFF 1 a:z'],
       [ofKey(['read'], 'a:z'), 'ZINTERCARD 1 a:z'],
+      [ofKey(['read'], 'a:z'), 'GEORADIUSBYMEMBER a:z m 1 km'],
+      [ofKey(['read'], 'a:z'), 'GEORADIUSBYMEMBER_RO a:z m 1 km'],
+      [ofKey(['read'], 'a:z'), 'GEORADIUS a:z 1 1 1 km'],
+      [ofKey(['read'], 'a:z'), 'GEORADIUS_RO a:z 1 1 1 km'],
+      [ofKey(['read'], 'a:z'), 'GEOSEARCH a:z FROMMEMBER m BYRADIUS 1 km'],
+      [`${ofKey(['read'], 'a:s')} + ${ofKey(['read'], 'b:s')}`, 'LCS a:s b:s'],
       // It is asked of the commands in them.
       ['anybody', 'EVAL_RO return(1) 1 a:s'],
       ['anybody', 'EVAL return(1) 1 a:s'],
@@ -109,19 +125,31 @@ export const keyOperations: readonly Operation[] = [
       [fromTo(['read'], 'b:s', 'a:new'), 'COPY b:s a:new', 'keys'],
       [fromTo(take, 'a:l', 'a:new'), 'LMOVE a:l a:new LEFT LEFT', 'keys'],
       [fromTo(take, 'a:l', 'b:new'), 'RPOPLPUSH a:l b:new', 'keys'],
+      [fromTo(take, 'a:l', 'a:new'), 'BLMOVE a:l a:new LEFT LEFT 0', 'keys'],
+      [fromTo(take, 'a:l', 'b:new'), 'BRPOPLPUSH a:l b:new 0', 'keys'],
       [fromTo(take, 'a:m', 'a:new'), 'SMOVE a:m a:new m', 'keys'],
       [fromTo(['read'], 'a:m', 'a:new'), 'SINTERSTORE a:new a:m', 'keys'],
       [fromTo(['read'], 'a:m', 'b:new'), 'SUNIONSTORE b:new a:m', 'keys'],
       [fromTo(['read'], 'a:m', 'a:new'), 'SDIFFSTORE a:new a:m', 'keys'],
+      [fromTo(['read'], 'a:z', 'a:new'), 'GEOSEARCHSTORE a:new a:z FROMMEMBER m BYRADIUS 1 km', 'keys'],
+      [fromTo(['read'], 'a:z', 'b:new'), 'GEORADIUSBYMEMBER a:z m 1 km STORE b:new', 'keys'],
+      [fromTo(['read'], 'a:l', 'a:new'), 'SORT a:l ALPHA STORE a:new', 'keys'],
+      [fromTo(['read'], 'a:l', 'b:new'), 'SORT a:l ALPHA STORE b:new', 'keys'],
+      [fromTo(['read'], 'a:s', 'a:new'), 'BITOP NOT a:new a:s', 'keys'],
       [fromTo(['read'], 'a:z', 'a:new'), 'ZUNIONSTORE a:new 1 a:z', 'keys'],
       [fromTo(['read'], 'a:z', 'a:new'), 'ZINTERSTORE a:new 1 a:z', 'keys'],
       [fromTo(['read'], 'a:z', 'a:new'), 'ZDIFFSTORE a:new 1 a:z', 'keys'],
       [fromTo(['read'], 'a:z', 'a:new'), 'ZRANGESTORE a:new a:z 0 -1', 'keys'],
+      [ofKey(put, 'a:x'), 'XGROUP CREATE a:x h 0', 'keys'],
+      [ofKey(['read', ...put], 'a:x'), 'XREADGROUP GROUP g d STREAMS a:x >', 'keys'],
       [`${ofKey(put, 'a:s')} + ${ofKey(put, 'b:s')}`, 'MSET a:s 2 b:s 2', 'keys'],
     ],
     delete: [
+      [ofKey([...put, 'delete'], 'a:x'), 'XGROUP DESTROY a:x g', 'keys'],
       [ofKey(take, 'a:l'), 'LMPOP 1 a:l LEFT', 'keys'],
+      [ofKey(take, 'a:l'), 'BLMPOP 0 1 a:l LEFT', 'keys'],
       [ofKey(take, 'a:z'), 'ZMPOP 1 a:z MIN', 'keys'],
+      [ofKey(take, 'a:z'), 'BZMPOP 0 1 a:z MIN', 'keys'],
       [`${ofKey(['delete'], 'a:s')} + ${ofKey(['delete'], 'b:s')}`, 'DEL a:s b:s', 'keys'],
     ],
     count: [['read', 'DBSIZE']],

@@ -15,7 +15,7 @@ export const operations: readonly Operation[] = [
   ...serverOperations,
 ]
 
-const containers = new Set(['acl', 'client', 'command', 'config', 'slowlog'])
+const containers = new Set(['acl', 'client', 'command', 'config', 'slowlog', 'xgroup', 'xinfo'])
 
 /** As rules about commands name it. */
 function commandOf(line: string): string {

@@ -143,6 +143,7 @@ export class World {
     else if (undo === 'all') await this.#makeAnew()
     else if (undo === 'keys') {
       const lines = ['FLUSHALL', 'MSET a:s 1 b:s 1', 'HSET a:h f 1', 'RPUSH a:l x', 'SADD a:m m', 'ZADD a:z 1 m']
+      lines.push('XADD a:x 1-1 f v', 'XGROUP CREATE a:x g 0', 'XREADGROUP GROUP g c STREAMS a:x >', 'XADD a:x 2-1 f v')
       await Promise.all(lines.map((line) => redis.call(...(line.split(' ') as [string]))))
     } else if (undo !== 'nothing') {
       for (const text of undo.sql.split('; ')) await sql.query(text)

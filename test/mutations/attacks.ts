@@ -48,7 +48,7 @@ export const attackMutations: readonly Mutation[] = [
     ['src/gateway/redis/glob.test.ts'],
     [['what stands in a class costs nothing', 'this.#steps += at - start', 'this.#steps += 0']],
   ),
-  ...mutationsOf('src/gateway/redis/conversation.ts', attacks, [
+  ...mutationsOf('src/gateway/redis/request-rules.ts', attacks, [
     ['a browser may post', "new Set(['post', 'host:'])", 'new Set<string>([])'],
   ]),
   ...mutationsOf(

@@ -78,8 +78,8 @@ export const databaseMutations: readonly Mutation[] = [
     ],
     [
       'a range that touches a deleted one conflicts',
-      'range.start < end && start < range.end) return true',
-      'range.start <= end && start <= range.end) return true',
+      'range.sequence > since && range.start < end && start < range.end)',
+      'range.sequence > since && range.start <= end && start <= range.end)',
     ],
     [
       'a change at the snapshot itself counts',
@@ -98,7 +98,7 @@ export const databaseMutations: readonly Mutation[] = [
       'this.#oldestAsker() < this.#old.newest) return',
       'this.#oldestAsker() > this.#old.newest) return',
     ],
-    ['old changes are not asked', '|| (this.#old?.changed(start, end, since) ?? false)', ''],
+    ['old changes are not asked', 'if (this.#old?.changed(start, end, since, wasEmpty) === true) return true', ''],
   ]),
   ...mutationsOf(
     'src/database/transaction/read-log.ts',

@@ -47,11 +47,7 @@ export const kitMutations: readonly Mutation[] = [
     [['rows for a cursor outlive a commit that failed', '    for (const workspace of opened) workspace.close()\n', '']],
   ),
   ...mutationsOf('src/gateway/connection.ts', contract, [
-    [
-      'a stop ends what runs at once',
-      '    if (!this.#working && this.#waiting === 0) this.#end()\n',
-      '    this.#end()\n',
-    ],
+    ['a stop ends what runs at once', '    if (!this.#working && this.#isAtRest) this.#end()\n', '    this.#end()\n'],
     [
       'who waits for its turn is read without end',
       'if (this.#mayBegin && !this.#place.isWaiting)',

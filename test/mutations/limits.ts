@@ -82,11 +82,15 @@ export const limitMutations: readonly Mutation[] = [
       'false) throw 1',
     ],
   ]),
-  ...mutationsOf('src/language/sql/settings.ts', limits, [
+  ...mutationsOf('src/language/sql/settings/settings.ts', limits, [
     ['a session raises its own limit', 'if (find(lower)?.isFixed === true) throw', 'if (false) throw'],
   ]),
   ...mutationsOf('src/gateway/redis/conversation.ts', limits, [
-    ['statement_timeout is for SQL only', 'if (statementTimeoutMs > 0) {', 'if (statementTimeoutMs < 0) {'],
+    [
+      'statement_timeout is for SQL only',
+      'if (statementTimeoutMs > 0 && this.#blocked === undefined) {',
+      'if (statementTimeoutMs < 0) {',
+    ],
     [
       'a stranger has a connection of a role',
       'this.#openSession({ isConnection: !server.sessions.principals.areProved })',

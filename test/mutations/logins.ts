@@ -113,7 +113,11 @@ export const loginMutations: readonly Mutation[] = [
   ]),
   ...mutationsOf('src/gateway/redis/conversation.ts', logins, [
     ['RESET leaves the client known', 'this.#mustIdentify()\n    const { database }', 'const { database }'],
-    ['a stranger may send commands', '!this.#isIdentified && !beforeLogin', 'false && !beforeLogin'],
+    [
+      'a stranger may send commands',
+      'this.#isIdentified ? this.#homeFailure :',
+      'this !== undefined ? this.#homeFailure :',
+    ],
   ]),
   ...mutationsOf('src/gateway/redis/commands/connection.ts', logins, [
     ['a login goes on for one who has gone', 'if (call.client.hasEnded) return\n', ''],

@@ -4,13 +4,6 @@ import { mutationsOf, type Mutation } from './mutation.ts'
 const walk = ['test/matrix/matrix.test.ts']
 
 export const matrixMutations: readonly Mutation[] = [
-  ...mutationsOf('src/gateway/mongodb/commands/reads.ts', walk, [
-    [
-      'who may not read counts by MongoDB',
-      'const source = findSource(transaction, database, collectionName, privilege.read)',
-      'const source = findSource(transaction, database, collectionName, 0)',
-    ],
-  ]),
   ...mutationsOf('src/gateway/mongodb/commands/collections.ts', walk, [
     [
       'listCollections shows what may not be seen',
@@ -81,8 +74,8 @@ export const matrixMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/sql/statement/insert.ts', walk, [
     [
       'a statement that gives no value asks for every column',
-      'const named = statement.selectStmt === undefined ? [] : columns',
-      'const named = columns',
+      'const given = statement.selectStmt === undefined ? [] : own',
+      'const given = own',
     ],
   ]),
 ]

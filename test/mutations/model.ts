@@ -102,20 +102,24 @@ export const modelMutations: readonly Mutation[] = [
   ...mutationsOf('src/model/keyvalue/keyvalue.ts', keyvalue, [
     [
       'a key is gone in the millisecond of its expiry',
-      'header.expiresAtMs >= reader.timeMs',
-      'header.expiresAtMs > reader.timeMs',
+      'header.expiresAtMs < reader.timeMs',
+      'header.expiresAtMs <= reader.timeMs',
     ],
     [
       'an expiry outlives its key',
-      'if (header.expiresAtMs !== never) deleteExpiry(tx, space, key, header.expiresAtMs)\n  if (header.storedCount',
-      'if (header.storedCount',
+      'if (header.expiresAtMs !== never) deleteExpiry(tx, space, key, header.expiresAtMs)\n  deleteHashExpiry',
+      'deleteHashExpiry',
     ],
     [
       'the order of scores outlives its set',
       'readonly number[] = [index.scored, index.byScore]',
       'readonly number[] = [index.scored]',
     ],
-    ['an empty collection stays', 'if (header.count === 0) {', 'if (header.count < 0) {'],
+    [
+      'an empty collection stays',
+      'if (header.count === 0 && header.kind !== kind.stream) {',
+      'if (header.count < 0) {',
+    ],
     [
       'what has expired goes on in a new collection',
       'if (header.kind !== kind.none) removeKey(tx, space, key, header)\n  return newCollection(tx, wanted)',
@@ -123,8 +127,8 @@ export const modelMutations: readonly Mutation[] = [
     ],
     [
       'a moved collection loses its expiry',
-      'header.noteStored()\n  if (header.expiresAtMs !== never) putExpiry(tx, space, key, header.expiresAtMs)',
-      'header.noteStored()',
+      "touched(tx, space, key, 'written', header.kind, true)\n  if (header.expiresAtMs !== never) putExpiry(tx, space, key, header.expiresAtMs)",
+      "touched(tx, space, key, 'written', header.kind, true)",
     ],
   ]),
   ...mutationsOf(
@@ -142,11 +146,7 @@ export const modelMutations: readonly Mutation[] = [
         'const old = sliceOf(lives ? copySlice(stored) : new Uint8Array(0))',
         'const old = sliceOf(new Uint8Array(stored.end - stored.start))',
       ],
-      [
-        'a long string that is replaced leaves its pieces',
-        'if (stored.kind !== kind.none) dropContents',
-        'if (!stored.isLong) dropContents',
-      ],
+      ['a long string that is replaced leaves its pieces', 'if (stored.kind !== kind.none) {', 'if (!stored.isLong) {'],
     ],
   ),
   ...mutationsOf(
@@ -272,8 +272,16 @@ export const modelMutations: readonly Mutation[] = [
     ],
   ),
   ...mutationsOf('src/model/keyvalue/hashes.ts', keyvalue, [
-    ['a field that is there counts again', 'if (stored === undefined) hash.count++', 'hash.count++'],
-    ['a removed field is counted', '  tx.delete(key)\n  hash.count--', '  tx.delete(key)'],
+    [
+      'a field that is there counts again',
+      'if (stored === undefined) hash.count++\n  return stored === undefined\n',
+      'hash.count++\n  return stored === undefined\n',
+    ],
+    [
+      'a removed field is counted',
+      '  hash.count--\n  return true\n}\n\nfunction* deleteLong',
+      '  return true\n}\n\nfunction* deleteLong',
+    ],
   ]),
   ...mutationsOf('src/model/keyvalue/sets.ts', keyvalue, [
     ['a member that is there counts again', 'if (tx.get(key) !== undefined) return false\n  tx.put', 'tx.put'],

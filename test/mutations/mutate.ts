@@ -125,7 +125,7 @@ async function tryOne(folder: string, mutation: Mutation): Promise<Result> {
 
 async function main(): Promise<void> {
   const { chosen, json } = parseOptions(process.argv.slice(2))
-  for (const mutation of mutations) planted(mutation, readFileSync(mutation.file, 'utf8'))
+  for (const mutation of chosen) planted(mutation, readFileSync(mutation.file, 'utf8'))
   const folder = copyTree()
   try {
     const tests = [...new Set(chosen.flatMap((one) => one.tests))]

@@ -12,16 +12,25 @@ import { privilegeMutations } from './privileges.ts'
 import { modelMutations } from './model.ts'
 import { mongodbUserMutations } from './mongodb-users.ts'
 import { redisUserMutations } from './redis-users.ts'
+import { blockingMutations } from './blocking.ts'
+import { messageMutations } from './messages.ts'
+import { redisDataMutations } from './redis-data.ts'
+import { redisServerMutations } from './redis-server.ts'
 import { scriptMutations } from './scripts.ts'
 import type { Mutation } from './mutation.ts'
 import { rowSecurityMutations } from './row-security.ts'
 import { ruleMutations } from './rules.ts'
 import { baseStoreMutations } from './base-stores.ts'
 import { planMutations } from './plans.ts'
+import { queryMutations } from './queries.ts'
 import { storageMutations } from './storage.ts'
+import { streamMutations } from './streams.ts'
+import { textStyleMutations } from './text-styles.ts'
 import { transportMutations } from './transport.ts'
 import { turnMutations } from './turns.ts'
+import { typeMutations } from './types.ts'
 import { upperMutations } from './upper.ts'
+import { viewMutations } from './views.ts'
 
 export const mutations: readonly Mutation[] = [
   ...baseMutations,
@@ -32,6 +41,7 @@ export const mutations: readonly Mutation[] = [
   ...modelMutations,
   ...ruleMutations,
   ...planMutations,
+  ...queryMutations,
   ...turnMutations,
   ...limitMutations,
   ...loginMutations,
@@ -41,7 +51,15 @@ export const mutations: readonly Mutation[] = [
   ...transportMutations,
   ...mongodbUserMutations,
   ...redisUserMutations,
+  ...redisServerMutations,
   ...scriptMutations,
+  ...messageMutations,
+  ...redisDataMutations,
+  ...blockingMutations,
+  ...streamMutations,
+  ...textStyleMutations,
+  ...viewMutations,
+  ...typeMutations,
   ...attackMutations,
   ...upperMutations,
   ...kitMutations,

@@ -4,6 +4,7 @@ import { mutationsOf, type Mutation } from './mutation.ts'
 const paths = ['src/query/access-path.test.ts']
 const counted = ['src/language/sql/counted-plans.test.ts']
 const semiJoins = ['src/language/sql/semi-joins.test.ts']
+const reached = ['src/language/sql/reached-rows.test.ts']
 const joins = ['src/language/sql/counted-joins.test.ts', 'src/query/join-order.test.ts']
 
 export const planMutations: readonly Mutation[] = [
@@ -200,4 +201,39 @@ export const planMutations: readonly Mutation[] = [
       ],
     ],
   ),
+  ...mutationsOf('src/language/sql/plan/factored-conditions.ts', reached, [
+    ['alternatives have in common what only two of them say', 'others.every(', 'others.some('],
+  ]),
+  ...mutationsOf('src/language/sql/plan/push-down.ts', reached, [
+    [
+      'a condition goes past LIMIT',
+      "body.kind === 'values' || body.tail.limit !== undefined",
+      "body.kind === 'values'",
+    ],
+    ['a condition on an aggregate goes below the grouping', 'grouping.keys[target.index]', 'grouping.keys[0]'],
+    ['a condition goes below DISTINCT ON', 'distinctOn !== undefined || ', ''],
+    ['a condition goes to one side of a set', 'right && {', 'left && {'],
+    ['a WITH query is made for each of its readers', 'item.readers.count !== 1', 'item.readers.count === 0'],
+  ]),
+  ...mutationsOf('src/language/sql/plan/extremes.ts', reached, [
+    ['the largest value is a null', 'isNotNull ? conditions : [...conditions, present]', 'conditions'],
+    ['nothing has no null', '?? null)', ')'],
+  ]),
+  ...mutationsOf('src/language/sql/plan/alternatives.ts', reached, [
+    [
+      'a row that two indexes find is there twice',
+      'new Distinct(new Concatenate(scans.map((scan) => scan.open(run))), key, sqlRows)',
+      'new Concatenate(scans.map((scan) => scan.open(run)))',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/plan/text-prefix.ts', reached, [
+    ['an underscore stands for itself', "character === '%' || character === '_'", "character === '%'"],
+  ]),
+  ...mutationsOf('src/language/sql/plan/members.ts', reached, [
+    [
+      'a value that comes twice finds its rows twice',
+      'node: distinct(planner.planQuery(members), types)',
+      'node: planner.planQuery(members)',
+    ],
+  ]),
 ]

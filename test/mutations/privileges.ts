@@ -11,7 +11,11 @@ export const privilegeMutations: readonly Mutation[] = [
     ['a star asks for no column', '      binder.access.reads(source)\n', ''],
   ]),
   ...mutationsOf('src/language/sql/statement/prepared.ts', inSql, [
-    ['a plan holds whatever has been taken away', '    if (rights !== this.#rights) return false\n', ''],
+    [
+      'a plan holds whatever has been taken away',
+      'if (rights !== this.#rights || style !== this.#style)',
+      'if (style !== this.#style)',
+    ],
   ]),
   ...mutationsOf('src/language/sql/bind/bind-from.ts', inSql, [
     ['a schema that may not be used is searched', '    if (!binder.maySearch(schema)) continue\n', ''],
@@ -19,7 +23,7 @@ export const privilegeMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/sql/statement/update.ts', inSql, [
     [
       'rows are deleted by who may only read them',
-      '  binder.access.any(target.relation.collection, privilege.delete)\n',
+      '  binder.access.any((through?.view ?? target.relation).collection, privilege.delete)\n',
       '',
     ],
   ]),

@@ -49,7 +49,7 @@ export const redisUserMutations: readonly Mutation[] = [
   ...mutationsOf('src/database/access/rights.ts', users, [
     [
       'rules about commands pass by superusers',
-      'if (member.redisCommands === undefined) return unlimited',
+      'if (member.redisCommands === undefined && member.redisChannels === undefined) return unlimited',
       'if (member.isSuperuser) return unlimited',
     ],
   ]),

@@ -25,7 +25,7 @@ export const rowSecurityMutations: readonly Mutation[] = [
     ['EXPLAIN counts hidden rows', 'const isHidden = relation instanceof SecuredRelation', 'const isHidden = false'],
   ]),
   ...mutationsOf('src/language/sql/statement/on-conflict.ts', inSql, [
-    ['ON CONFLICT updates what is hidden', '  tests.old?.(old, run)\n', ''],
+    ['ON CONFLICT updates what is hidden', '  tests.old?.(shown, run)\n', ''],
   ]),
   ...mutationsOf('src/language/sql/statement/policies.ts', inSql, [
     [

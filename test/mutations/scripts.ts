@@ -16,7 +16,11 @@ export const scriptMutations: readonly Mutation[] = [
     ['a wait within a script is passed over', 'if (step.value !== undefined) throw step.value', ''],
   ]),
   ...mutationsOf('src/gateway/redis/scripts/run.ts', golden, [
-    ['a read-only script writes', 'if (this.#request.isReadOnly && !command.readOnly) {', 'if (false) {'],
+    [
+      'a read-only script writes',
+      'if (this.#request.isReadOnly && (!command.readOnly',
+      'if (false && (!command.readOnly',
+    ],
     ['a script changes the database of its client', 'inner.client = this.#client', 'inner.client = call.client'],
   ]),
   ...mutationsOf('src/gateway/redis/scripts/scripts.ts', scripts, [

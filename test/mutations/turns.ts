@@ -15,7 +15,7 @@ export const turnMutations: readonly Mutation[] = [
         'again()\n    return dealt.number',
         'again()\n    return take()',
       ],
-      ['what a batch has drawn is dealt to the next one', 'this.#dealt = undefined\n    return value', 'return value'],
+      ['what a batch has drawn is dealt to the next one', 'this.#forget()\n      return value', 'return value'],
     ],
   ),
   ...mutationsOf(

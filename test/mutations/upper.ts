@@ -161,7 +161,6 @@ export const upperMutations: readonly Mutation[] = [
       'field > 0 ? field - 1 : parts.length + field',
       'field > 0 ? field - 1 : parts.length + field - 1',
     ],
-    ['an identifier with quotes is not quoted', `name.replaceAll('"', '""')`, 'name'],
     ['a literal with a quote is not quoted', `value.replaceAll("'", "''")`, 'value'],
     ['ltrim trims both ends', 'if (atEnd) while', 'while'],
   ]),

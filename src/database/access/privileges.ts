@@ -30,6 +30,8 @@ export const privilege = {
   fork: 16_384,
   /** To see and end what others do, and to change what concerns all. */
   administer: 32_768,
+  /** Of functions. */
+  execute: 65_536,
 } as const
 
 export type PrivilegeName = keyof typeof privilege
@@ -37,7 +39,7 @@ export type PrivilegeName = keyof typeof privilege
 export type Privileges = number
 
 export const noPrivileges: Privileges = 0
-export const allPrivileges: Privileges = 65_535
+export const allPrivileges: Privileges = 131_071
 
 const { read, insert, update, truncate, references, trigger, usage, create, connect, temporary } = privilege
 const { schema, feed, history, fork, administer, delete: remove } = privilege

@@ -14,7 +14,7 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { Catalog, Collection, Namespace } from '../catalog/catalog.ts'
-import { partText } from '../catalog/objects.ts'
+import { findKind, partText } from '../catalog/objects.ts'
 import { type AccessItem, type AccessList, firstList, givableIn, privilegesIn } from './access-list.ts'
 import {
   allPrivileges,
@@ -49,6 +49,8 @@ export interface Member {
   readonly bypassesPolicies: boolean
   /** Narrow what it may send at Redis's door, whatever it may do; left out: nothing does. */
   readonly redisCommands?: readonly string[]
+  /** Likewise the channels that it may use there, as Redis's patterns. */
+  readonly redisChannels?: readonly string[]
 }
 
 /** By the number of an object, then by part; '' is the whole. */
@@ -72,8 +74,9 @@ export function notOwner(what: string, name: string): AccessError {
 }
 
 /** As PostgreSQL calls them. */
-export function wordOf({ kind }: Collection): string {
-  return kind === 'sequence' ? 'sequence' : 'table'
+export function wordOf({ kind, definition }: Collection): string {
+  if (kind === 'table' && definition['materialized'] !== undefined) return 'materialized view'
+  return findKind(kind)?.word ?? 'table'
 }
 
 interface Known {
@@ -87,6 +90,7 @@ export class Rights {
   readonly access: AccessLists | undefined
   /** As `Member` has them, also of those who may do everything. */
   readonly redisCommands: readonly string[] | undefined
+  readonly redisChannels: readonly string[] | undefined
   readonly #known = new Map<number, Known>()
   readonly #spread: Privileges
   readonly #ofDatabase: Privileges
@@ -94,11 +98,12 @@ export class Rights {
   constructor(
     member: Member | undefined,
     access: AccessLists | undefined,
-    redisCommands: readonly string[] | undefined = member?.redisCommands,
+    { redisCommands, redisChannels }: Pick<Member, 'redisCommands' | 'redisChannels'> = member ?? {},
   ) {
     this.member = member
     this.access = access
     this.redisCommands = redisCommands
+    this.redisChannels = redisChannels
     this.#ofDatabase = member === undefined ? allPrivileges : this.#givenIn(0, firstList('database', ''))
     this.#spread = member === undefined ? allPrivileges : (this.#ofDatabase & spreading) | builtIn(member)
   }
@@ -153,9 +158,13 @@ export class Rights {
   }
 
   #find(collection: Collection): Privileges {
-    if (this.owns(collection)) return ofCollections | ofSequences
+    if (this.owns(collection)) return ofCollections | ofSequences | privilege.execute
     const spread = this.ofNamespace(collection.namespace) & ofCollections
-    return spread | this.#givenIn(collection.id, []) | (spread & writing ? privilege.usage : noPrivileges)
+    return (
+      spread |
+      this.#givenIn(collection.id, findKind(collection.kind)?.firstAccess ?? []) |
+      (spread & writing ? privilege.usage : noPrivileges)
+    )
   }
 
   /** Of one column: also what the whole has. */
@@ -295,8 +304,8 @@ const narrowed = new WeakMap<Member, Rights>()
 
 /** Those of a superuser. */
 export function rightsOfSuperuser(member: Member): Rights {
-  if (member.redisCommands === undefined) return unlimited
+  if (member.redisCommands === undefined && member.redisChannels === undefined) return unlimited
   let rights = narrowed.get(member)
-  if (rights === undefined) narrowed.set(member, (rights = new Rights(undefined, undefined, member.redisCommands)))
+  if (rights === undefined) narrowed.set(member, (rights = new Rights(undefined, undefined, member)))
   return rights
 }

@@ -10,7 +10,16 @@ import { type KeyRange, type Slice, sliceOf } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import { type AccessList, encodeAccess } from '../access/access-list.ts'
-import type { Collection, CollectionModel, GlobalObject, Index, JsonObject, JsonValue, Namespace } from './catalog.ts'
+import type {
+  Collection,
+  CollectionModel,
+  GlobalObject,
+  Index,
+  JsonObject,
+  JsonValue,
+  Namespace,
+  NameSpace,
+} from './catalog.ts'
 import { findKind, type PartAddress, partText } from './objects.ts'
 
 /** The catalog's own collection number. */
@@ -38,6 +47,8 @@ export const catalogIndex = {
 export interface StoredCollection {
   readonly namespace: number
   readonly name: string
+  /** Left out: `relation`. */
+  readonly space?: NameSpace
   readonly model?: CollectionModel
   readonly kind?: string
   readonly version: number
@@ -79,9 +90,20 @@ export function decodeCollection(
   if (namespace === undefined) throw new PolylogError('data_corrupted', `collection ${id} is in no namespace`)
   const kind = stored.kind ?? olderKind(stored)
   if (typeof kind !== 'string') throw new PolylogError('data_corrupted', `collection ${id} has no kind`)
-  const { name, version, definition, indexes } = stored
+  const { name, space, version, definition, indexes } = stored
   const { owner = defaultOwner, ownerId, engine = defaultEngine, definitionVersion = 1 } = stored
-  const own = { id, namespace, name, kind, model: modelOf(kind), version, owner, ownerId, engine }
+  const own = {
+    id,
+    namespace,
+    name,
+    ...(space !== undefined && { space }),
+    kind,
+    model: modelOf(kind),
+    version,
+    owner,
+    ownerId,
+    engine,
+  }
   return { ...own, definition, definitionVersion, indexes, fields: noFields }
 }
 
@@ -96,7 +118,7 @@ function modelOf(kind: string): CollectionModel {
 
 export type NewCollectionState = Omit<
   Collection,
-  'model' | 'owner' | 'ownerId' | 'engine' | 'definitionVersion' | 'fields'
+  'space' | 'model' | 'owner' | 'ownerId' | 'engine' | 'definitionVersion' | 'fields'
 > & {
   readonly engine?: string | undefined
 }
@@ -104,8 +126,16 @@ export type NewCollectionState = Omit<
 /** A collection that is about to be written for the first time. */
 export function newCollection(given: NewCollectionState, owner: string): Collection {
   const { kind, engine = defaultEngine } = given
-  const definitionVersion = findKind(kind)?.version ?? 1
-  return { ...given, model: modelOf(kind), owner, engine, definitionVersion, fields: noFields }
+  const { version: definitionVersion = 1, space } = findKind(kind) ?? {}
+  return {
+    ...given,
+    ...(space !== undefined && { space }),
+    model: modelOf(kind),
+    owner,
+    engine,
+    definitionVersion,
+    fields: noFields,
+  }
 }
 
 /** The keys of all collections. */
@@ -126,10 +156,12 @@ export function encodeNamespace({ name, owner, ownerId }: Namespace): Slice {
 }
 
 export function encodeCollection(collection: Collection): Slice {
-  const { namespace, name, kind, version, owner, ownerId, engine, definition, definitionVersion, indexes } = collection
+  const { namespace, name, space, kind, version, owner, ownerId, engine, definition } = collection
+  const { definitionVersion, indexes } = collection
   return encodeJson({
     namespace: namespace.id,
     name,
+    ...(space !== undefined && { space }),
     kind,
     version,
     owner,

@@ -20,6 +20,7 @@ import {
   partsOf,
   registerKind,
   registerPartDrop,
+  type ObjectKind,
 } from './objects.ts'
 import { openTestDatabase } from '../testing.ts'
 
@@ -30,25 +31,33 @@ interface Definition {
   readonly owner?: number
 }
 
-const kind = registerKind<Definition>({
-  name: 'model test',
-  model: 'model test',
-  version: 1,
-  decode: (definition) => definition as unknown as Definition,
-  parts: ({ parts }) => Object.keys(parts).map((name) => ({ kind: 'index', key: name, name, isRelation: true })),
-  dependencies: ({ parts, owner }) => {
-    const references = Object.entries(parts).flatMap(([name, ids]) =>
-      ids.map((id): Dependency => ({ of: { kind: 'index', key: name }, on: { id }, kind: 'normal' })),
-    )
-    return owner === undefined ? references : [...references, { on: { id: owner }, kind: 'automatic' }]
-  },
-})
+function registerTestKind(name: string, space?: 'type'): ObjectKind<Definition> {
+  const kind = registerKind<Definition>({
+    name,
+    model: 'model test',
+    ...(space !== undefined && { space }),
+    version: 1,
+    decode: (definition) => definition as unknown as Definition,
+    parts: ({ parts }) =>
+      Object.keys(parts).map((part) => ({ kind: 'index', key: part, name: part, isRelation: space === undefined })),
+    dependencies: ({ parts, owner }) => {
+      const references = Object.entries(parts).flatMap(([part, ids]) =>
+        ids.map((id): Dependency => ({ of: { kind: 'index', key: part }, on: { id }, kind: 'normal' })),
+      )
+      return owner === undefined ? references : [...references, { on: { id: owner }, kind: 'automatic' }]
+    },
+  })
+  registerPartDrop(kind, function* (transaction, collection, { key }) {
+    const { [key as string]: _, ...parts } = definitionIn(collection).parts
+    transaction.alterCollection(collection, { definition: toJson({ ...definitionIn(collection), parts }) })
+    yield undefined
+  })
+  return kind
+}
 
-registerPartDrop(kind, function* (transaction, collection, { key }) {
-  const { [key as string]: _, ...parts } = definitionIn(collection).parts
-  transaction.alterCollection(collection, { definition: toJson({ ...definitionIn(collection), parts }) })
-  yield undefined
-})
+const kind = registerTestKind('model test')
+/** May be called as a relation is. */
+const otherKind = registerTestKind('model type', 'type')
 
 function definitionIn(collection: Collection): Definition {
   return collection.definition as unknown as Definition
@@ -93,19 +102,21 @@ function everything(): Collection[] {
 function describeNaively(collections: readonly Collection[]): string {
   const lines = collections.map((collection) => {
     const referrers = collections.filter((one) => one !== collection && refersTo(one, collection.id))
-    const owners = partsOf(collection).map(({ name }) => `${name}@${collection.id}`)
+    const owners = partsOf(collection).flatMap(({ name, isRelation }) => (isRelation ? `${name}@${collection.id}` : []))
     return `${describeOwners(collection, database.catalog.namespaceById(collection.namespace.id)!)} ${collection.namespace.name}.${collection.name} by ${referrers.map(({ id }) => id).join()} ${owners.join()}`
   })
   return lines.join('\n')
 }
 
 function describeByCatalog(catalog: CatalogState, collections: readonly Collection[]): string {
-  const lines = collections.map(({ id, namespace, name }) => {
-    const collection = catalog.findCollection(namespace.name, name)!
+  const lines = collections.map(({ id, namespace, name, space }) => {
+    const collection = catalog.findCollection(namespace.name, name, space)!
     expect(catalog.collectionById(id)).toBe(collection)
-    const owners = partsOf(collection).map((part) => {
-      return `${part.name}@${catalog.findOwnerOfPart(namespace.name, part.name)?.id}`
-    })
+    expect(catalog.relationsOf(namespace.name).includes(collection)).toBe(space === undefined)
+    expect(catalog.othersOf(namespace.name).get(`type ${name}`) === collection).toBe(space === 'type')
+    const owners = partsOf(collection).flatMap(({ name: part, isRelation }) =>
+      isRelation ? `${part}@${catalog.findOwnerOfPart(namespace.name, part)?.id}` : [],
+    )
     const referrers = catalog.referrersOf(id).map((one) => one.id)
     return `${describeOwners(collection, collection.namespace)} ${namespace.name}.${name} by ${referrers.join()} ${owners.join()}`
   })
@@ -158,7 +169,7 @@ function step(random: Random, serial: number): void {
       parts: { [`p${serial}`]: others().slice(0, 3) },
       ...(owner !== undefined && { owner }),
     })
-    run((tx) => tx.createCollection(namespaces[random(namespaces.length)]!, `c${serial}`, kind.name, definition))
+    create(namespaces[random(namespaces.length)]!, random, serial, definition)
   } else if (dice === 3) run((tx) => tx.alterCollection(some!, { name: `r${serial}` }))
   else if (dice === 4) run((tx) => tx.alterCollection(some!, { namespace: namespaces[random(namespaces.length)]! }))
   else if (dice === 5) {
@@ -178,6 +189,17 @@ function step(random: Random, serial: number): void {
   else if (dice === 7) run((tx) => tx.widenCollection(some!, `f${random(4)}`, 'string'))
   else if (dice > 9) stepGlobal(random, serial)
   else dropOne(some!, dice === 8)
+}
+
+/** Also by a name that another one has: refused where that is in the same space. */
+function create(namespace: Namespace, random: Random, serial: number, definition: JsonObject): void {
+  const { name: kindName, space } = random(3) === 0 ? otherKind : kind
+  const inIt = database.catalog.collectionsOf(namespace.name)
+  const taken = random(3) === 0 ? inIt[random(inIt.length || 1)]?.name : undefined
+  const name = taken ?? `c${serial}`
+  const made = (): Collection => run((tx) => tx.createCollection(namespace, name, kindName, definition))
+  if (inIt.some((one) => one.name === name && one.space === space)) expect(made).toThrow('already exists')
+  else made()
 }
 
 /** What lies in no namespace, by kind and name. */

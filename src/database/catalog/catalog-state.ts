@@ -23,7 +23,7 @@ import {
   noFields,
   textOf,
 } from './catalog-entries.ts'
-import type { Catalog, Collection, GlobalObject, Namespace } from './catalog.ts'
+import type { Catalog, Collection, GlobalObject, Namespace, NameSpace } from './catalog.ts'
 import { type ObjectAddress, partsOf, partText, referencesOf } from './objects.ts'
 
 /** Entries of which the catalog is made; others are found by their key. */
@@ -45,8 +45,10 @@ interface CatalogMaps {
   readonly namespaces: PersistentMap<string, Namespace>
   readonly namespacesById: PersistentMap<number, Namespace>
   readonly collections: PersistentMap<number, Collection>
-  /** By namespace and name. */
+  /** Relations, by namespace and name. */
   readonly names: Names<Collection>
+  /** What is none, by namespace, then by space and name. */
+  readonly others: Names<Collection>
   /** Numbers of collections, by namespace and name of a part. */
   readonly partNames: Names<number>
   /** By what is referred to, then by who refers. */
@@ -63,6 +65,7 @@ const noMaps: CatalogMaps = {
   namespacesById: PersistentMap.empty(),
   collections: PersistentMap.empty(),
   names: PersistentMap.empty(),
+  others: PersistentMap.empty(),
   partNames: PersistentMap.empty(),
   referrers: PersistentMap.empty(),
   comments: PersistentMap.empty(),
@@ -78,6 +81,7 @@ export interface CatalogChange {
 }
 
 const noComments: Comments = PersistentMap.empty()
+const noOthers: PersistentMap<string, Collection> = PersistentMap.empty()
 
 /** Of this process: catalogs that open transactions have made, or that a refused commit took back, never share one. */
 let lastVersion = 0
@@ -115,8 +119,9 @@ export class CatalogState implements Catalog {
     return this.#maps.collections.get(id)
   }
 
-  findCollection(namespace: string, name: string): Collection | undefined {
-    return this.#maps.names.get(namespace)?.get(name)
+  findCollection(namespace: string, name: string, space: NameSpace = 'relation'): Collection | undefined {
+    if (space === 'relation') return this.#maps.names.get(namespace)?.get(name)
+    return this.#maps.others.get(namespace)?.get(`${space} ${name}`)
   }
 
   /** What it takes beside what is stored. */
@@ -125,7 +130,16 @@ export class CatalogState implements Catalog {
   }
 
   collectionsOf(namespace: string): readonly Collection[] {
+    const relations = this.#maps.names.get(namespace)?.values() ?? []
+    return [...relations, ...this.othersOf(namespace).values()].sort((a, b) => a.id - b.id)
+  }
+
+  relationsOf(namespace: string): readonly Collection[] {
     return [...(this.#maps.names.get(namespace)?.values() ?? [])].sort((a, b) => a.id - b.id)
+  }
+
+  othersOf(namespace: string): ReadonlyMap<string, Collection> {
+    return this.#maps.others.get(namespace) ?? noOthers
   }
 
   findOwnerOfPart(namespace: string, name: string): Collection | undefined {
@@ -304,10 +318,12 @@ export class CatalogLoader {
       return fields === undefined ? collection : { ...collection, fields: PersistentMap.from(fields) }
     })
     const names = new Map<string, [string, Collection][]>()
+    const others = new Map<string, [string, Collection][]>()
     const partNames = new Map<string, [string, number][]>()
     const referrers = new Map<number, [number, true][]>()
     for (const collection of collections) {
-      listIn(names, collection.namespace.name).push([collection.name, collection])
+      const into = listOf(collection) === 'names' ? names : others
+      listIn(into, collection.namespace.name).push([nameKey(collection), collection])
       for (const name of namedParts(collection)) {
         listIn(partNames, collection.namespace.name).push([name, collection.id])
       }
@@ -320,6 +336,7 @@ export class CatalogLoader {
       namespacesById: PersistentMap.from(this.#namespaces),
       collections: PersistentMap.from(collections.map((each) => [each.id, each] as const)),
       names: nested(names),
+      others: nested(others),
       partNames: nested(partNames),
       referrers: nested(referrers),
       comments: nested(this.#comments),
@@ -346,30 +363,45 @@ function namedParts(collection: Collection): string[] {
   return partsOf(collection).flatMap(({ name, isRelation }) => (isRelation === true ? [name] : []))
 }
 
+function listOf({ space = 'relation' }: Collection): 'names' | 'others' {
+  return space === 'relation' ? 'names' : 'others'
+}
+
+/** A space is one word. */
+function nameKey({ space = 'relation', name }: Collection): string {
+  return space === 'relation' ? name : `${space} ${name}`
+}
+
+function withName<M extends Pick<CatalogMaps, 'names' | 'others'>>(maps: M, collection: Collection): M {
+  const list = listOf(collection)
+  return { ...maps, [list]: withNested(maps[list], collection.namespace.name, nameKey(collection), collection) }
+}
+
 /** Both are versions of one collection; either may be missing. */
 function withCollection(maps: CatalogMaps, before: Collection | undefined, after: Collection | undefined): CatalogMaps {
-  let { collections, names, partNames, referrers } = maps
+  let { collections, partNames, referrers } = maps
+  let named: Pick<CatalogMaps, 'names' | 'others'> = maps
   if (before !== undefined) {
     const namespace = before.namespace.name
-    names = withoutNested(names, namespace, before.name)
+    const list = listOf(before)
+    named = { ...named, [list]: withoutNested(named[list], namespace, nameKey(before)) }
     for (const name of namedParts(before)) partNames = withoutNested(partNames, namespace, name)
     for (const id of referencesOf(before)) referrers = withoutNested(referrers, id, before.id)
     collections = collections.without(before.id)
   }
   if (after !== undefined) {
     const namespace = after.namespace.name
-    names = withNested(names, namespace, after.name, after)
+    named = withName(named, after)
     for (const name of namedParts(after)) partNames = withNested(partNames, namespace, name, after.id)
     for (const id of referencesOf(after)) referrers = withNested(referrers, id, after.id, true)
     collections = collections.with(after.id, after)
   }
-  return { ...maps, collections, names, partNames, referrers }
+  return { ...maps, ...named, collections, partNames, referrers }
 }
 
 /** Nothing has changed by which others find it. */
 function withSameParts(maps: CatalogMaps, changed: Collection): CatalogMaps {
-  const names = withNested(maps.names, changed.namespace.name, changed.name, changed)
-  return { ...maps, names, collections: maps.collections.with(changed.id, changed) }
+  return { ...withName(maps, changed), collections: maps.collections.with(changed.id, changed) }
 }
 
 function withNested<A extends string | number, B extends string | number, V>(

@@ -6,7 +6,7 @@
  * catalog, plans are kept by the collections that they name. `objects.ts` tells what depends on what.
  *
  *   (0, 1, namespace id)                → JSON { name, owner }
- *   (0, 2, collection id)               → JSON { namespace, name, kind, version, owner, engine, definition,
+ *   (0, 2, collection id)               → JSON { namespace, name, space, kind, version, owner, engine, definition,
  *                                                definitionVersion, indexes }
  *   (0, 3, collection id, field, type)  → empty: a field type that a document collection has held
  *   (0, 4, session key)                 → operation i64, reply: answered retryable writes
@@ -37,11 +37,19 @@ export interface Namespace {
   readonly ownerId?: number | undefined
 }
 
+/**
+ * Names are unique among those of a namespace and a space. Relations share one with their indexes; a function's name tells
+ * what it takes, so that there may be several.
+ */
+export type NameSpace = 'relation' | 'function' | 'type' | 'operator'
+
 export interface Collection {
   /** Also the number of its keyspace: the first element of its keys. Never reused. */
   readonly id: number
   readonly namespace: Namespace
   readonly name: string
+  /** Left out: `relation`. As its kind says. */
+  readonly space?: NameSpace
   /** What it is, by the name that its model has registered: `objects.ts`. */
   readonly kind: string
   readonly model: CollectionModel
@@ -87,9 +95,14 @@ export interface Catalog {
   readonly namespaces: ReadonlyMap<string, Namespace>
   namespaceById(id: number): Namespace | undefined
   collectionById(id: number): Collection | undefined
-  findCollection(namespace: string, name: string): Collection | undefined
-  /** In order of creation. */
+  /** `space`: left out, among relations. */
+  findCollection(namespace: string, name: string, space?: NameSpace): Collection | undefined
+  /** Of all spaces of names, in order of creation. */
   collectionsOf(namespace: string): readonly Collection[]
+  /** In order of creation. */
+  relationsOf(namespace: string): readonly Collection[]
+  /** What is no relation, by its space and name: `type mood`. The same map as long as none of them changes. */
+  othersOf(namespace: string): ReadonlyMap<string, Collection>
   /** The collection one of whose parts has this name among those of the namespace: that of an index. */
   findOwnerOfPart(namespace: string, name: string): Collection | undefined
   /** The collections whose definitions refer to this one, or to a part of it. */

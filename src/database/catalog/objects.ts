@@ -16,8 +16,9 @@
  * Everything in a namespace depends on it (normal); a part depends on its collection (internal) without saying so.
  */
 import { assert, PolylogError } from '../../base/errors.ts'
+import type { AccessList } from '../access/access-list.ts'
 import type { Rights } from '../access/rights.ts'
-import type { Collection, CollectionModel, JsonObject } from './catalog.ts'
+import type { Collection, CollectionModel, JsonObject, NameSpace } from './catalog.ts'
 import type { StatementSteps, Transaction } from '../contract.ts'
 
 export interface PartAddress {
@@ -56,6 +57,14 @@ export interface Dependency {
 export interface ObjectKind<D> {
   readonly name: string
   readonly model: CollectionModel
+  /** Among which names its own is unique; left out: those of relations. Never changed: entries keep it. */
+  readonly space?: Exclude<NameSpace, 'relation'>
+  /** What it is called in messages; left out: `table`. */
+  readonly word?: string
+  /** What may be done with one of which nobody has said anything. */
+  readonly firstAccess?: AccessList
+  /** Whoever makes one is its owner. */
+  readonly isOwned?: boolean
   /** Of the definition; grows with every change of its form. */
   readonly version: number
   /** Validates, and brings a definition of an older version up to date. Errors: `data_corrupted`. */

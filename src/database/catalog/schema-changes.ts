@@ -24,8 +24,9 @@ import {
   newCollection,
 } from './catalog-entries.ts'
 import type { CatalogState } from './catalog-state.ts'
-import type { Collection, Index, JsonObject, Namespace } from './catalog.ts'
+import type { Collection, Index, JsonObject, Namespace, NameSpace } from './catalog.ts'
 import { engineNames, memoryEngine } from '../engines.ts'
+import { nobody } from '../nobody.ts'
 import {
   databaseId,
   dependenciesOf,
@@ -43,13 +44,17 @@ export function collectionLockKey(id: number): string {
   return `\xffschema ${id}`
 }
 
-function nameLock(namespace: string, name: string): string {
-  return `\xffname ${JSON.stringify([namespace, name])}`
+function nameLock(namespace: string, name: string, space: NameSpace = 'relation'): string {
+  return `\xffname ${JSON.stringify(space === 'relation' ? [namespace, name] : [namespace, name, space])}`
 }
 
-export function checkName(name: string): void {
-  if (name.length === 0 || Buffer.byteLength(name) > 255) {
-    throw new PolylogError('invalid_argument', `a name must have 1 to 255 bytes: "${name.slice(0, 40)}"`)
+/** The name of a function tells what it takes: up to a hundred types. */
+const mostNameBytes: Readonly<Record<NameSpace, number>> = { relation: 255, function: 2048, type: 255, operator: 255 }
+
+export function checkName(name: string, space: NameSpace = 'relation'): void {
+  const most = mostNameBytes[space]
+  if (name.length === 0 || Buffer.byteLength(name) > most) {
+    throw new PolylogError('invalid_argument', `a name must have 1 to ${most} bytes: "${name.slice(0, 40)}"`)
   }
 }
 
@@ -62,6 +67,10 @@ export function createNamespace(transaction: KernelTransaction, name: string, ha
   checkName(name)
   if (reservedNamespaces.has(name)) {
     throw new PolylogError('denied', `"${name}" is the system's own: it is made up when it is read`)
+  }
+  // Of sessions, which find nothing in them that others have put there.
+  if (name.startsWith('pg_temp_') && transaction.principal !== nobody) {
+    throw new PolylogError('denied', `"${name}" is a name for schemas of sessions`)
   }
   mayCreateNamespace(transaction, name)
   transaction.locks.lockName(nameLock(name, ''), 'update')
@@ -153,25 +162,29 @@ function mayCreateIn({ baseCatalog, principal }: KernelTransaction, namespace: N
 
 export function createCollection(transaction: KernelTransaction, created: NewCollection): Collection {
   const { namespace, name } = created
-  checkName(name)
+  const { space, isOwned = false } = findKind(created.kind) ?? {}
+  checkName(name, space)
   if (namespace.name === keyvalueNamespace && created.kind !== 'keyvalue') {
     throw new PolylogError(
       'foreign_model_violation',
       `"${keyvalueNamespace}" holds the databases of Redis and nothing else`,
     )
   }
+  if (namespace.name.startsWith('pg_temp_') && (findKind(created.kind)?.model ?? created.kind) !== 'table') {
+    throw new PolylogError('foreign_model_violation', `"${namespace.name}" holds temporary relations and nothing else`)
+  }
   checkEngine(transaction, created.engine)
   if (created.kind !== 'keyvalue') mayCreateIn(transaction, namespace)
   holdNamespace(transaction, namespace)
-  transaction.locks.lockName(nameLock(namespace.name, name), 'update')
-  refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name)?.id)
+  transaction.locks.lockName(nameLock(namespace.name, name, space), 'update')
+  refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name, space)?.id)
   const id = newId(transaction)
   transaction.locks.own(id)
   const state = { ...created, id, version: transaction.kernel.nextVersion(), indexes: [] }
   const { user, roleId } = transaction.principal
   const collection = newCollection(state, user)
   // Documents and the keys of Redis are nobody's own: their protocols know no owners.
-  const made = write(transaction, collection.model === 'table' ? { ...collection, ownerId: roleId } : collection)
+  const made = write(transaction, isOwned ? { ...collection, ownerId: roleId } : collection)
   beginWith(transaction, id, firstAccess(transaction.catalog.access, roleId, made))
   return made
 }
@@ -289,6 +302,8 @@ export interface CollectionChange {
   readonly owner?: string
   readonly ownerId?: number | undefined
   readonly definition?: JsonObject
+  /** The same ones, otherwise defined or named: their entries stay as they are. */
+  readonly indexes?: readonly Index[]
 }
 
 export function alterCollection(
@@ -304,13 +319,13 @@ export function alterCollection(
   if (change.ownerId !== undefined && change.ownerId !== before.ownerId) mayGive(transaction, before)
   const altered = { ...before, ...change, ...(change.definition && { definitionVersion }), version }
   if (altered.name !== collection.name || altered.namespace.id !== collection.namespace.id) {
-    const { name, namespace } = altered
+    const { name, namespace, space } = altered
     if (altered.namespace.id !== collection.namespace.id) mayMove(transaction, before)
     transaction.principal.rights.requireInNamespace(namespace, privilege.create)
-    checkName(name)
+    checkName(name, space)
     holdNamespace(transaction, namespace)
-    transaction.locks.lockName(nameLock(namespace.name, name), 'update')
-    refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name)?.id)
+    transaction.locks.lockName(nameLock(namespace.name, name, space), 'update')
+    refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name, space)?.id)
   }
   return write(transaction, altered)
 }
@@ -380,6 +395,8 @@ export function clearCollection(transaction: KernelTransaction, collection: Coll
 }
 
 function clearKeys(transaction: KernelTransaction, collection: Collection): void {
+  const { effects } = transaction
+  if (effects.areObserved) effects.touched(collection.id, undefined, 'removed', 0, false)
   const rows = keyspaceRange(collection.id, primaryIndex)
   const all = keyspaceRange(collection.id)
   transaction.deleteRange(rows)

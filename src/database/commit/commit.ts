@@ -45,6 +45,7 @@ export function commitTransaction(transaction: KernelTransaction): Sequence {
     kernel.pipeline.notApplied(error)
     throw kernel.pipeline.failure
   }
+  if (kernel.keyWaits.areThere) kernel.keyWaits.wrote(transaction.writes)
   kernel.noteCommit(sequence)
   return sequence
 }

@@ -377,7 +377,7 @@ class LargeCommit {
   }
 
   #publish(): Sequence {
-    const { pipeline, store, conflicts } = this.#kernel
+    const { pipeline, store, conflicts, keyWaits } = this.#kernel
     const transaction = this.#transaction
     const draft = this.#draft!
     const writes = this.#writes
@@ -405,6 +405,7 @@ class LargeCommit {
       throw pipeline.failure
     }
     conflicts.addLarge(writes, sequence)
+    keyWaits.wroteMany(writes)
     this.#kernel.noteCommit(sequence)
     transaction.published(sequence)
     return sequence

@@ -7,6 +7,7 @@ import { KeyWriter } from '../../base/tuple.ts'
 import { operationKinds, RecordReader } from '../../log/record.ts'
 import type { Batch } from './batch-queue.ts'
 import type { ConflictIndex } from '../transaction/conflict-index.ts'
+import type { KeyWaits } from '../transaction/key-waits.ts'
 import type { Sequence } from '../contract.ts'
 import { fullKey } from '../directory/recovery.ts'
 
@@ -41,4 +42,15 @@ function noteOperation(conflicts: ConflictIndex, reader: RecordReader, sequence:
   const key = sliceToLatin1(fullKey(keyWriter, keyspace, reader.key))
   if (kind !== operationKinds.deleteRange) conflicts.add(key, sequence)
   else conflicts.addRange(key, sliceToLatin1(fullKey(endWriter, keyspace, reader.endKey)), sequence)
+}
+
+/** The same for those who wait for keys. */
+export function noteWaited(waits: KeyWaits, reader: RecordReader): void {
+  while (reader.next()) {
+    const { kind, keyspace } = reader
+    if (kind === operationKinds.notify || kind === operationKinds.delta) continue
+    const start = fullKey(keyWriter, keyspace, reader.key)
+    if (kind !== operationKinds.deleteRange) waits.wroteKey(start, kind === operationKinds.delete)
+    else waits.wroteRange({ start, end: fullKey(endWriter, keyspace, reader.endKey) })
+  }
 }

@@ -36,6 +36,8 @@ export class Checkpointing {
   /** Since the database was opened. */
   written = 0
   tookUs = 0
+  /** When the newest one was written, by the clock. */
+  lastMs: number | undefined
   /** The sequence of the newest one. */
   last: Sequence
   readonly #database: Checkpointed
@@ -79,6 +81,7 @@ export class Checkpointing {
     const { sequence, neededAfter } = await writeCheckpoint({ host, folder, store, engines, synced })
     this.last = sequence
     this.written++
+    this.lastMs = host.now()
     this.tookUs += host.monotonic() - startedUs
     await logUse.trim(neededAfter + 1)
     return sequence

@@ -82,6 +82,10 @@ export class Consumers {
     for (const one of bytes === undefined ? [] : decode(bytes, `${folder}/${fileName}`)) this.#byName.set(one.name, one)
   }
 
+  has(name: string): boolean {
+    return this.#byName.has(name)
+  }
+
   get all(): readonly Consumer[] {
     return [...this.#byName.values()]
   }

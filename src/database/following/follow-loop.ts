@@ -20,10 +20,11 @@ import type { Draft, OrderedStore } from '../../storage/store.ts'
 import { catalogKeyspace, engineOfEntry } from '../catalog/catalog-entries.ts'
 import type { CatalogState } from '../catalog/catalog-state.ts'
 import type { ConflictIndex } from '../transaction/conflict-index.ts'
+import type { KeyWaits } from '../transaction/key-waits.ts'
 import type { Sequence } from '../contract.ts'
 import { type Engines, memoryEngine } from '../engines.ts'
 import { logErrorCode } from '../commit/log-trouble.ts'
-import { noteRecord } from '../commit/note-refused.ts'
+import { noteRecord, noteWaited } from '../commit/note-refused.ts'
 import { Outage } from '../commit/outage.ts'
 import { FollowingStore, fullKey, Replayer, type ReplayTarget } from '../directory/recovery.ts'
 import type { Host } from '../../host/host.ts'
@@ -35,6 +36,7 @@ export interface FollowTarget {
   readonly store: OrderedStore
   readonly engines: Engines | undefined
   readonly conflicts: ConflictIndex
+  readonly keyWaits: KeyWaits
   catalog: CatalogState
   /** The state at this sequence is the newest from now on. */
   followed(sequence: Sequence, batch: LogBatch): void
@@ -131,7 +133,7 @@ export class FollowLoop {
   }
 
   async #applyRecord(batch: LogBatch, index: number, sequence: Sequence): Promise<void> {
-    const { store, conflicts } = this.#target
+    const { store, conflicts, keyWaits } = this.#target
     if (sequence !== store.current.sequence + 1) throw gap(store.current.sequence, sequence)
     const record = {
       bytes: batch.bytes,
@@ -155,8 +157,11 @@ export class FollowLoop {
     // Of very many keys nobody is told one by one.
     if (conflicts.active && inPieces) conflicts.addRange('', '\xff', sequence)
     else if (conflicts.active) noteRecord(conflicts, this.#open(record), sequence)
+    if (keyWaits.areThere && inPieces) keyWaits.disturb()
+    else if (keyWaits.areThere) noteWaited(keyWaits, this.#open(record))
     this.records++
     this.#target.followed(sequence, batch)
+    keyWaits.deliver()
   }
 
   #open({ bytes, start, end }: EncodedRecord): RecordReader {

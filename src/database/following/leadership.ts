@@ -86,6 +86,7 @@ export class Role {
       store: target.store,
       engines: target.engines,
       conflicts: target.conflicts,
+      keyWaits: target.keyWaits,
       followed,
       get catalog() {
         return target.catalog

@@ -40,6 +40,11 @@ export interface LogUser {
   readonly logPosition: Sequence
 }
 
+/** Keeps the log for change streams. */
+export const changesConsumer = 'polylog change streams'
+/** For so long an interrupted stream can go on, where the log holds no more than a consumer's limit. */
+const changesKeptMs = 60 * 60_000
+
 /** How often notes of followers are looked at. */
 const lookEveryMs = 2_000
 
@@ -53,6 +58,7 @@ export class LogUse {
   /** Less was trimmed than could be, for a follower. */
   #isHeldByFollower = false
   #timer: Cancel | undefined
+  readonly #marks: { readonly atMs: number; readonly position: Sequence }[] = []
 
   /** `folder`: where followers leave notes; left out of a database that has no directory. */
   constructor(user: LogUser, consumers: Consumers, folder?: string) {
@@ -79,6 +85,30 @@ export class LogUse {
       const looked = this.#user.leads ? followers.look() : Promise.resolve()
       void looked.then(() => this.#timer && this.#lookLater(followers))
     })
+  }
+
+  /** Writes leave notes for change streams; for as long as there is the consumer that keeps them. */
+  get areChangesNoted(): boolean {
+    return this.#consumers.has(changesConsumer)
+  }
+
+  /** From when this resolves on; what is being written then may be noted or not. */
+  async noteChanges(): Promise<void> {
+    if (this.areChangesNoted) return
+    await this.register(changesConsumer).catch((error: unknown) => {
+      // Two at once.
+      if (!this.areChangesNoted) throw error
+    })
+  }
+
+  /** How far it was once goes when that is long ago: streams that were interrupted go on from there. */
+  keepChanges(nowMs: number): void {
+    if (!this.#user.leads || !this.areChangesNoted) return
+    this.#marks.push({ atMs: nowMs, position: this.#user.logPosition + 1 })
+    while (this.#marks.length > 1 && this.#marks[1]!.atMs <= nowMs - changesKeptMs) this.#marks.shift()
+    const [first] = this.#marks
+    if (first!.atMs > nowMs - changesKeptMs || this.consumer(changesConsumer).state === 'lost') return
+    this.advance(changesConsumer, first!.position)
   }
 
   get consumers(): ConsumerStatus[] {

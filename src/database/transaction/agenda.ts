@@ -13,6 +13,9 @@
  * What rules keep of the rows until then are notes (`statement-notes.ts`). A statement that comes in pieces, as a COPY does, is
  * *held* at the end of each but the last one, which then runs what all of them have put off.
  *
+ * A statement may run within another one: of a function that a row calls, or of a trigger. What it puts off is its own
+ * (`beginNested`), and is done at its end; what is deferred stays for the transaction's.
+ *
  * Everything here goes back with the transaction's writes: a savepoint remembers how many tasks there were, which of them
  * had run, which events had begun, and which constraints were deferred.
  *
@@ -40,6 +43,17 @@ export interface AgendaMark {
   readonly begun: number
   readonly notes: number
   readonly timings: Timings
+  /** Statements that ran within one another. */
+  readonly depth: number
+}
+
+/** Of a statement within which another one runs. */
+interface Outer {
+  readonly behind: Task[]
+  readonly begun: string[]
+  readonly from: number
+  readonly isHeld: boolean
+  readonly name: string
 }
 
 /** What SET CONSTRAINTS has said in this transaction: of all, and after that of some by their names in the catalog. */
@@ -49,7 +63,7 @@ interface Timings {
 }
 
 const noTimings: Timings = { all: undefined, some: new Map() }
-export const nothingYet: AgendaMark = { tasks: 0, ran: 0, behind: 0, begun: 0, notes: 0, timings: noTimings }
+export const nothingYet: AgendaMark = { tasks: 0, ran: 0, behind: 0, begun: 0, notes: 0, timings: noTimings, depth: 0 }
 
 export class Agenda implements TransactionAgenda {
   readonly #transaction: Transaction
@@ -67,6 +81,10 @@ export class Agenda implements TransactionAgenda {
   #from = 0
   /** The running statement ends with a later piece. */
   #isHeld = false
+  readonly #outer: Outer[] = []
+  /** Goes before the events of a nested statement, so that their notes are its own. */
+  #name = ''
+  #nested = 0
   readonly #notes: StatementNotes
   #timings = noTimings
   /** Bytes that waiting tasks hold. */
@@ -101,18 +119,50 @@ export class Agenda implements TransactionAgenda {
     this.#checkSize()
   }
 
+  hasBegun(event: string): boolean {
+    return this.#begun.includes(event)
+  }
+
   isFirst(event: string): boolean {
-    if (this.#begun.includes(event)) return false
+    if (this.hasBegun(event)) return false
     this.#begun.push(event)
     return true
   }
 
   note(event: string, encode: (into: ByteWriter) => void): void {
-    this.#notes.add(event, encode)
+    this.#notes.add(this.#name + event, encode)
   }
 
   eachNote(event: string, look: (note: ByteReader) => void): StatementSteps<void> {
-    return this.#notes.each(this.#transaction, event, look)
+    return this.#notes.each(this.#transaction, this.#name + event, look)
+  }
+
+  get isNested(): boolean {
+    return this.#outer.length > 0
+  }
+
+  beginNested(): void {
+    this.#outer.push({
+      behind: this.#behind,
+      begun: this.#begun,
+      from: this.#from,
+      isHeld: this.#isHeld,
+      name: this.#name,
+    })
+    this.#behind = []
+    this.#begun = []
+    this.#from = this.#tasks.length
+    this.#isHeld = false
+    this.#name = `${++this.#nested} `
+  }
+
+  endNested(): void {
+    const { behind, begun, from, isHeld, name } = this.#outer.pop()!
+    this.#behind = behind
+    this.#begun = begun
+    this.#from = from
+    this.#isHeld = isHeld
+    this.#name = name
   }
 
   hold(): HeldStatement {
@@ -140,6 +190,7 @@ export class Agenda implements TransactionAgenda {
 
   isDeferred(constraint: DeferrableConstraint | undefined): boolean {
     if (constraint === undefined || !constraint.isDeferrable) return false
+    if (constraint.isOfCommit === true) return true
     const timing = this.#timings.some.get(constraint.id) ?? this.#timings.all
     return timing === undefined ? constraint.isInitiallyDeferred : timing === 'deferred'
   }
@@ -148,9 +199,9 @@ export class Agenda implements TransactionAgenda {
   *runStatementEnd(isLast: boolean): StatementSteps<void> {
     if (this.#isHeld) return
     yield* this.#runAll(this.#from, (task) => !this.isDeferred(task.constraint))
-    if (isLast) yield* this.#runAll(this.#from, always)
+    if (isLast && !this.isNested) yield* this.#runAll(this.#from, always)
     this.#compact()
-    this.#notes.clear()
+    if (!this.isNested) this.#notes.clear()
   }
 
   /** What a part of a statement has put off since `start`, and is due. */
@@ -199,7 +250,7 @@ export class Agenda implements TransactionAgenda {
     // Each statement takes one, and few have put anything off.
     const isUntouched = this.#tasks.length === 0 && this.#ran.length === 0 && this.#begun.length === 0
     const hasNothing = isUntouched && this.#behind.length === 0 && this.#notes.isEmpty
-    if (hasNothing && this.#timings === noTimings) return nothingYet
+    if (hasNothing && this.#timings === noTimings && !this.isNested) return nothingYet
     return {
       tasks: this.#tasks.length,
       ran: this.#ran.length,
@@ -207,10 +258,15 @@ export class Agenda implements TransactionAgenda {
       begun: this.#begun.length,
       notes: this.#notes.mark(),
       timings: this.#timings,
+      depth: this.#outer.length,
     }
   }
 
-  rollbackTo({ tasks, ran, behind, begun, notes, timings }: AgendaMark): void {
+  rollbackTo({ tasks, ran, behind, begun, notes, timings, depth }: AgendaMark): void {
+    while (this.#outer.length > depth) {
+      for (const task of this.#behind) this.#forget(task)
+      this.endNested()
+    }
     this.#notes.cutTo(notes)
     this.#timings = timings
     this.#begun.splice(begun)
@@ -238,6 +294,8 @@ export class Agenda implements TransactionAgenda {
     if (this.#begun.length > 0) this.#begun = []
     this.#notes.clear()
     this.#isHeld = false
+    this.#outer.length = 0
+    this.#name = ''
     this.#waiting = 0
     this.#from = 0
     this.sizeBytes = 0

@@ -80,10 +80,10 @@ class Generation {
     return run.keys[at] === key ? Math.max(last, run.sequences[at]!) : last
   }
 
-  /** Whether a key in [start, end) changed after `since`. */
-  changed(start: string, end: string, since: Sequence): boolean {
+  /** Whether a key in [start, end) changed after `since`; deleted ranges are passed over where nothing was in it. */
+  changed(start: string, end: string, since: Sequence, wasEmpty: boolean): boolean {
     if (this.newest <= since) return false
-    for (const range of this.ranges) if (range.sequence > since && range.start < end && start < range.end) return true
+    if (!wasEmpty && this.#hasDeleted(start, end, since)) return true
     if (this.runs.length === 0) return false
     for (let position = this.#runOf(start); position < this.runs.length; position++) {
       const run = this.runs[position]!
@@ -91,6 +91,10 @@ class Generation {
       if (run.newest > since && changedInRun(run, start, end, since)) return true
     }
     return false
+  }
+
+  #hasDeleted(start: string, end: string, since: Sequence): boolean {
+    return this.ranges.some((range) => range.sequence > since && range.start < end && start < range.end)
   }
 }
 
@@ -209,8 +213,10 @@ export class ConflictIndex {
     return large === undefined ? last : Math.max(last, large.sequence)
   }
 
-  changed(start: string, end: string, since: Sequence): boolean {
-    if (this.#young.changed(start, end, since) || (this.#old?.changed(start, end, since) ?? false)) return true
+  /** `wasEmpty`: nothing was in the range at `since`, so that only what was put into it since has changed it. */
+  changed(start: string, end: string, since: Sequence, wasEmpty = false): boolean {
+    if (this.#young.changed(start, end, since, wasEmpty)) return true
+    if (this.#old?.changed(start, end, since, wasEmpty) === true) return true
     return this.#large.some(({ sequence, change }) => sequence > since && change.touchesRange(start, end))
   }
 }

@@ -7,12 +7,16 @@
  *
  * The same goes for what has been begun and takes more than a turn (`keptForBatch`).
  *
+ * A routine that the work calls goes on where it was, too, and what it has written stays (`callsOfBatch`): the work is taken
+ * back no further than to where the last of them had come (`reached`). So work calls what it calls before it writes itself.
+ *
  * Work nests. What is evaluated within other work that is run again as a whole is part of it. A subquery is not: its
  * operators keep what they have and go on behind it, so each of its rows has an evaluation of its own (`apart`).
  *
  * Invariant: work that was interrupted is the next that is done at its place.
  */
-import type { TransactionServices } from '../contract.ts'
+import { PolylogError } from '../../base/errors.ts'
+import type { Savepoint, TransactionServices } from '../contract.ts'
 
 interface Kept {
   readonly kept: object
@@ -29,13 +33,29 @@ type Drawn = Uint8Array | Numbered | Kept
 export class Draws {
   #dealt: Drawn[] | undefined
   #at = 0
+  /** Calls that the work has made, by their places. */
+  calls: Map<object, object> | undefined
+  /** What the last of them has written and put off ends there. */
+  reached: Savepoint | undefined
 
-  /** One run of the work, from its beginning; the draws are forgotten where it gets through. */
+  /** One run of the work, from its beginning; the draws are forgotten where it gets through, or fails. */
   run<T>(work: () => T): T {
     this.#at = 0
-    const value = within(this, work)
+    try {
+      const value = within(this, work)
+      this.#forget()
+      return value
+    } catch (error) {
+      if (error instanceof PolylogError) this.#forget()
+      throw error
+    }
+  }
+
+  #forget(): void {
     this.#dealt = undefined
-    return value
+    if (this.calls === undefined) return
+    this.calls = undefined
+    this.reached = undefined
   }
 
   /** What the run before drew here; undefined where it drew nothing or something else. */
@@ -73,6 +93,11 @@ export function isDealing(): boolean {
 /** Runs what keeps what it has when it is interrupted, and so has evaluations of its own. */
 export function apart<T>(work: () => T): T {
   return current === undefined ? work() : within(undefined, work)
+}
+
+/** Of the work at hand: whose calls go on where they were. Undefined where nothing is run again. */
+export function callsOfBatch(): Pick<Draws, 'calls' | 'reached'> | undefined {
+  return current
 }
 
 /** Random bytes for the work at hand. */

@@ -58,6 +58,12 @@ export interface LockRow {
   readonly granted: boolean
 }
 
+/** By transactions. */
+export interface LockWaitRow {
+  readonly transaction: number
+  readonly blocker: number
+}
+
 /** Of a lock that is an object, with its holders and its entry in the table. */
 const lockBytes = 512
 
@@ -250,12 +256,17 @@ export class LockTable {
       if (next === owner) return true
       if (seen.has(next)) continue
       seen.add(next)
-      const waitsFor = this.#waiting.get(next)
-      if (waitsFor === undefined) continue
-      const at = waitsFor.queue.findIndex((request) => request.owner === next)
-      stack.push(...this.#blockers(waitsFor, next, waitsFor.queue[at]!.mode, at))
+      stack.push(...this.#waitedFor(next))
     }
     return false
+  }
+
+  /** None where it does not wait. */
+  #waitedFor(owner: LockOwner): LockOwner[] {
+    const lock = this.#waiting.get(owner)
+    if (lock === undefined) return []
+    const at = lock.queue.findIndex((request) => request.owner === owner)
+    return this.#blockers(lock, owner, lock.queue[at]!.mode, at)
   }
 
   #blockers(lock: Lock, owner: LockOwner, mode: number, position: number): LockOwner[] {
@@ -371,6 +382,13 @@ export class LockTable {
       }
     }
     return rows
+  }
+
+  /** Who waits for whom. */
+  waitRows(): LockWaitRow[] {
+    return [...this.#waiting.keys()].flatMap((owner) =>
+      this.#waitedFor(owner).map((blocker) => ({ transaction: owner.id, blocker: blocker.id })),
+    )
   }
 }
 

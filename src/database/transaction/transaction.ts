@@ -53,6 +53,7 @@ import { takeBackInSlices } from './sliced-rollback.ts'
 import { StatementClock } from './statement-clock.ts'
 import { StatementSlice } from './time-slice.ts'
 import { TransactionCatalog } from '../catalog/transaction-catalog.ts'
+import { Effects } from '../messages/effects.ts'
 import { TransactionLocks } from './transaction-locks.ts'
 import { TransactionCursor, type ReadRangeTracker } from './transaction-cursor.ts'
 import { TransactionView } from './transaction-view.ts'
@@ -94,6 +95,7 @@ export class KernelTransaction implements Transaction {
   ownerAccount: MemoryAccount | undefined
   #workspace: Workspace | undefined
   #agenda: Agenda | undefined
+  readonly effects: Effects = new Effects(this, () => this.#budget.checkSize())
   #newest: NewestReader | undefined
   readonly #budget = new WriteBudget(this)
   keepsPages = false
@@ -163,7 +165,7 @@ export class KernelTransaction implements Transaction {
   }
 
   get putOffBytes(): number {
-    return this.#agenda?.sizeBytes ?? 0
+    return (this.#agenda?.sizeBytes ?? 0) + this.effects.sizeBytes
   }
 
   /** Gives the statement its snapshot and its first slice; returns where to roll back to if it fails. */
@@ -204,7 +206,6 @@ export class KernelTransaction implements Transaction {
     return this.#view.sequence
   }
 
-  /** Milliseconds, of the snapshot. */
   get timeMs(): number {
     return this.#clock.timeMs
   }
@@ -273,7 +274,8 @@ export class KernelTransaction implements Transaction {
 
   savepoint(): Savepoint {
     const agenda = this.#agenda === undefined ? nothingYet : this.#agenda.mark
-    return { writes: this.writes.count, catalogChanges: this.#catalog.changes.length, agenda }
+    const catalogChanges = this.#catalog.changes.length
+    return { writes: this.writes.count, catalogChanges, agenda, effects: this.effects.size }
   }
 
   /** Undoes writes and schema changes made since; locks stay. */
@@ -281,6 +283,7 @@ export class KernelTransaction implements Transaction {
     this.writes.rollbackTo(savepoint.writes)
     this.#agenda?.rollbackTo(savepoint.agenda)
     this.#catalog.rollbackTo(savepoint.catalogChanges)
+    this.effects.rollbackTo(savepoint.effects)
   }
 
   // ---- reads
@@ -323,6 +326,7 @@ export class KernelTransaction implements Transaction {
       get: (key) => this.#getOver(this.kernel.newest, key),
       scan: (range, options = {}) => this.#scanOver(() => this.kernel.newest, range, options),
       estimate: (range) => this.kernel.newest.estimate(range) + this.writes.estimate(range),
+      committedCatalog: () => this.kernel.catalog,
     }
     return this.#newest
   }
@@ -446,8 +450,6 @@ export class KernelTransaction implements Transaction {
     throw newerThanSnapshot(this.isolation, what)
   }
 
-  // ---- the catalog
-
   get ownCatalog(): CatalogState {
     return this.#catalog.own
   }
@@ -547,7 +549,7 @@ export class KernelTransaction implements Transaction {
     assert(this.#agenda?.isEmpty !== false, 'a transaction commits before its deferred constraints were checked')
     if (this.writes.count === 0) {
       const seen = this.#view.isTaken ? this.sequence : this.kernel.newestSequence
-      this.end()
+      this.end(seen)
       return seen
     }
     const large = isLarge(this)
@@ -555,7 +557,7 @@ export class KernelTransaction implements Transaction {
     if (this.staysInTurn && (large || this.sequence !== this.kernel.newestSequence)) throw new TakesTurns()
     if (large) return this.kernel.largeCommits.run(this, interruption)
     this.committedAt = commitTransaction(this)
-    this.end()
+    this.end(this.committedAt)
     return this.committedAt
   }
 
@@ -564,7 +566,7 @@ export class KernelTransaction implements Transaction {
     this.committedAt = sequence
     this.writes.forgetValues()
     this.writes = new WriteSet(this.kernel.spill)
-    this.end()
+    this.end(sequence)
   }
 
   validateReads(): void {
@@ -581,7 +583,7 @@ export class KernelTransaction implements Transaction {
     if (!this.ended) this.end()
   }
 
-  end(): void {
+  end(committed?: Sequence): void {
     this.ended = true
     this.#view.forget()
     this.endStatement()
@@ -591,5 +593,7 @@ export class KernelTransaction implements Transaction {
     this.#budget.reset()
     this.#agenda?.reset()
     this.kernel.open.delete(this)
+    this.effects.end(committed)
+    if (this.committedAt !== undefined) this.kernel.keyWaits.deliver()
   }
 }

@@ -96,7 +96,7 @@ class Attempts<T> {
       this.#transaction.batchDone()
       return true
     } catch (error) {
-      this.wait = this.#transaction.waitOf(error, start)
+      this.wait = this.#transaction.waitOf(error, this.#draws.reached ?? start)
       return false
     }
   }

@@ -50,11 +50,11 @@ function checkEntry(verification: Verification, before: CatalogState, key: Slice
     const { name } = decodeJson(value) as { name: string }
     if (before.namespaces.has(name)) return report('different', `two namespaces are called "${name}"`)
   } else if (index === catalogIndex.collection) {
-    const { namespace, name } = decodeJson(value) as unknown as StoredCollection
+    const { namespace, name, space } = decodeJson(value) as unknown as StoredCollection
     const into = before.namespaceById(namespace)
     if (into === undefined) return report('reference', `"${name}" lies in a namespace ${namespace}, which is none`)
-    if (before.findCollection(into.name, name) === undefined) return true
-    return report('different', `two collections are called ${into.name}.${name}`)
+    if (before.findCollection(into.name, name, space) === undefined) return true
+    return report('different', `two ${space ?? 'collection'}s are called ${into.name}.${name}`)
   } else if (index === catalogIndex.field) {
     const id = reader.integer()
     if (before.collectionById(id) === undefined)

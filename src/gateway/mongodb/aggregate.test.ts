@@ -123,7 +123,7 @@ describe('pipelines', () => {
 
   it.each([
     [[{ $nonsense: 1 }], 40_324],
-    [[{ $out: 'x' }], 115],
+    [[{ $graphLookup: {} }], 115],
     [[{ $project: { a: { $nonsense: 1 } } }], 168],
     [[{ $group: { n: { $sum: 1 } } }], 15_955],
     [[{ $limit: 0 }], 15_958],

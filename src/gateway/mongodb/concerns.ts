@@ -1,6 +1,6 @@
 /** Read concern, read preference and write concern: what is truthfully given is accepted, all else is refused by name. */
 import type { Durability } from '../../log/commit-log.ts'
-import { bsonType, elementsOf, fieldsOf, getField, isEmptyDocument } from '../../model/document/bson.ts'
+import { bsonType, type BsonValue, elementsOf, fieldsOf, getField, isEmptyDocument } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { isTruthy, readString, toSafeInteger } from '../../model/document/values.ts'
 import type { Request } from './request.ts'
@@ -16,6 +16,10 @@ export function checkReadConcern(request: Request): void {
   if (concern === undefined) return
   for (const [name, value] of fieldsOf(concern)) {
     if (name === 'provenance') continue
+    if (name === 'afterClusterTime') {
+      checkIsReached(request, value)
+      continue
+    }
     if (name !== 'level') {
       throw mongoError(mongoCode.invalidOptions, `readConcern.${name} is not supported`, 'unsupported')
     }
@@ -29,6 +33,20 @@ export function checkReadConcern(request: Request): void {
       )
     }
   }
+}
+
+/** What was told of a write is there wherever there is one who leads; a follower may not have it, and does not wait. */
+function checkIsReached(request: Request, value: BsonValue): void {
+  if (value.type !== bsonType.timestamp) {
+    throw mongoError(mongoCode.typeMismatch, 'readConcern.afterClusterTime has to be a timestamp', 'wrong_type')
+  }
+  const { sessions } = request.gateway
+  if (sessions.leads(request.session.database)) return
+  throw mongoError(
+    mongoCode.invalidOptions,
+    'readConcern.afterClusterTime is not supported by a follower',
+    'unsupported',
+  )
 }
 
 /** There is a primary and nothing else. */

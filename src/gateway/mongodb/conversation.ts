@@ -147,6 +147,16 @@ export class MongoConversation implements Conversation {
     return this.#connection.hasEnded
   }
 
+  /** A fail point closes it without a word. */
+  cut(): void {
+    this.#connection.cut()
+  }
+
+  /** Its own end, as the client has called it. */
+  get local(): string {
+    return this.#connection.local
+  }
+
   get remote(): string {
     return this.#connection.remote
   }

@@ -289,7 +289,7 @@ const expressions: [unknown, unknown][] = [
   [{ $dayOfMonth: { date: '$date', timezone: '-0330' } }, int(29)],
   [{ $dayOfMonth: { date: '$date', timezone: '+01' } }, int(1)],
   [{ $hour: { date: '$date', timezone: null } }, null],
-  [{ $hour: { date: '$date', timezone: 'Mars/Olympus' } }, 'error 115'],
+  [{ $hour: { date: '$date', timezone: 'Mars/Olympus' } }, 'error 40485'],
   [{ $dateToString: { date: '$date', format: '%Y-%m-%d %H:%M %z', timezone: '+05:30' } }, '2024-03-01 05:00 +0530'],
   [{ $dateToString: { date: '$date', timezone: '+05:30' } }, '2024-03-01T05:00:15.123'],
   [{ $dateToString: { date: '$nil', onNull: 'none' } }, 'none'],

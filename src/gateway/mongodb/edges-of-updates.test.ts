@@ -321,7 +321,7 @@ describe('findAndModify', () => {
       { _id: 1, n: 1 },
       { _id: 2, n: 2 },
     ])
-    expect(await modify({ sort: { n: -1 }, update: { $inc: { n: 10 } } })).toEqual({
+    expect(await modify({ sort: { n: -1 }, update: { $inc: { n: 10 } } })).toMatchObject({
       lastErrorObject: { n: 1, updatedExisting: true },
       value: { _id: 2, n: 2 },
       ok: 1,
@@ -329,22 +329,26 @@ describe('findAndModify', () => {
     expect(await modify({ query: { _id: 2 }, update: { m: 1 }, new: true, fields: { _id: 0 } })).toMatchObject({
       value: { m: 1 },
     })
-    expect(await modify({ query: { _id: 9 }, update: { $set: { a: 1 } } })).toEqual({
+    expect(await modify({ query: { _id: 9 }, update: { $set: { a: 1 } } })).toMatchObject({
       lastErrorObject: { n: 0, updatedExisting: false },
       value: null,
       ok: 1,
     })
-    expect(await modify({ query: { _id: 9 }, update: { $set: { a: 1 } }, upsert: true })).toEqual({
+    expect(await modify({ query: { _id: 9 }, update: { $set: { a: 1 } }, upsert: true })).toMatchObject({
       lastErrorObject: { n: 1, updatedExisting: false, upserted: 9 },
       value: null,
       ok: 1,
     })
-    expect(await modify({ query: { _id: 9 }, remove: true })).toEqual({
+    expect(await modify({ query: { _id: 9 }, remove: true })).toMatchObject({
       lastErrorObject: { n: 1 },
       value: { _id: 9, a: 1 },
       ok: 1,
     })
-    expect(await modify({ query: { _id: 9 }, remove: true })).toEqual({ lastErrorObject: { n: 0 }, value: null, ok: 1 })
+    expect(await modify({ query: { _id: 9 }, remove: true })).toMatchObject({
+      lastErrorObject: { n: 0 },
+      value: null,
+      ok: 1,
+    })
   })
 
   it('refuses what contradicts itself', async () => {

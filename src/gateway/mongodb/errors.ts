@@ -66,6 +66,7 @@ const names: ReadonlyMap<number, string> = new Map([
   [31, 'RoleNotFound'],
   [40, 'ConflictingUpdateOperators'],
   [43, 'CursorNotFound'],
+  [47, 'NoMatchingDocument'],
   [48, 'NamespaceExists'],
   [50, 'MaxTimeMSExpired'],
   [52, 'DollarPrefixedFieldName'],
@@ -97,7 +98,9 @@ const names: ReadonlyMap<number, string> = new Map([
   [237, 'CursorKilled'],
   [241, 'ConversionFailure'],
   [251, 'NoSuchTransaction'],
+  [260, 'InvalidResumeToken'],
   [263, 'OperationNotSupportedInTransaction'],
+  [280, 'ChangeStreamFatalError'],
   [286, 'ChangeStreamHistoryLost'],
   [146, 'ExceededMemoryLimit'],
   [10_107, 'NotWritablePrimary'],
@@ -132,8 +135,20 @@ export interface FailurePlace {
 }
 
 /** Numbers after which the same command may succeed on another try (the drivers' specification of retryable writes). */
-const retryable: ReadonlySet<number> = new Set([91, 10_107, 11_600, 11_602, 189, 13_435, 13_436])
-const transient: ReadonlySet<number> = new Set([112, 251, 24, 246, 225, 91, 11_601])
+const retryable: ReadonlySet<number> = new Set([6, 7, 89, 91, 189, 262, 9001, 10_107, 11_600, 11_602, 13_435, 13_436])
+const transient: ReadonlySet<number> = new Set([
+  24, 91, 112, 189, 225, 246, 251, 267, 10_107, 11_600, 11_601, 11_602, 13_435, 13_436,
+])
+
+/** After which a driver opens a change stream again, behind its last token. */
+const resumable: ReadonlySet<number> = new Set([
+  6, 7, 63, 89, 91, 133, 150, 189, 234, 262, 9001, 10_107, 11_600, 11_602, 13_388, 13_435, 13_436,
+])
+
+/** Of an error in place of more events. */
+export function streamLabelsOf({ code }: Pick<MongoFailure, 'code'>): string[] {
+  return resumable.has(code) ? ['ResumableChangeStreamError'] : []
+}
 
 export function labelsOf({ code, error }: MongoFailure, place: FailurePlace): string[] {
   if (place.joined || error.code === 'transaction_ended') return []

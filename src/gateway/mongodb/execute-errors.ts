@@ -23,3 +23,11 @@ export function writeDuplicate(writer: BsonWriter, error: PolylogError): void {
   }
   writer.end()
 }
+
+/** What a document that did not pass a validator is told of. */
+export function writeErrorInfo(writer: BsonWriter, error: PolylogError): void {
+  const { failedDocument, failedOperator } = error.detail as { failedDocument?: BsonValue; failedOperator?: string }
+  if (failedDocument === undefined) return
+  writer.beginObject('errInfo').value('failingDocumentId', failedDocument)
+  writer.beginObject('details').string('operatorName', failedOperator!).string('reason', error.message).end().end()
+}

@@ -4,10 +4,12 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import { Resumption } from '../../base/resumption.ts'
+import type { Slice } from '../../base/slice.ts'
 import { suspended } from '../../database/transaction/wait.ts'
 import type { Durability, Sequence } from '../../log/commit-log.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
-import { bsonType, countFields, getField } from '../../model/document/bson.ts'
+import { bsonType, countFields, emptyDocument, getField } from '../../model/document/bson.ts'
+import { keyText } from '../../model/document/order.ts'
 import type { BsonWriter } from '../../model/document/bson-writer.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { readBoolean, toDouble, toHex } from '../../model/document/values.ts'
@@ -22,7 +24,8 @@ import { worded } from './denials.ts'
 import { checkReadConcern, checkReadPreference, durabilityOf } from './concerns.ts'
 import type { MongoConversation } from './conversation.ts'
 import { type LogicalSession, logicalKey } from './logical-sessions.ts'
-import { writeDuplicate, writeLabels } from './execute-errors.ts'
+import { writeDuplicate, writeErrorInfo, writeLabels } from './execute-errors.ts'
+import type { Fault, Suspect } from './fail-points.ts'
 import { labelsOf, toFailure, type MongoFailure, type FailurePlace } from './errors.ts'
 import { checkDatabaseName, externalDatabase, fieldMap, Request, type Command } from './request.ts'
 import { inTurns, type Reply, type ReplySteps } from './reply.ts'
@@ -66,6 +69,7 @@ export function execute(
   connection: MongoConversation,
   message: Message,
   reply: BsonWriter,
+  isSpared = false,
 ): Witness | Promise<Witness> {
   const fields = fieldMap(message.body)
   const name = firstName(fields)
@@ -74,12 +78,18 @@ export function execute(
     connection.replyLimitMs = 0
     if (message.fault !== undefined) throw message.fault
     connection.gateway.countOperation(name)
+    const { failPoints } = connection.gateway
+    if (failPoints !== undefined && !isSpared) {
+      const fault = failPoints.find(suspectOf(connection, name, fields, message))
+      if (fault !== undefined) return failing(connection, message, reply, fault, fields)
+    }
     const command = findCommand(name)
     if (command === undefined) throw mongoError(59, `no such command: '${name}'`, 'unsupported')
     if (command.isBare === true) {
       const result = runBare(command, connection, message, fields, name)
       if (result instanceof Promise) return answerBare(connection, reply, result)
       writeReply(reply, result)
+      reply.end()
       connection.greet()
       return nothingSeen
     }
@@ -88,7 +98,10 @@ export function execute(
     request = makeRequest(connection, message, fields, name, command.access)
     const result = runCommand(command, request)
     const left = result instanceof Promise ? result : writeReply(reply, result)
-    if (left === undefined) return new CommandWitness(request)
+    if (left === undefined) {
+      endReply(reply, request)
+      return new CommandWitness(request)
+    }
     connection.running = request
     return finish(connection, reply, request, left)
   } catch (error) {
@@ -102,7 +115,17 @@ function firstName(fields: ReadonlyMap<string, BsonValue>): string {
   return ''
 }
 
-/** The steps that are left of it where it takes more than this turn. */
+/** Of what each answer ends with. */
+function endReply(reply: BsonWriter, request: Request): void {
+  const { clock } = request.gateway
+  clock.write(reply)
+  if (request.logical !== undefined && clock.isRouter) reply.document('recoveryToken', emptyToken)
+  reply.end()
+}
+
+const emptyToken: Slice = { bytes: emptyDocument, start: 0, end: emptyDocument.length }
+
+/** The steps that are left of it where it takes more than this turn. It is open for what it ends with. */
 function writeReply(writer: BsonWriter, reply: Reply): ReplySteps | undefined {
   writer.begin()
   if (typeof reply === 'function') reply(writer)
@@ -110,7 +133,7 @@ function writeReply(writer: BsonWriter, reply: Reply): ReplySteps | undefined {
     const steps = reply.steps(writer)
     if (steps.next().done !== true) return steps
   }
-  writer.double('ok', 1).end()
+  writer.double('ok', 1)
   return undefined
 }
 
@@ -126,8 +149,9 @@ async function finish(
       const isWritten = (): true | undefined => (steps.next().done === true ? true : undefined)
       // What has happened is told, whoever cancels it now.
       await inTurns(connection.gateway.sessions.host, () => connection.hasEnded, isWritten)
-      reply.double('ok', 1).end()
+      reply.double('ok', 1)
     }
+    endReply(reply, request)
     return new CommandWitness(request)
   } catch (error) {
     return failed(connection, reply, request, error)
@@ -159,6 +183,7 @@ function runBare(
 async function answerBare(connection: MongoConversation, reply: BsonWriter, result: Promise<Reply>): Promise<Witness> {
   try {
     writeReply(reply, await result)
+    reply.end()
     connection.greet()
     return nothingSeen
   } catch (error) {
@@ -383,6 +408,7 @@ function failed(
   reply.reset()
   beginError(reply, failure)
   writeDuplicate(reply, failure.error)
+  writeErrorInfo(reply, failure.error)
   writeLabels(reply, labelsOf(failure, place))
   reply.end()
   return request === undefined ? nothingSeen : new CommandWitness(request)
@@ -408,4 +434,66 @@ function placeOf(request: Request | undefined): FailurePlace {
     isCommit,
     isRetryable: request?.retry !== undefined,
   }
+}
+
+/** Operations of a write that may be repeated are counted one by one. */
+function suspectOf(
+  connection: MongoConversation,
+  command: string,
+  fields: ReadonlyMap<string, BsonValue>,
+  { sequences }: Message,
+): Suspect {
+  const mayRepeat = retryableCommands.has(command) && fields.has('txnNumber') && !fields.has('autocommit')
+  const [sequence] = sequences
+  const list = fields.get(operationLists.get(command) ?? '')
+  const operations = sequence?.documents.length ?? (list?.type === bsonType.array ? countFields(list) : 1)
+  const number = fields.get('txnNumber')
+  const id = fields.get('lsid')
+  const operation = mayRepeat && number && id ? `${keyText(id)} ${keyText(number)}` : ''
+  return { command, clientName: connection.clientName, repeatable: mayRepeat ? operations : 0, operation }
+}
+
+const operationLists: ReadonlyMap<string, string> = new Map([
+  ['insert', 'documents'],
+  ['update', 'updates'],
+  ['delete', 'deletes'],
+])
+
+/** What a fail point makes of a command. */
+async function failing(
+  connection: MongoConversation,
+  message: Message,
+  reply: BsonWriter,
+  fault: Fault,
+  fields: ReadonlyMap<string, BsonValue>,
+): Promise<Witness> {
+  const { host } = connection.gateway.sessions
+  if (fault.delayMs > 0) await new Promise<void>((resolve) => void host.at(fault.delayMs, resolve))
+  if (fault.isBehind) await execute(connection, message, reply, true)
+  if (fault.closesConnection) {
+    connection.cut()
+    return nothingSeen
+  }
+  const { error, labels, writeConcernError } = fault
+  if (error !== undefined) {
+    const place: FailurePlace = {
+      inTransaction: fields.has('autocommit'),
+      joined: false,
+      isCommit: fields.has('commitTransaction'),
+      isRetryable: fields.has('txnNumber'),
+    }
+    const failure = toFailure(error)
+    beginError(reply.reset(), failure)
+    writeLabels(reply, labels ?? labelsOf(failure, place))
+    reply.end()
+    return nothingSeen
+  }
+  const witness = await execute(connection, message, reply, true)
+  if (writeConcernError !== undefined) {
+    // The document is open again for two fields more.
+    reply.reopen().value('writeConcernError', writeConcernError)
+    writeLabels(reply, labels ?? [])
+    reply.end()
+  }
+  return witness
 }

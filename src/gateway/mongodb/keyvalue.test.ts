@@ -10,6 +10,7 @@ import { openCollection, saveCollection } from '../../model/keyvalue/keyvalue.ts
 import { addMember } from '../../model/keyvalue/sets.ts'
 import { setScore } from '../../model/keyvalue/sorted-sets.ts'
 import { setString } from '../../model/keyvalue/strings.ts'
+import { putEntry } from '../../model/keyvalue/writes.ts'
 import { openTestMongodb } from './testing.ts'
 
 const bytes = (text: string): ReturnType<typeof sliceOf> => sliceOf(new Uint8Array(Buffer.from(text)))
@@ -30,6 +31,18 @@ function fill(tx: Transaction): void {
   setScore(tx, space, sorted, bytes('ann'), 2)
   setScore(tx, space, sorted, bytes('bob'), 1)
   saveCollection(tx, space, bytes('board'), sorted)
+  const add = (...strings: readonly string[]): unknown =>
+    asOneBatch(
+      putEntry(
+        tx,
+        space,
+        bytes('stream').bytes,
+        undefined,
+        strings.map((text) => bytes(text).bytes),
+      ),
+    )
+  add('f', 'v')
+  add('f', 'v', 'f', 'w')
 }
 
 it('shows keys as documents, and refuses writes', async () => {
@@ -51,6 +64,20 @@ it('shows keys as documents, and refuses writes', async () => {
     { _id: 'long', type: 'string', value: 'ab'.repeat(50_000) },
     { _id: 'plain', type: 'string', value: 'text' },
     { _id: 'set', type: 'set', value: ['a', 'b'] },
+    {
+      _id: 'stream',
+      type: 'stream',
+      value: [
+        { id: expect.stringMatching(/^\d+-0$/), fields: { f: 'v' } },
+        {
+          id: expect.stringMatching(/^\d+-1$/),
+          fields: [
+            { field: 'f', value: 'v' },
+            { field: 'f', value: 'w' },
+          ],
+        },
+      ],
+    },
     { _id: new Binary(Buffer.from([255, 1]), 0), type: 'string', value: new Binary(Buffer.from([254]), 0) },
   ])
   expect(await keys.findOne({ _id: 'plain' as never })).toMatchObject({ value: 'text' })

@@ -13,6 +13,8 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { Cancel, Host } from '../../host/host.ts'
+import { type BsonValue, documentValue } from '../../model/document/bson.ts'
+import { buildDocument } from '../../model/document/bson-writer.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import type { Outcome, Session, SessionHost } from '../../session/contract.ts'
 
@@ -188,9 +190,29 @@ export class LogicalSessions {
     return found
   }
 
+  /** Those of a database, as `$listLocalSessions` shows them. */
+  describe(database: string): BsonValue[] {
+    const all = [...this.#known.values()].filter(({ key }) => key.startsWith(`${database} `))
+    return all.map(({ key, usedMs }) => {
+      const bytes = buildDocument((writer) => {
+        writer
+          .beginObject('_id')
+          .binary('id', 4, Buffer.from(key.slice(key.lastIndexOf(' ') + 1), 'hex'))
+          .end()
+        writer.date('lastUse', Math.floor(usedMs))
+      })
+      return documentValue(bytes)
+    })
+  }
+
   end(key: string): void {
     this.#known.get(key)?.abort()
     this.#known.delete(key)
+  }
+
+  /** Of a database. */
+  endAll(database: string): void {
+    for (const key of this.#known.keys()) if (key.startsWith(`${database} `)) this.end(key)
   }
 
   #dropIdle(): void {

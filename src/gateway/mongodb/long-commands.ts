@@ -192,6 +192,9 @@ export function longCommands(given: () => Db, { size, huge, rows, conditions, fe
       ['rows', { from: 'rows', localField: 'k', foreignField: 'k', as: 'f' }],
       ['long', { from: 'long', localField: 'a', foreignField: 'a', as: 'f' }],
     ],
+    $unionWith: [['rows', { coll: 'rows', pipeline: [{ $match: inIds }] }]],
+    $sample: [['rows', { size: rows }]],
+    $redact: [['rows', { $cond: [{ $gt: ['$k', 1] }, '$$KEEP', '$$DESCEND'] }]],
   }
 
   const updateCases: Readonly<Record<string, readonly Document[]>> = {

@@ -70,7 +70,7 @@ const bounded: Readonly<Record<string, string>> = {
   'what batches hold is bounded, and the query is compiled': 'getMore',
   'names and numbers':
     'hello ping buildInfo connectionStatus whatsmyuri getParameter setParameter hostInfo getCmdLineOpts getLog serverStatus ' +
-    'startSession polylogDatabases listDatabases listCollections endSessions killSessions abortTransaction commitTransaction polylogJoin polylogToken create drop dropDatabase ' +
+    'startSession replSetGetStatus killAllSessions refreshSessions configureFailPoint polylogDatabases listDatabases listCollections endSessions killSessions abortTransaction commitTransaction polylogJoin polylogToken create drop dropDatabase ' +
     'renameCollection collMod listIndexes dropIndexes collStats dbStats top validate killOp currentOp logout saslStart saslContinue authenticate',
   'roles and what they have been given, by name':
     'createUser updateUser dropUser dropAllUsersFromDatabase grantRolesToUser revokeRolesFromUser usersInfo rolesInfo ' +

@@ -5,6 +5,7 @@
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { copySlice, type Slice } from '../../base/slice.ts'
+import { privilege } from '../../database/access/privileges.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import type { Statement, StatementSteps, Transaction } from '../../database/contract.ts'
 import { inPlace, isSteps } from '../../database/transaction/wait.ts'
@@ -12,11 +13,12 @@ import type { Durability } from '../../log/commit-log.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
 import { bsonType, type BsonValue, bsonTypeName, elementsOf, FieldCursor } from '../../model/document/bson.ts'
 import { ensureNamespace } from '../../model/document/document.ts'
+import { passValidation } from '../../model/document/collection-options.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { decodeName } from '../../model/document/names.ts'
 import { readBoolean, readInt64, readNumber, readString, toDouble } from '../../model/document/values.ts'
 import type { Session } from '../../session/contract.ts'
-import { type Access, requireCreate } from './access.ts'
+import { type Access, findAllowed, requireCreate } from './access.ts'
 import type { MongoConversation } from './conversation.ts'
 import type { GatewayState } from './gateway-state.ts'
 import type { LogicalSession } from './logical-sessions.ts'
@@ -46,6 +48,8 @@ export class Request {
   durability: Durability
   /** Its statement may not have begun by then. */
   isCanceled = false
+  /** What waits for something else than a statement ends by it. */
+  onCancel: (() => void) | undefined
   #collectionName: string | undefined
 
   constructor(parts: {
@@ -204,6 +208,7 @@ export class Request {
 
   cancel(): void {
     this.isCanceled = true
+    this.onCancel?.()
     this.session.cancel()
   }
 
@@ -223,8 +228,9 @@ export class Request {
     return this.#write(statement)
   }
 
-  #write(statement: Statement<Reply>): Reply | Promise<Reply> {
+  #write(given: Statement<Reply>): Reply | Promise<Reply> {
     const { retry } = this
+    const statement = this.getBoolean('bypassDocumentValidation', false) ? withoutValidation(this, given) : given
     if (retry === undefined) return this.session.run(statement)
     const remembering: Statement<Reply> = (transaction) => {
       const known = transaction.rememberedReply(retry.session)
@@ -237,6 +243,20 @@ export class Request {
         : rememberLong(transaction, retry, result)
     }
     return this.session.run(remembering)
+  }
+}
+
+/** Who may change the definition of a collection may write past its validator. */
+function withoutValidation(request: Request, statement: Statement<Reply>): Statement<Reply> {
+  return function* (transaction): StatementSteps<Reply> {
+    findAllowed(transaction, request.database, request.collectionName, privilege.schema)
+    passValidation(transaction, true)
+    try {
+      const result = yield* inPlace(transaction, () => statement(transaction))
+      return isSteps(result) ? yield* result : result
+    } finally {
+      passValidation(transaction, false)
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import { ByteWriter } from '../../base/bytes.ts'
 import type { TestDatabaseOptions } from '../../database/testing.ts'
 import type { Host, Listener, Socket } from '../../host/host.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
-import { defaultGatewayLimits, type Gateway, type GatewayLimits } from '../gateway.ts'
+import { defaultGatewayLimits, type DoorChoices, type Gateway, type GatewayLimits } from '../gateway.ts'
 import { Door } from '../door.ts'
 import { mongodbProtocol } from './gateway.ts'
 import { headerBytes, opcode, readHeader } from './wire.ts'
@@ -21,9 +21,10 @@ export interface TestMongodb {
 export async function openTestMongodb(
   limits: Partial<GatewayLimits> = {},
   options: TestDatabaseOptions = {},
+  choices: DoorChoices = {},
 ): Promise<TestMongodb> {
   const test = await openTestSessions(options)
-  const gateway = new Door(mongodbProtocol, test.sessions, { ...defaultGatewayLimits, ...limits })
+  const gateway = new Door(mongodbProtocol, test.sessions, { ...defaultGatewayLimits, ...limits }, undefined, choices)
   const { host } = test.database
   const listener: Listener = await host.network.listen({ host: '127.0.0.1', port: 0 }, (socket) => {
     gateway.accept(socket, new Uint8Array(0))

@@ -8,7 +8,7 @@ import type { PolylogError } from '../../base/errors.ts'
 import { charge } from '../../base/work.ts'
 import { BsonWriter, indexName } from '../../model/document/bson-writer.ts'
 import { toFailure } from './errors.ts'
-import { writeDuplicate } from './execute-errors.ts'
+import { writeDuplicate, writeErrorInfo } from './execute-errors.ts'
 import { copyElements, type ReplySteps } from './reply.ts'
 
 const mostMessageBytes: number = 1024 * 1024
@@ -32,7 +32,10 @@ export class WriteErrors {
       .beginObject(indexName(this.#count++))
       .int32('index', index)
       .int32('code', code)
-    if (writtenBytes < mostDetailBytes) writeDuplicate(writer, error)
+    if (writtenBytes < mostDetailBytes) {
+      writeDuplicate(writer, error)
+      writeErrorInfo(writer, error)
+    }
     writer.string('errmsg', writtenBytes < mostMessageBytes ? message : '').end()
     charge(unitsPerError)
   };

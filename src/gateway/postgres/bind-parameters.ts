@@ -3,6 +3,7 @@
  * what takes long by itself (a document, an array of a million elements) is read by another thread.
  */
 import { PolylogError } from '../../base/errors.ts'
+import { inStyle } from '../../model/table/types/text-style.ts'
 import { getType } from '../../model/table/types/registry.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
@@ -117,7 +118,7 @@ class Reading {
     const type = getType(this.#type)
     const start = message.take(size)
     if (this.#isBinary) return type.decodeBinary(message.bytes, start, start + size)
-    return type.parseText(message.textAt(start, start + size))
+    return inStyle(this.#client.textStyle, () => type.parseText(message.textAt(start, start + size)))
   }
 
   #readAnyhow(size: number): SqlValue | Promise<SqlValue> {

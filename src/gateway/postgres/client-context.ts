@@ -7,6 +7,7 @@
 import type { Rights } from '../../database/access/rights.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import type { ShownRole, ShownSettings, SqlContext, SystemTable } from '../../language/sql/contract.ts'
+import type { TextStyle } from '../../model/table/types/text-style.ts'
 import type { SessionHost } from '../../session/contract.ts'
 import type { EvidenceTable, EvidenceType } from '../../session/evidence.ts'
 import type { Client } from './client.ts'
@@ -41,7 +42,27 @@ export class ClientContext implements SqlContext {
   }
 
   get searchPath(): readonly string[] {
-    return searchPathOf(this.client.settings.get('search_path'))
+    const path = searchPathOf(this.client.settings.get('search_path'))
+    const own = this.temporarySchema
+    if (own === undefined) return path
+    return path.includes('pg_temp') ? path.map((name) => (name === 'pg_temp' ? own : name)) : [own, ...path]
+  }
+
+  get temporarySchema(): string | undefined {
+    return this.client.temporarySchema
+  }
+
+  beginTemporary(isTaken: (name: string) => boolean): string {
+    const { client } = this
+    const first = `pg_temp_${client.session.id}`
+    let name = first
+    // What a process before this one has left is another's.
+    for (let count = 1; client.temporarySchema === undefined && isTaken(name); count++) name = `${first}_${count}`
+    return (client.temporarySchema ??= name)
+  }
+
+  get textStyle(): TextStyle {
+    return this.client.textStyle
   }
 
   getSetting(name: string): string | undefined {

@@ -6,19 +6,22 @@
  */
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { durationMs, formatSize } from '../../base/units.ts'
+import { inStyle, plainStyle, stepsInStyle, type TextStyle } from '../../model/table/types/text-style.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Host } from '../../host/host.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import { AuditedGrants } from './audited.ts'
 import { actAsSet, checkRole } from './acting-role.ts'
 import { databaseId } from '../../database/catalog/objects.ts'
-import type { Isolation } from '../../database/contract.ts'
+import type { Isolation, Statement } from '../../database/contract.ts'
+import { isSteps } from '../../database/transaction/wait.ts'
+import { textSettings, textStyleOf } from '../../language/sql/settings/text-settings.ts'
 import { theServer } from '../../principal/audit.ts'
 import type { PendingChanges } from '../../principal/pending-changes.ts'
 import type { Principals } from '../../principal/principals.ts'
 import { RolesOfBlock } from './roles-of-block.ts'
 import type { ParsedStatement, PreparedStatement, SqlContext, StatementEffect } from '../../language/sql/contract.ts'
-import type { Outcome, Session, SessionHost } from '../../session/contract.ts'
+import type { Outcome, RunOptions, Session, SessionHost } from '../../session/contract.ts'
 import type { Outbox } from '../../session/outbox.ts'
 import type { GatewayLimits } from '../gateway.ts'
 import { BoundedNames } from './bounded-names.ts'
@@ -52,6 +55,12 @@ const closePortal = ({ rest }: Portal): void => rest?.close()
 const closeCursor = ({ rows }: Cursor): void => rows.close()
 const nobodyWaits = (): void => undefined
 
+/** Whether `client_min_messages` keeps it from the client. */
+function isBelow(severity: WireNotice['severity'], least = 'notice'): boolean {
+  if (severity === 'INFO' || least === 'notice') return false
+  return least === 'error' || (least === 'warning' && severity === 'NOTICE')
+}
+
 export class Client implements BlockClient {
   readonly session: Session
   readonly host: Host
@@ -66,6 +75,8 @@ export class Client implements BlockClient {
   readonly cursors: BoundedNames<Cursor>
   readonly context: SqlContext
   readonly grants: AuditedGrants = new AuditedGrants(this)
+  /** Of its temporary relations, once it has had any. */
+  temporarySchema: string | undefined
   /** COPY … FROM STDIN is under way and takes the client's messages. */
   copy: CopyTarget | undefined
   /** The query string that is being answered: errors tell places in it. */
@@ -81,6 +92,8 @@ export class Client implements BlockClient {
   /** Where the output of the statement that runs begins, counted from the connection's first byte. */
   #outputMark = 0
   #toReport: Set<string> | undefined
+  /** By the settings in force; undefined where they have changed since. */
+  #textStyle: TextStyle | undefined = plainStyle
   /** What it was told last, where that is not the default. */
   #reported: Map<string, string> | undefined
   #textMemory: MemoryAccount | undefined
@@ -102,6 +115,21 @@ export class Client implements BlockClient {
     this.block = new TransactionBlock(this.session, this.settings, this)
     this.#sessions = parts.sessions
     this.context = new ClientContext(this, parts.sessions)
+  }
+
+  /** How its statements write values as texts, and read them. */
+  get textStyle(): TextStyle {
+    return (this.#textStyle ??= textStyleOf((name) => this.settings.get(name)))
+  }
+
+  /** Runs a statement of the session in its style. */
+  run<T>(statement: Statement<T>, options?: RunOptions): T | Promise<T> {
+    const style = this.textStyle
+    if (style === plainStyle) return this.session.run(statement, options)
+    return this.session.run((transaction) => {
+      const result = inStyle(style, () => statement(transaction))
+      return isSteps(result) ? stepsInStyle(style, result) : result
+    }, options)
   }
 
   /** A cursor that has outlived its transaction reads nothing more. */
@@ -249,6 +277,7 @@ export class Client implements BlockClient {
     if (reportedSettings.has(name)) (this.#toReport ??= new Set()).add(name)
     const value = this.settings.get(name)
     if (name === 'application_name') this.session.report.clientName = (value ?? '').slice(0, longestName)
+    if (textSettings.has(name)) this.#textStyle = undefined
     const { limits } = this.session
     if (name === 'role' || name === 'session_authorization') actAsSet(this)
     else if (name === 'lock_timeout') limits.lockTimeoutMs = durationMs(value)
@@ -298,6 +327,7 @@ export class Client implements BlockClient {
   // ---- output
 
   notice(notice: WireNotice): void {
+    if (isBelow(notice.severity, this.settings.get('client_min_messages'))) return
     noticeResponse(this.outbox.writer, notice)
   }
 

@@ -143,7 +143,8 @@ class CopyIn implements CopyTarget {
     let execution: Execution | undefined
     const [load, before] = [this.#load, this.#held]
     let held: HeldStatement | undefined
-    const { context, session } = this.#client
+    const client = this.#client
+    const { context } = client
     function* insert(transaction: Transaction): StatementSteps<void> {
       if (before !== undefined) transaction.agenda.resume(before)
       if (!isLast) held = transaction.agenda.hold()
@@ -155,7 +156,7 @@ class CopyIn implements CopyTarget {
         if (batch === paused) yield execution.waitFor
       }
     }
-    return afterDone(session.run(insert), () => {
+    return afterDone(client.run(insert), () => {
       this.#count += execution?.rowCount ?? 0
       this.#held = held
       this.#hold()

@@ -54,7 +54,7 @@ function collectCursor(
       if (!isDone) rows.close()
     }
   }
-  return afterDone(client.session.run(collect), () => {
+  return afterDone(client.run(collect), () => {
     const cursor = {
       name,
       prepared,

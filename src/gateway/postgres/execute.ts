@@ -13,6 +13,7 @@ import { changeRoles, changeSettings, giveDatabase } from './roles.ts'
 import { runCopyIn } from './copy-in.ts'
 import { closeCursors, declareCursor, fetchRows } from './cursors.ts'
 import { mixedBlock, sqlError } from './errors.ts'
+import { dropTemporary } from '../../model/table/temporary.ts'
 import { after, afterDone } from './language.ts'
 import type { Portal } from './portal.ts'
 import { type ExecuteOptions, QueryRun } from './query-run.ts'
@@ -80,8 +81,8 @@ function refuseWrite(client: Client, prepared: PreparedStatement): void {
   if (client.hasChangedRoles) throw mixedBlock(prepared.command, 'roles')
 }
 
-function refuseReadOnly(client: Client, { command }: PreparedStatement): void {
-  if (!client.isReadOnly) return
+function refuseReadOnly(client: Client, { command, effect }: PreparedStatement): void {
+  if (!client.isReadOnly || (effect.kind === 'write' && effect.mayOnlyRead === true)) return
   throw sqlError('read_only', '25006', `cannot execute ${command} in a read-only transaction`)
 }
 
@@ -226,16 +227,22 @@ function applyNames(
       client.getStatement(effect.name)
       client.statements.delete(effect.name)
     }
-  } else if (effect.kind === 'discard') discard(client, effect.target)
+  } else if (effect.kind === 'discard') return discard(client, effect.target)
   return undefined
 }
 
-function discard(client: Client, target: EffectOf<'discard'>['target']): void {
-  if (target !== 'all') return
+function discard(client: Client, target: EffectOf<'discard'>['target']): undefined | Promise<undefined> {
+  if (target !== 'all') return undefined
   if (client.block.kind !== 'none') {
     throw sqlError('active_transaction', '25001', 'DISCARD ALL cannot run inside a transaction block')
   }
   client.discardAll()
+  const { temporarySchema } = client
+  if (temporarySchema === undefined) return undefined
+  return after(
+    client.session.run((transaction) => dropTemporary(transaction, temporarySchema)),
+    () => undefined,
+  )
 }
 
 /** Whether it may be answered in a failed block; what cannot be bound may not. */

@@ -99,7 +99,8 @@ const smallBindBytes = 1024
 function refresh(client: Client, statement: ClientStatement): void {
   const { parsed, prepared, givenTypes } = statement
   if (prepared === undefined || client.block.isFailed) return
-  if (prepared.isCurrent(client.context.catalog, client.session.rights)) return
+  const { session, textStyle } = client
+  if (prepared.isCurrent(client.context.catalog, session.rights, textStyle, (id) => session.rightsOf(id))) return
   const fresh = client.prepare(parsed!, givenTypes)
   checkSameColumns(fresh, prepared)
   statement.prepared = fresh

@@ -1,12 +1,13 @@
 /** One run of a statement that reads or changes data, from its rows to its tag. */
+import type { Rights } from '../../database/access/rights.ts'
 import type { StatementSteps, Transaction, Wait } from '../../database/contract.ts'
 import { paused, type Execution, type PreparedStatement, type Row } from '../../language/sql/contract.ts'
+import { shownNumber } from '../../model/table/types/registry.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
 import { CopyEncoder } from './copy-out.ts'
 import { isLargeRow } from './large-values.ts'
 import { sqlError } from './errors.ts'
-import { afterDone } from './language.ts'
 import type { ClientStatement, Portal } from './portal.ts'
 import { openWaitingRows, type WaitingRows, writeRows, writeWaiting } from './waiting-rows.ts'
 import { commandComplete, copyDone, copyResponse, portalSuspended, rowDescription } from './wire.ts'
@@ -56,8 +57,26 @@ export class QueryRun {
     if (rest !== undefined || isDone) return this.#sendRest(rest)
     this.#client.runningText = this.#statement.parsed?.text ?? ''
     const readOnly = this.#prepared.effect.kind === 'read' || this.#client.isReadOnly
-    const result = this.#client.session.run((transaction) => this.#attempt(transaction), { readOnly })
-    return afterDone(result, () => this.#complete())
+    let result: void | Promise<void>
+    try {
+      result = this.#client.run((transaction) => this.#attempt(transaction), { readOnly })
+    } catch (error) {
+      this.#tellNotices()
+      throw error
+    }
+    if (result === undefined) return this.#complete()
+    return result.then(
+      () => this.#complete(),
+      (error: unknown) => {
+        this.#tellNotices()
+        throw error
+      },
+    )
+  }
+
+  /** What was raised before an error is told before it. */
+  #tellNotices(): void {
+    for (const notice of this.#execution?.notices ?? []) this.#client.notice(notice)
   }
 
   #attempt(transaction: Transaction): void | StatementSteps<void> {
@@ -81,7 +100,10 @@ export class QueryRun {
   /** Binds anew where the catalog has changed since; the client has been told the old columns. */
   #refresh(transaction: Transaction): void {
     const { parsed, givenTypes } = this.#statement
-    if (this.#prepared.isCurrent(transaction.catalog, transaction.principal.rights)) return
+    const { rights } = transaction.principal
+    const { textStyle, session } = this.#client
+    const rightsOf = (roleId: number): Rights => session.rightsOf(roleId)
+    if (this.#prepared.isCurrent(transaction.catalog, rights, textStyle, rightsOf)) return
     const fresh = this.#client.prepare(parsed!, givenTypes, transaction.catalog)
     if (this.#options.keepsColumns === true || !this.#options.describes) checkSameColumns(fresh, this.#prepared)
     this.#statement.prepared = fresh
@@ -231,7 +253,7 @@ export class QueryRun {
     this.#announce()
     const { writer } = this.#client.outbox
     const execution = this.#execution!
-    for (const notice of execution.notices) this.#client.notice(notice)
+    this.#tellNotices()
     if (this.#prepared.copy !== undefined) copyDone(writer)
     if (this.#isComplete && this.#prepared.columns !== undefined) {
       this.#portal.rest ??= openWaitingRows(this.#client)
@@ -287,6 +309,8 @@ function sameColumns(a: PreparedStatement, b: PreparedStatement): boolean {
   if (a.columns === undefined || b.columns === undefined || a.columns.length !== b.columns.length) return false
   return a.columns.every(({ name, typeOid, typeModifier }, i) => {
     const other = b.columns![i]!
-    return name === other.name && typeOid === other.typeOid && typeModifier === other.typeModifier
+    return (
+      name === other.name && shownNumber(typeOid) === shownNumber(other.typeOid) && typeModifier === other.typeModifier
+    )
   })
 }

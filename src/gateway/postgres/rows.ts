@@ -4,6 +4,7 @@
  *   D · length i32 · columns i16 · per column: bytes i32 (−1 NULL) · value
  */
 import { ByteWriter } from '../../base/bytes.ts'
+import { inStyle, stepsInStyle, type TextStyle, textStyle } from '../../model/table/types/text-style.ts'
 import { getType } from '../../model/table/types/registry.ts'
 import type { SqlType } from '../../model/table/types/type.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
@@ -19,6 +20,8 @@ export class RowEncoder {
   readonly #columns: readonly DescribedColumn[]
   readonly #formats: readonly number[] | undefined
   readonly #writers: readonly ValueWriter[]
+  /** The session's when the portal was begun: what is left of its rows may be asked for later. */
+  readonly #style: TextStyle = textStyle()
 
   constructor(columns: readonly DescribedColumn[], formats: readonly number[] | undefined) {
     this.#columns = columns
@@ -27,6 +30,11 @@ export class RowEncoder {
   }
 
   write(row: readonly SqlValue[], writer: ByteWriter): void {
+    if (textStyle() === this.#style) this.#write(row, writer)
+    else inStyle(this.#style, () => this.#write(row, writer))
+  }
+
+  #write(row: readonly SqlValue[], writer: ByteWriter): void {
     const writers = this.#writers
     const count = writers.length
     writer.u8(dataRow)
@@ -60,7 +68,7 @@ export class RowEncoder {
       const at = writer.end
       writer.u32be(minusOne)
       if (value === null) continue
-      yield* writeLarge(getType(typeOid), formats[i]!, value, writer)
+      yield* stepsInStyle(this.#style, writeLarge(getType(typeOid), formats[i]!, value, writer))
       writer.setU32be(at, writer.end - at - 4)
     }
     writer.setU32be(mark, writer.end - mark)

@@ -4,7 +4,8 @@
  */
 import type { ByteWriter } from '../../base/bytes.ts'
 import type { PolylogError } from '../../base/errors.ts'
-import { findType } from '../../model/table/types/registry.ts'
+import { findType, shownNumber } from '../../model/table/types/registry.ts'
+import { domainModifier } from '../../model/table/types/user/domain.ts'
 import { sqlStateOf } from './errors.ts'
 
 /** What RowDescription tells of a column. */
@@ -115,7 +116,7 @@ export function commandComplete(writer: ByteWriter, tag: string): void {
 export function parameterDescription(writer: ByteWriter, types: readonly number[]): void {
   const mark = beginMessage(writer, 't')
   writer.u16be(types.length)
-  for (const oid of types) writer.u32be(oid)
+  for (const oid of types) writer.u32be(shownNumber(oid))
   endMessage(writer, mark)
 }
 
@@ -131,9 +132,11 @@ export function rowDescription(
     zeroEnded(writer, column.name)
     writer.u32be(column.tableOid)
     writer.u16be(column.columnNumber)
-    writer.u32be(column.typeOid)
-    writer.u16be((findType(column.typeOid)?.lengthBytes ?? -1) & 0xffff)
-    writer.u32be(column.typeModifier >>> 0)
+    // A client is told what a domain is over.
+    const type = findType(column.typeOid)
+    writer.u32be(shownNumber(type?.base?.oid ?? column.typeOid))
+    writer.u16be((type?.lengthBytes ?? -1) & 0xffff)
+    writer.u32be((type?.over === undefined ? column.typeModifier : domainModifier(type)) >>> 0)
     writer.u16be(formats?.[i] ?? 0)
   }
   endMessage(writer, mark)
@@ -187,10 +190,11 @@ function textOf(value: unknown): string | undefined {
 }
 
 export interface WireNotice {
-  readonly severity: 'NOTICE' | 'WARNING'
+  readonly severity: 'NOTICE' | 'WARNING' | 'INFO'
   readonly sqlState: string
   readonly message: string
   readonly detail?: string
+  readonly hint?: string
 }
 
 export function noticeResponse(writer: ByteWriter, notice: WireNotice): void {
@@ -200,6 +204,7 @@ export function noticeResponse(writer: ByteWriter, notice: WireNotice): void {
   field(writer, 'C', notice.sqlState)
   field(writer, 'M', notice.message)
   if (notice.detail !== undefined) field(writer, 'D', notice.detail)
+  if (notice.hint !== undefined) field(writer, 'H', notice.hint)
   writer.u8(0)
   endMessage(writer, mark)
 }

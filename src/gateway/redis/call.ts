@@ -14,13 +14,17 @@ import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { parseDouble } from '../../model/keyvalue/double-text.ts'
 import { parseInt64, parseShortInteger } from '../../model/keyvalue/integer-text.ts'
 import type { Keyspace } from '../../model/keyvalue/keys.ts'
+import { countLookups } from '../../model/keyvalue/lookups.ts'
 import { eachStep } from '../../model/keyvalue/walk.ts'
+import { type BlockedKind, type BlockRequest, waitKey } from './blocked-command.ts'
 import type { Client } from './client.ts'
-import type { Command } from './command-table.ts'
+import { type Command, keysOf } from './command-table.ts'
+import type { AccessTable } from './eviction/access-table.ts'
 import { databaseCount, DatabaseLookup, nowhere } from './databases.ts'
 import { CommandError, notAFloat, notAnInteger } from './errors.ts'
 import type { Permissions } from './permissions.ts'
 import type { Reply } from './reply.ts'
+import { decodeShown } from './shown-bytes.ts'
 import type { ServerState } from './server-state.ts'
 import type { Arguments } from './wire.ts'
 
@@ -52,6 +56,12 @@ export class Call {
   readonly reply: Reply
   client!: Client
   command!: Command
+  /** Its client may wait until there is something for it: neither in a block nor in a script. */
+  mayBlock = false
+  /** Carried out by EXEC. */
+  isQueued = false
+  /** What it waits for. */
+  blocked: BlockRequest | undefined
   readonly server: ServerState
   readonly #databases = new DatabaseLookup()
 
@@ -64,8 +74,16 @@ export class Call {
   readonly statement = (tx: Transaction): Steps => {
     this.tx = tx
     this.reply.restart()
+    this.blocked = undefined
     this.checkMay(this.command)
-    return this.command.data!(this)
+    return this.carryOut(this.command)
+  }
+
+  /** Within the statement at hand; others may want to know what becomes of keys. */
+  carryOut(command: Command): Steps {
+    const { watching, lookups } = this.server
+    countLookups(command.countsLookups ? lookups : undefined)
+    return watching.isOn ? watching.carryOut(this, command) : command.data!(this)
   }
 
   get permissions(): Permissions {
@@ -105,7 +123,8 @@ export class Call {
 
   /** The argument as Redis repeats it in an error: C's strings end at the first zero byte. */
   shown(position: number): string {
-    return this.text(position).split('\0', 1)[0]!
+    const { bytes, start, end } = shortened(this.arg(position))
+    return decodeShown(bytes, start, end).split('\0', 1)[0]!
   }
 
   /** The first argument for people to read, of a bounded length. */
@@ -138,13 +157,40 @@ export class Call {
     return new DatabaseLookup().forReading(this.tx, number)
   }
 
+  // ---- waiting for data
+
+  /** There is nothing yet: it waits, or is answered as one whose time is over. See `blocked-command.ts`. */
+  block(request: BlockRequest): void {
+    if (this.mayBlock) this.blocked = request
+    else request.writeNull(this.reply)
+  }
+
+  /** Others have waited longer for what is there under the key, and are about to be served. */
+  isBehindOthers(position: number, kind: BlockedKind): boolean {
+    const { keyWaits } = this.client.session
+    return this.mayBlock && keyWaits.areThere && keyWaits.isWaitedFor(waitKey(this.space, this.arg(position)), kind)
+  }
+
   // ---- what the caller may, of this statement
 
   /** Errors: `Denial`. */
   checkMay(command: Command): void {
+    const { accesses } = this.server.eviction
+    if (accesses !== undefined && command.usesKeys) this.#noteUse(accesses, command)
     const { rights } = this.tx.principal
     if (rights === unlimited) return
     this.server.permissionsOf(rights).check(this.tx.catalog, this.client.database, command, this.arguments)
+  }
+
+  /** What a client with NO-TOUCH uses is not the younger for it, but by TOUCH. */
+  #noteUse(accesses: AccessTable, { keys, name }: Command): void {
+    if (this.client.touchesNothing && name !== 'touch') return
+    const nowMs = this.server.now()
+    for (const { specification } of keys) {
+      for (const at of keysOf(specification, this.arguments, 0) ?? []) {
+        accesses.used(this.client.database, this.arg(at), nowMs)
+      }
+    }
   }
 
   /** Which keys of the selected database may be told of; undefined: all. */

@@ -6,84 +6,76 @@
  *
  * Invariant: a statement that runs again has left nothing in the reply.
  */
-import { type ErrorCode, PolylogError } from '../../base/errors.ts'
-import type { MemoryAccount } from '../../base/memory-account.ts'
+import type { PolylogError } from '../../base/errors.ts'
 import { unlimited } from '../../database/access/rights.ts'
 import type { RunOptions, Session, SessionOptions } from '../../session/contract.ts'
-import type { Role } from '../../principal/roles.ts'
 import { answerTo } from '../../session/faults.ts'
 import { type Connection, noEncryption } from '../connection.ts'
 import { step, type Conversation, type Step } from '../gateway.ts'
 import { Timeout } from '../timeout.ts'
 import type { Reworded } from '../refused-replies.ts'
+import { type Refusal, refusalOf } from './admission.ts'
+import { type BlockedCommand, runBlocking } from './blocked-command.ts'
 import type { Call } from './call.ts'
-import type { Client, ClientName } from './client.ts'
+import type { Client } from './client.ts'
+import { ConnectedClient } from './connected-client.ts'
 import type { Command } from './command-table.ts'
 import { noteDenial } from './denial-log.ts'
 import { CommandError, errorLine } from './errors.ts'
+import { mayNeedMemory } from './eviction/eviction.ts'
 import { Parties } from './parties.ts'
 import type { QueuedCommands } from './queue.ts'
 import { Denial } from './permissions.ts'
 import { errorsFor } from './refused-replies.ts'
 import type { Reply } from './reply.ts'
 import type { ServerState } from './server-state.ts'
+import {
+  beforeLogin,
+  httpWords,
+  immediate,
+  isOpenToAll,
+  refusalWhileListening,
+  tellsOfRequest,
+  worded,
+} from './request-rules.ts'
+import { Unasked } from './unasked.ts'
+import type { Tracking } from './watching/tracking.ts'
 import { Watches } from './watches.ts'
 import { parsed, RequestParser } from './wire.ts'
 
 const readOnlyRun: RunOptions = { readOnly: true }
 const writingRun: RunOptions = { isAtomic: true }
 
-/** Run at once also between MULTI and EXEC. */
-const immediate: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
-
-/** What may be asked before it is known who asks. */
-const beforeLogin: ReadonlySet<string> = new Set(['auth', 'hello', 'quit', 'reset'])
-
-/** What a browser sends when a page makes it talk to us; Redis closes such connections, too. */
-const httpWords: ReadonlySet<string> = new Set(['post', 'host:'])
-
-/** What a client has brought about by what it sent last. */
-const tellsOfRequest: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'internal',
-  'out_of_memory',
-  'too_large',
-  'too_many_connections',
-])
-
-/** As in Redis: who says nothing is the user `default`, where that needs no password. */
-function isOpenToAll(role: Role | undefined): boolean {
-  return role?.login === true && role.redis?.isOpen === true
-}
-
-export class RedisConversation implements Client, Conversation {
+export class RedisConversation extends ConnectedClient implements Client, Conversation {
   readonly input: RequestParser
   session: Session
-  name = ''
-  libraryName = ''
-  libraryVersion = ''
   database = 0
   homeDatabase: string | undefined
   /** What its commands are answered: it is not there, or not for the user `default`. */
   #homeFailure: string | undefined
   isExemptFromEviction = false
+  touchesNothing = false
   lastCommand = ''
   #queue: QueuedCommands | undefined
   #isGreeted = false
   #isIdentified = false
   readonly #server: ServerState
-  readonly #connection: Connection
   // Made for who needs them: most do not.
   #watches: Watches | undefined
   #parties: Parties | undefined
-  #names: MemoryAccount | undefined
   #timeout: Timeout | undefined
+  /** The command that waits for data. */
+  #blocked: BlockedCommand | undefined
+  #unasked: Unasked | undefined
+  /** Its command waits for the end of CLIENT PAUSE. */
+  #isPaused = false
   /** Lent, as long as anything is carried out. */
   #lent: Call | undefined
   #protocol = 2
 
   constructor(server: ServerState, connection: Connection) {
+    super(connection)
     this.#server = server
-    this.#connection = connection
     this.homeDatabase = connection.database
     this.input = new RequestParser(server.limits.maxMessageBytes)
     this.input.onMany = () => this.#meet()
@@ -101,8 +93,20 @@ export class RedisConversation implements Client, Conversation {
     return (this.#parties ??= new Parties(() => this.#openParty()))
   }
 
+  get unasked(): Unasked {
+    return (this.#unasked ??= new Unasked(this.#server, this.connection, this))
+  }
+
+  get tracking(): Tracking | undefined {
+    return this.#unasked?.tracking
+  }
+
+  get subscriptionCount(): number {
+    return this.#unasked?.subscriptionCount ?? 0
+  }
+
   get #call(): Call {
-    return (this.#lent ??= this.#server.calls.take(this, this.#connection.memory))
+    return (this.#lent ??= this.#server.calls.take(this, this.connection.memory))
   }
 
   get #reply(): Reply {
@@ -119,14 +123,10 @@ export class RedisConversation implements Client, Conversation {
     return this.#isIdentified
   }
 
-  get hasEnded(): boolean {
-    return this.#connection.hasEnded
-  }
-
   identify(): void {
     this.#isIdentified = true
     this.input.isOfKnown = true
-    this.#connection.identified()
+    this.connection.identified()
     this.#meet()
   }
 
@@ -136,40 +136,24 @@ export class RedisConversation implements Client, Conversation {
     this.input.isOfKnown = this.#isIdentified
   }
 
-  get id(): number {
-    return this.#connection.id
-  }
-
-  get remote(): string {
-    return this.#connection.remote
-  }
-
-  get openedMs(): number {
-    return this.#connection.openedMs
-  }
-
-  get lastActiveMs(): number {
-    return this.#connection.lastActiveMs
+  get isMonitor(): boolean {
+    return this.#unasked?.isMonitor === true
   }
 
   get isBlocked(): boolean {
-    return this.session.waitsFor !== undefined || this.#parties?.isBlocked === true
-  }
-
-  get receivedBytes(): number {
-    return this.input.bufferedBytes
-  }
-
-  get pendingBytes(): number {
-    return this.#connection.outbox.pendingBytes
+    return this.#isPaused || this.isParked || this.session.waitsFor !== undefined || this.#parties?.isBlocked === true
   }
 
   get memoryBytes(): number {
-    return this.#connection.memory.usedBytes + this.session.memory.usedBytes
+    return this.connection.memory.usedBytes + this.session.memory.usedBytes
   }
 
   get queue(): QueuedCommands | undefined {
     return this.#queue
+  }
+
+  get isAlone(): boolean {
+    return this.#queue === undefined && this.session.status === 'none'
   }
 
   set queue(queue: QueuedCommands | undefined) {
@@ -199,7 +183,7 @@ export class RedisConversation implements Client, Conversation {
       remote: this.remote,
     })
     session.describeStatement = () => this.#describeCommand()
-    session.onTerminated = (reason) => this.#connection.fail(reason)
+    session.onTerminated = (reason) => this.connection.fail(reason)
     return session
   }
 
@@ -214,7 +198,7 @@ export class RedisConversation implements Client, Conversation {
   }
 
   next(): Step | Promise<void> {
-    if (this.#connection.isExposed && !this.#isIdentified) return this.#refuseExposed()
+    if (this.connection.isExposed && !this.#isIdentified) return this.#refuseExposed()
     const { homeDatabase } = this
     if (homeDatabase !== undefined && this.#isIdentified && this.#homeFailure === undefined) {
       return this.#goHome(homeDatabase)
@@ -222,11 +206,18 @@ export class RedisConversation implements Client, Conversation {
     const found = this.input.next()
     this.#meet()
     if (found === parsed.more) return step.more
-    if (found === parsed.request) return this.#takeRequest() ?? step.done
+    if (found === parsed.request) return this.#takeRequest() ?? this.#whole()
     if (found === parsed.pause) return this.#pause()
-    this.#reply.begin(this.#connection.outbox.writer)
+    this.#reply.begin(this.connection.outbox.writer)
     this.#reply.error(`ERR Protocol error: ${this.input.error}`)
-    this.#connection.endAfterReplies()
+    this.connection.endAfterReplies()
+    return step.done
+  }
+
+  /** Whatever it was answered. */
+  #whole(): Step {
+    if (this.#unasked?.leavesOut(this.lastCommand) === true) this.#reply.restart()
+    this.#unasked?.answered()
     return step.done
   }
 
@@ -242,9 +233,9 @@ export class RedisConversation implements Client, Conversation {
 
   /** Before a command is looked at: its first one may hold the password, and the next ones would hold data. */
   #refuseExposed(): Step {
-    this.#reply.begin(this.#connection.outbox.writer)
+    this.#reply.begin(this.connection.outbox.writer)
     this.#reply.error(`DENIED ${noEncryption}`)
-    this.#connection.endAfterReplies()
+    this.connection.endAfterReplies()
     return step.done
   }
 
@@ -260,14 +251,15 @@ export class RedisConversation implements Client, Conversation {
     const args = this.input.arguments
     if (args.count === 0 || this.#server.table.find(args.at(0)) === undefined) return
     this.#isGreeted = true
-    this.#connection.greet(this.session.limits)
+    this.connection.greet(this.session.limits)
   }
 
   #takeRequest(): void | Promise<void> {
     const args = this.input.arguments
     const call = this.#call
     call.arguments = args
-    this.#reply.begin(this.#connection.outbox.writer)
+    this.#reply.begin(this.connection.outbox.writer)
+    this.#unasked?.begin()
     let command: Command
     try {
       command = this.#server.table.resolve(args)
@@ -280,16 +272,74 @@ export class RedisConversation implements Client, Conversation {
       return undefined
     }
     this.lastCommand = command.name
-    if (!this.#isIdentified && !beforeLogin.has(command.name)) {
-      this.#reply.error('NOAUTH Authentication required.')
+    const refusal = this.#protocol === 2 && this.subscriptionCount > 0 ? refusalWhileListening(command.name) : undefined
+    if (refusal !== undefined) {
+      this.#refuseCommand(refusal)
       return undefined
     }
-    if (this.#homeFailure !== undefined && !beforeLogin.has(command.name)) {
-      this.#reply.error(this.#homeFailure)
+    const failure = this.#isIdentified ? this.#homeFailure : 'NOAUTH Authentication required.'
+    if (failure !== undefined && !beforeLogin.has(command.name)) {
+      this.#reply.error(failure)
       return undefined
     }
+    const refused = this.#server.mayRefuse(command) ? refusalOf(this.#server, command, args, this) : undefined
+    if (refused !== undefined) return this.#refuse(command, refused)
+    return this.#mustPause(command) ? this.#whenMayBegin(command) : this.#carryOut(command)
+  }
+
+  /** CLIENT PAUSE. */
+  #whenMayBegin(command: Command): Promise<void> {
+    const over = async (): Promise<void> => {
+      this.#isPaused = true
+      while (this.#mustPause(command) && !this.hasEnded) await this.#server.pause.over()
+      this.#isPaused = false
+    }
+    return this.#after(over(), () => this.#carryOut(command))
+  }
+
+  #mustPause(command: Command): boolean {
+    return this.#server.pause.isOn && this.#server.pause.concerns(this.#call, command)
+  }
+
+  /** It has to wait before it begins. */
+  async #after<T>(over: Promise<T>, run: (found: T) => void | Promise<void>): Promise<void> {
+    this.#unasked?.answered()
+    const found = await over
+    if (this.hasEnded) return
+    this.#reply.begin(this.connection.outbox.writer)
+    this.#unasked?.begin()
+    await run(found)
+    this.#whole()
+  }
+
+  #carryOut(command: Command): void | Promise<void> {
+    if (this.#server.eviction.limitBytes > 0 && mayNeedMemory(command, this.queue)) return this.#runWithRoom(command)
+    return this.#take(command)
+  }
+
+  #take(command: Command): void | Promise<void> {
     if (this.queue === undefined || immediate.has(command.name)) return this.#run(command)
     this.#enqueue(command, this.queue)
+    return undefined
+  }
+
+  // ---- maxmemory
+
+  #runWithRoom(command: Command): void | Promise<void> {
+    const room = this.#server.eviction.room(this.session)
+    if (!(room instanceof Promise)) return this.#runUnless(room, command)
+    return this.#after(room, (refusal) => this.#runUnless(refusal, command))
+  }
+
+  /** A script runs: what it calls may be refused. */
+  #runUnless(refusal: CommandError | undefined, command: Command): void | Promise<void> {
+    if (refusal === undefined || (command.isScript && this.queue === undefined)) return this.#take(command)
+    return this.#refuse(command, { error: refusal, isWhole: false })
+  }
+
+  #refuse({ name }: Command, { error, isWhole }: Refusal): undefined {
+    const aborted = name === 'exec' ? this.#refuseBlock(error) : error
+    this.#refuseCommand(isWhole ? error : aborted)
     return undefined
   }
 
@@ -327,33 +377,55 @@ export class RedisConversation implements Client, Conversation {
   #run(command: Command): void | Promise<void> {
     const call = this.#call
     call.command = command
+    const startedUs = this.#server.startTiming(command)
     let result: void | Promise<void>
     try {
       if (command.lasts) result = this.#runLasting(command)
       else if (command.connection !== undefined) result = this.#runOutside(command)
-      else result = this.session.run(call.statement, command.readOnly ? readOnlyRun : writingRun)
+      else {
+        const options = command.readOnly ? readOnlyRun : writingRun
+        if (command.blocks) result = runBlocking(call, this.session, options, this.#note)
+        else result = this.session.run(call.statement, options)
+      }
     } catch (error) {
       this.#fail(error)
       this.#finish()
+      this.#server.endTiming(command, this.input.arguments, this, startedUs)
       return undefined
     }
-    if (result instanceof Promise) return this.#await(result)
-    if (!this.#connection.hasEnded) this.#finish()
+    if (result instanceof Promise) return this.#await(result, startedUs)
+    if (!this.connection.hasEnded) this.#finish()
+    this.#server.endTiming(command, this.input.arguments, this, startedUs)
     return undefined
+  }
+
+  readonly #note = (blocked: BlockedCommand | undefined): void => {
+    this.#blocked = blocked
+  }
+
+  /** Ends the wait of its command as if its time were over, or with the error; false where none waits. */
+  unblock(error?: CommandError): boolean {
+    return this.#blocked?.stop(error) === true
+  }
+
+  get isParked(): boolean {
+    return this.#blocked !== undefined
   }
 
   /** The reply is whole. */
   #finish(): void {
-    const { outbox } = this.#connection
+    const { outbox } = this.connection
+    if (this.#unasked?.leavesOut(this.lastCommand) === true) this.#reply.restart()
     if (this.#reply.isDetached) for (const piece of this.#reply.pieces) outbox.append(piece)
     this.#reply.settle()
+    this.#unasked?.answered()
   }
 
   #runLasting(command: Command): void | Promise<void> {
     const lasts = command.name !== 'exec' || this.queue?.commands.some((queued) => queued.command.lasts) === true
     const result = this.#runOutside(command)
     if (!lasts) return result
-    const note = (): void => this.#connection.outbox.noteLasting()
+    const note = (): void => this.connection.outbox.noteLasting()
     note()
     return result instanceof Promise ? result.finally(note) : undefined
   }
@@ -386,6 +458,7 @@ export class RedisConversation implements Client, Conversation {
   }
 
   #fail(error: unknown): void {
+    this.#call.command.usage.failed++
     this.#reply.restart()
     this.#reply.error(errorLine(this.#answerTo(error)))
   }
@@ -396,11 +469,15 @@ export class RedisConversation implements Client, Conversation {
   }
 
   /** The command has not ended: its reply goes on beside, and comes in when it has. */
-  #await(result: Promise<void>): Promise<void> {
+  #await(result: Promise<void>, startedUs: number): Promise<void> {
     this.#reply.detach()
+    const { command } = this.#call
+    const sinceUs = startedUs < 0 ? this.#server.sessions.host.monotonic() : startedUs
+    this.#unasked?.detached()
     let isTimedOut = false
     const { statementTimeoutMs } = this.session.limits
-    if (statementTimeoutMs > 0) {
+    // Who waits for data has said for how long.
+    if (statementTimeoutMs > 0 && this.#blocked === undefined) {
       this.#timeout ??= new Timeout(this.#server.sessions.host)
       this.#timeout.start(statementTimeoutMs, () => {
         isTimedOut = true
@@ -409,10 +486,11 @@ export class RedisConversation implements Client, Conversation {
     }
     const end = (): void => {
       this.#timeout?.stop()
-      if (!this.#connection.hasEnded) this.#finish()
+      if (!this.connection.hasEnded) this.#finish()
+      this.#server.endTiming(command, this.input.arguments, this, sinceUs)
     }
     return result.then(end, (error: unknown) => {
-      if (!this.#connection.hasEnded) this.#fail(isTimedOut ? worded(error) : error)
+      if (!this.connection.hasEnded) this.#fail(isTimedOut ? worded(error) : error)
       end()
     })
   }
@@ -424,9 +502,9 @@ export class RedisConversation implements Client, Conversation {
 
   // ---- a full disk
 
-  /** What a MULTI holds that is open would have to be told as failed, too. */
+  /** What a MULTI holds that is open would have to be told as failed, too; of messages nobody must be told so. */
   get canReword(): boolean {
-    return this.queue === undefined
+    return this.queue === undefined && this.subscriptionCount === 0
   }
 
   get hasOpenBlock(): boolean {
@@ -445,15 +523,8 @@ export class RedisConversation implements Client, Conversation {
 
   // ---- what commands ask of the connection
 
-  keepName(which: ClientName, value: string): void {
-    this.#names ??= this.#connection.memory.child('the names of a client', { quantumBytes: 4096 })
-    this.#names.resize(2 * this[which].length, 2 * value.length)
-    this[which] = value
-    this.session.report.clientName = this.name
-  }
-
   closeAfterReplies(): void {
-    this.#connection.endAfterReplies()
+    this.connection.endAfterReplies()
   }
 
   /**
@@ -478,9 +549,10 @@ export class RedisConversation implements Client, Conversation {
     last.close()
     next.report.clientName = this.name
     this.session = next
-    const { outbox } = this.#connection
+    this.#unasked?.moveTo(next.hub)
+    const { outbox } = this.connection
     outbox.witness = next
-    if (this.#isGreeted) this.#connection.greet(next.limits)
+    if (this.#isGreeted) this.connection.greet(next.limits)
     if (!this.#reply.isDetached) this.#reply.begin(outbox.writer)
   }
 
@@ -490,14 +562,15 @@ export class RedisConversation implements Client, Conversation {
     this.keepName('name', '')
     this.database = 0
     this.protocol = 2
-    this.isExemptFromEviction = false
+    this.isExemptFromEviction = this.touchesNothing = false
+    this.#unasked?.reset()
     this.#mustIdentify()
     const { database } = this.session
     this.#goOnWith(this.#openSession({ database, isConnection: this.#isIdentified, instead: this.session }))
   }
 
   kill(): void {
-    this.#connection.cut()
+    this.connection.cut()
   }
 
   // ---- the end
@@ -505,7 +578,7 @@ export class RedisConversation implements Client, Conversation {
   /** Of what leaves unasked a client would think that it answers its next command: only what ends it is told. */
   refuse(error: PolylogError): void {
     if (!tellsOfRequest.has(error.code)) return
-    this.#reply.begin(this.#connection.outbox.writer)
+    this.#reply.begin(this.connection.outbox.writer)
     this.#reply.error(errorLine(error))
   }
 
@@ -516,15 +589,11 @@ export class RedisConversation implements Client, Conversation {
 
   close(): void {
     this.#timeout?.stop()
+    this.#blocked?.close()
     this.#server.clients.delete(this.id)
+    this.#unasked?.close()
     this.queue = undefined
     this.#parties?.close()
     this.session.close()
   }
-}
-
-/** Of a command that took longer than `statement_timeout`. */
-function worded(error: unknown): unknown {
-  if (!(error instanceof PolylogError) || error.code !== 'canceled') return error
-  return new PolylogError('timeout', 'canceling statement due to statement timeout', { cause: error })
 }

@@ -62,3 +62,17 @@ export class DatabaseLookup {
     return this.find(tx.catalog, number) ?? createDatabase(tx, number)
   }
 }
+
+/** Each has what the other had. Where nobody has written to one, the other's collection takes its number. */
+export function exchangeDatabases(tx: Transaction, first: number, second: number): void {
+  const [one, other] = [findDatabase(tx.catalog, first), findDatabase(tx.catalog, second)]
+  if (first === second) return
+  if (one !== undefined) tx.alterCollection(one, { name: other === undefined ? databaseName(second) : 'exchanged' })
+  if (other === undefined) return
+  tx.alterCollection(other, { name: databaseName(first) })
+  if (one !== undefined) tx.alterCollection(findInHome(tx, one.id), { name: databaseName(second) })
+}
+
+function findInHome(tx: Transaction, id: number): Collection {
+  return tx.catalog.collectionById(id)!
+}

@@ -1,14 +1,15 @@
 /** ACL LOG: what was refused, the last first. What is alike within a minute is one entry with a count, as in Redis. */
 import type { Client } from './client.ts'
 import { describeClient } from './commands/client.ts'
+import type { DenialReason } from './permissions.ts'
 import type { ServerState } from './server-state.ts'
 
 export type DenialContext = 'toplevel' | 'multi'
 
 export interface DenialEntry {
-  readonly reason: 'command' | 'key' | 'auth'
+  readonly reason: DenialReason | 'auth'
   readonly context: DenialContext
-  /** The command, or the key. */
+  /** The command, the key, the channel. */
   readonly object: string
   readonly user: string
 }
@@ -61,7 +62,7 @@ export function noteDenial(server: ServerState, client: Client, reason: DenialEn
   server.sessions.principals.audit.record({
     event: 'access denied',
     by: session,
-    object: reason === 'key' ? client.lastCommand : object,
+    object: reason === 'command' || reason === 'auth' ? object : client.lastCommand,
     detail: reason,
   })
 }

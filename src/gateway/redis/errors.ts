@@ -81,6 +81,12 @@ export function isCommandError(error: unknown): boolean {
   return error instanceof CommandError || (error instanceof PolylogError && commandCodes.has(error.code))
 }
 
+/** Of a write where a master is followed. */
+export const readOnlyReplica = "READONLY You can't write against a read only replica."
+
+/** Of a write where `min-replicas-to-write` was set: there are none of Redis's kind. */
+export const noReplicas = 'NOREPLICAS Not enough good replicas to write.'
+
 export function syntaxError(): CommandError {
   return new CommandError('ERR syntax error')
 }

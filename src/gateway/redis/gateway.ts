@@ -11,6 +11,7 @@ export const redisProtocol: Protocol<'redis'> = {
 }
 
 const star = 0x2a
+const dollar = 0x24
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
 /** A first line longer than this is no inline command that we would wait for. */
@@ -18,12 +19,21 @@ const maxSniffedBytes = 64 * 1024
 
 /**
  * RESP begins with `*` and a number; an inline command is a line of printable text. HTTP's first line is one as well, and
- * is told by its ` HTTP/1.x`.
+ * is told by its ` HTTP/1.x`. What begins as RESP does, or with a zero byte, and goes on as nobody's message can, gets
+ * Redis's protocol error.
  */
 export function sniffRedis(bytes: Uint8Array): Sniff {
   const first = bytes[0]
   if (first === undefined) return 'more'
-  return first === star ? sniffMultibulk(bytes) : sniffInline(bytes)
+  const verdict = first === star ? sniffMultibulk(bytes) : sniffInline(bytes)
+  return verdict === 'no' && (first === star || first === dollar || first === 0) ? sniffBroken(bytes) : verdict
+}
+
+/** Others begin with the length of a message: of 64 MiB it is none, and no four bytes of text are less. */
+function sniffBroken(bytes: Uint8Array): Sniff {
+  if (bytes[0] === 0 && bytes[1] === 0) return 'no'
+  if (bytes.length < 4) return 'more'
+  return bytes[3]! >= 0x04 ? 'yes' : 'no'
 }
 
 function sniffMultibulk(bytes: Uint8Array): Sniff {

@@ -49,18 +49,25 @@ const { rows, stored, pairs } = longArguments({
 /** Whatever it is given and whatever is stored, their work is bounded; `why` by `what`. */
 const bounded: Readonly<Record<string, string>> = {
   'a few values and one or two entries':
-    'decr decrby expire expireat expiretime hexists hincrby hincrbyfloat hlen hstrlen incr incrby ' +
+    'decr decrby expire expireat expiretime geodist getbit hexists hincrby hincrbyfloat hlen hstrlen incr incrby ' +
     'incrbyfloat llen persist pexpire pexpireat pexpiretime pttl rename renamenx scard ' +
-    'sismember smove strlen ttl type zcard zincrby zscore',
+    'sismember smove strlen ttl type xlen xsetid zcard zincrby zscore',
   'counted in the pages': 'dbsize zcount zlexcount zrank zrevrank randomkey',
-  'range deletes': 'flushall flushdb ltrim',
+  'range deletes': 'flushall flushdb ltrim xtrim',
   'at most 1,024 arguments, of which names and options are read':
-    'acl auth client command config echo hello info ping polylog.begin polylog.commit polylog.durability polylog.engine ' +
-    'polylog.join polylog.leave polylog.rollback polylog.token polylog.use quit reset role script select slowlog time',
+    'acl asking auth bgrewriteaof bgsave client cluster command config debug echo failover hello info lastsave lolwut ' +
+    'latency memory module monitor object ping publish pubsub spublish polylog.begin polylog.commit polylog.durability polylog.engine ' +
+    'polylog.join polylog.leave polylog.rollback polylog.token polylog.use psync quit readonly readwrite replconf replicaof ' +
+    'reset role save script select shutdown slaveof slowlog swapdb sync time wait waitaof',
   'at most 2,000 keys': 'unwatch watch',
+  'some names a turn: pubsub.test.ts counts them':
+    'subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe',
   'what is queued is done one by one': 'multi exec discard',
   'another command': 'polylog.in',
-  'a script, as EVAL runs it': 'evalsha evalsha_ro',
+  'restore under another name': 'restore-asking',
+  refused: 'migrate',
+  'a script, as EVAL runs it': 'evalsha evalsha_ro fcall fcall_ro',
+  'a library, which is short': 'function',
 }
 
 const boundedNames = Object.values(bounded).flatMap((names) => names.split(' '))
@@ -102,7 +109,15 @@ describe('no command does much in one turn:', () => {
     expect([...table.commands].filter(isMany).map(([name]) => name)).toEqual([
       'evalsha',
       'evalsha_ro',
+      'fcall',
+      'fcall_ro',
       'polylog.in',
+      'psubscribe',
+      'punsubscribe',
+      'ssubscribe',
+      'subscribe',
+      'sunsubscribe',
+      'unsubscribe',
       'watch',
     ])
   })

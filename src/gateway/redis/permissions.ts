@@ -21,7 +21,16 @@ import { noPrivileges, privilege, type Privileges, writing } from '../../databas
 import type { Rights } from '../../database/access/rights.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import { allowedBy } from './command-rules.ts'
-import { type AnswersIf, type Command, type CommandTable, longestOption, keysOf, needsOfAll } from './command-table.ts'
+import { ChannelRules } from './channel-rules.ts'
+import {
+  type AnswersIf,
+  type ChannelSpecification,
+  type Command,
+  type CommandTable,
+  longestOption,
+  keysOf,
+  needsOfAll,
+} from './command-table.ts'
 import { DatabaseLookup, redisNamespace } from './databases.ts'
 import { CommandError } from './errors.ts'
 import { Glob } from './glob.ts'
@@ -33,12 +42,13 @@ const reachable: Privileges = read | writing
 /** Of these it is enough to belong to pg_monitor. */
 const monitoring: ReadonlySet<string> = new Set(['client|list', 'config|get', 'slowlog|get', 'slowlog|len'])
 
-export type DenialReason = 'command' | 'key'
+export type DenialReason = 'command' | 'key' | 'channel'
 
 /** Redis's words, of version 7.0. */
 const lines: Readonly<Record<DenialReason, (object: string) => string>> = {
   command: (name) => `NOPERM this user has no permissions to run the '${name}' command`,
   key: () => 'NOPERM this user has no permissions to access one of the keys used as arguments',
+  channel: () => 'NOPERM this user has no permissions to access one of the channels used as arguments',
 }
 
 const shownBytes = 128
@@ -55,8 +65,8 @@ export class Denial extends CommandError {
   }
 }
 
-function keyDenied({ bytes, start, end }: Slice): Denial {
-  return new Denial('key', sliceToLatin1({ bytes, start, end: Math.min(end, start + shownBytes) }))
+function denied(reason: DenialReason, { bytes, start, end }: Slice): Denial {
+  return new Denial(reason, sliceToLatin1({ bytes, start, end: Math.min(end, start + shownBytes) }))
 }
 
 interface Pattern {
@@ -74,11 +84,13 @@ export class Permissions {
   #whole: Privileges = noPrivileges
   #patterns: readonly Pattern[] = []
   readonly #commands: ReadonlySet<Command> | undefined
+  readonly #channels: ChannelRules | undefined
 
   constructor(table: CommandTable, rights: Rights) {
-    const { redisCommands } = rights
+    const { redisCommands, redisChannels } = rights
     this.#rights = rights
     this.#commands = redisCommands && allowedBy(table, redisCommands)
+    this.#channels = redisChannels && new ChannelRules(redisChannels)
   }
 
   /** Errors: `Denial`. `first`: where the command stands among the arguments. */
@@ -90,8 +102,9 @@ export class Permissions {
   find(catalog: Catalog, database: number, command: Command, args: Arguments, first: number): Denial | undefined {
     this.#look(catalog, database)
     if (!this.#mayRun(command)) return new Denial('command', command.name)
+    const { keys, channels } = command
+    if (channels !== undefined) return this.#findChannel(channels, args, first)
     if (this.#rights.areUnlimited) return undefined
-    const { keys } = command
     if (command.isScript) return undefined
     if (keys.length > 0) return this.#whole === reachable ? undefined : this.#findKey(command, args, first)
     const wanted = needsOfAll.get(command.name)
@@ -131,7 +144,19 @@ export class Permissions {
       // A number of keys that cannot be: the command will refuse it, and must not be the one to find out.
       const positions = keysOf(specification, args, first)
       if (positions === undefined) return new Denial('command', name)
-      for (const at of positions) if (!this.#may(args.at(at), asked)) return keyDenied(args.at(at))
+      for (const at of positions) if (!this.#may(args.at(at), asked)) return denied('key', args.at(at))
+    }
+    return undefined
+  }
+
+  #findChannel({ at, last, arePatterns }: ChannelSpecification, args: Arguments, first: number): Denial | undefined {
+    const rules = this.#channels
+    if (rules === undefined) return undefined
+    const end = last < 0 ? args.count + last : first + at + last
+    for (let position = first + at; position <= end; position++) {
+      const name = args.at(position)
+      const may = arePatterns === true ? rules.mayListenTo(sliceToLatin1(name)) : rules.mayUse(name)
+      if (!may) return denied('channel', name)
     }
     return undefined
   }
@@ -165,7 +190,7 @@ export class Permissions {
   requireWrite(catalog: Catalog, database: number, key: Slice): void {
     if (this.#rights.areUnlimited) return
     this.#look(catalog, database)
-    if (!this.#may(key, insert | update)) throw keyDenied(key)
+    if (!this.#may(key, insert | update)) throw denied('key', key)
   }
 
   /** All of these on all keys. */
@@ -177,7 +202,7 @@ export class Permissions {
 }
 
 /** SET … GET answers what was there, ZADD … INCR what it is now. */
-function asksForValue({ option, from, beside }: AnswersIf, args: Arguments, first: number): boolean {
+export function asksForValue({ option, from, beside }: AnswersIf, args: Arguments, first: number): boolean {
   for (let at = first + from; at < args.count; at++) {
     const argument = args.at(at)
     const word = argument.end - argument.start <= longestOption ? sliceToLatin1(argument).toLowerCase() : ''

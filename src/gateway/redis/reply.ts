@@ -10,6 +10,8 @@ import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { sliceLength, type Slice } from '../../base/slice.ts'
+import { encodeShown } from './shown-bytes.ts'
+import type { ErrorTally } from './usage.ts'
 
 /** Of a connection's writer, which gathers the replies of a pipeline. */
 const freeBytes = 2 * 1024 * 1024
@@ -56,12 +58,12 @@ export class Reply {
   readonly #maxBytes: number
   /** Of whom it is for. */
   #memory!: MemoryAccount
-  readonly #tally: { errors: number }
+  readonly #tally: ErrorTally
   /** The writer may grow so far before more is charged. */
   #paidTo: number
   readonly #freeBytes: number
 
-  constructor(maxBytes: number, tally: { errors: number }) {
+  constructor(maxBytes: number, tally: ErrorTally) {
     this.#maxBytes = maxBytes
     this.#tally = tally
     this.#freeBytes = Math.min(freeBytes, maxBytes)
@@ -226,10 +228,18 @@ export class Reply {
     writer.end = end + 5
   }
 
-  /** The whole line, code included; line breaks in it become spaces. */
+  /** The whole line, code included; line breaks around it go, and within it become spaces. */
   error(text: string): void {
-    this.#tally.errors++
-    this.#text(0x2d, text.replace(/[\r\n]/g, ' '))
+    this.#tally.note(text)
+    const line = text.replace(/^[\r\n]+|[\r\n]+$/g, '').replace(/[\r\n]/g, ' ')
+    const bytes = encodeShown(line)
+    if (bytes === undefined) {
+      this.#text(0x2d, line)
+      return
+    }
+    this.writer.u8(0x2d)
+    this.writer.copy(bytes)
+    this.#endLine()
   }
 
   integer(value: number | bigint): void {
@@ -339,6 +349,11 @@ export class Reply {
 
   set(count: number): void {
     this.#line(this.protocol === 3 ? 0x7e : 0x2a, count)
+  }
+
+  /** What comes unasked, or tells of what will. */
+  push(count: number): void {
+    this.#line(this.protocol === 3 ? 0x3e : 0x2a, count)
   }
 
   /** Text for people. */

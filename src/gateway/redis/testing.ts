@@ -8,7 +8,7 @@ import { createMemoryDisk } from '../../host/simulated/memory-disk.ts'
 import { Sessions } from '../../session/sessions.ts'
 import type { Host, Socket } from '../../host/host.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
-import { defaultGatewayLimits, type Gateway, type GatewayLimits } from '../gateway.ts'
+import { defaultGatewayLimits, type DoorChoices, type Gateway, type GatewayLimits } from '../gateway.ts'
 import { Door } from '../door.ts'
 import { redisProtocol } from './gateway.ts'
 import { splitWords } from './wire.ts'
@@ -16,7 +16,7 @@ import { splitWords } from './wire.ts'
 /** Keeps what the gateway writes; hands over what the test sends. */
 class TestSocket implements Socket {
   readonly remote: string
-  readonly isLocal = true
+  readonly isLocal: boolean
   onData: (chunk: Uint8Array) => void = () => undefined
   onEnd: () => void = () => undefined
   onDrain: () => void = () => undefined
@@ -29,6 +29,7 @@ class TestSocket implements Socket {
 
   constructor(remote: string) {
     this.remote = remote
+    this.isLocal = remote.startsWith('127.')
   }
 
   write(bytes: Uint8Array): boolean {
@@ -174,9 +175,12 @@ export async function openTestServerWithUsers({
   }
 }
 
-export async function openTestServer(limits: Partial<GatewayLimits> = {}): Promise<TestServer> {
+export async function openTestServer(
+  limits: Partial<GatewayLimits> = {},
+  choices: DoorChoices = {},
+): Promise<TestServer> {
   const test = await openTestSessions()
-  const gateway = new Door(redisProtocol, test.sessions, { ...defaultGatewayLimits, ...limits })
+  const gateway = new Door(redisProtocol, test.sessions, { ...defaultGatewayLimits, ...limits }, undefined, choices)
   return {
     ...test,
     gateway,
@@ -217,9 +221,16 @@ export function renderReply(bytes: Buffer, at = 0): Rendered | undefined {
     return { text: type === '=' ? `=${text}` : text, end: end + 2 }
   }
   if (type === '_') return { text: '(null)', end: next }
-  if (type !== '*' && type !== '~' && type !== '%') return { text: type + line, end: next }
+  if (type !== '*' && type !== '~' && type !== '%' && type !== '>') return { text: type + line, end: next }
   if (line === '-1') return { text: '(null array)', end: next }
   return renderItems(bytes, next, type, Number(line) * (type === '%' ? 2 : 1))
+}
+
+const brackets: Readonly<Record<string, readonly [string, string]>> = {
+  '*': ['[', ']'],
+  '%': ['{', '}'],
+  '~': ['<', '>'],
+  '>': ['push[', ']'],
 }
 
 function renderItems(bytes: Buffer, start: number, type: string, count: number): Rendered | undefined {
@@ -231,7 +242,7 @@ function renderItems(bytes: Buffer, start: number, type: string, count: number):
     items.push(item.text)
     at = item.end
   }
-  const [open, close] = type === '%' ? ['{', '}'] : type === '~' ? ['<', '>'] : ['[', ']']
+  const [open, close] = brackets[type]!
   return { text: `${open}${items.join(' ')}${close}`, end: at }
 }
 

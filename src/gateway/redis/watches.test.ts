@@ -33,6 +33,22 @@ it('another key of that database does not matter', async () => {
   expect(await executeBlock()).toBe('[+OK]')
 })
 
+it.each(['FLUSHALL', 'FLUSHDB'])('%s changes nothing of a key that is not there', async (flush) => {
+  await client.sendLine('MSET k 1 other 1')
+  await client.sendLine('DEL k')
+  await client.sendLine('WATCH k')
+  await client.sendLine(flush)
+  expect(await executeBlock()).toBe('[+OK]')
+  await client.sendLine('WATCH k')
+  await client.sendLine('SET k 1')
+  await client.sendLine(flush)
+  expect(await executeBlock()).toBe('(null array)')
+  await client.sendLine('SET k 1')
+  await client.sendLine('WATCH k')
+  await client.sendLine(flush)
+  expect(await executeBlock()).toBe('(null array)')
+})
+
 it('what is left of a key that had expired before may go', async () => {
   await client.sendLine('SET k 1 PX 1')
   while ((await client.sendLine('EXISTS k')) === ':1');

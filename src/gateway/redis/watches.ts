@@ -18,6 +18,8 @@ interface WatchedKey {
   readonly database: number
   readonly key: Uint8Array
   readonly existed: boolean
+  /** Where it lay: SWAPDB may have put another one in its place. */
+  readonly space: number | undefined
 }
 
 /** They are put in one turn, so that nothing changes between two of them. */
@@ -34,25 +36,25 @@ export class Watches {
     const collection = findDatabase(tx.catalog, database)
     if (collection === undefined) {
       // Dropped by somebody just now: with `existed`, it counts as changed.
-      this.#keys.push({ database, key, existed: true })
+      this.#keys.push({ database, key, existed: true, space: undefined })
       return
     }
     const start = writeHeaderKey(new KeyWriter(64), collection, sliceOf(key)).toBytes()
     const end = new Uint8Array(start.length + 1)
     end.set(start)
-    session.watch({ start: sliceOf(start), end: sliceOf(end) })
     const header = new Header()
     const existed = findHeader(tx, collection, sliceOf(key), header)
+    session.watch({ start: sliceOf(start), end: sliceOf(end) }, !existed)
     if (existed && !header.isInline) {
       session.watch(elementRange(collection, elementIndex(header.kind), header.generation))
     }
-    this.#keys.push({ database, key, existed })
+    this.#keys.push({ database, key, existed, space: collection.id })
   }
 
   /** Whether EXEC must not run; asked within its statement. */
   changed(session: Session, tx: Transaction): boolean {
     if (this.#keys.length === 0) return false
-    return session.watchedChanged() || this.#keys.some((watched) => hasExpired(tx, watched))
+    return session.watchedChanged() || this.#keys.some((watched) => hasGone(tx, watched))
   }
 
   clear(session: Session): void {
@@ -62,9 +64,12 @@ export class Watches {
   }
 }
 
-function hasExpired(tx: Transaction, { database, key, existed }: WatchedKey): boolean {
-  if (!existed) return false
+/** Without a write to it: its time is over, or its database was exchanged. */
+function hasGone(tx: Transaction, { database, key, existed, space }: WatchedKey): boolean {
   const collection = findDatabase(tx.catalog, database)
+  const isElsewhere = collection !== undefined && collection.id !== space
+  if (isElsewhere && (existed || findKind(tx, collection, sliceOf(key)) !== kind.none)) return true
+  if (!existed) return false
   return collection === undefined || findKind(tx, collection, sliceOf(key)) === kind.none
 }
 

@@ -202,13 +202,13 @@ export class RequestParser extends ReceiveBuffer {
     return parsed.error
   }
 
-  /** The position of the next carriage return, or −1. */
+  /** The position of the next carriage return, or −1. Redis looks no further than to a zero byte. */
   #findLineEnd(): number {
     const bytes = this.bytes
     const stop = Math.min(this.end, this.at + maxLineBytes)
     let i = this.at + this.#linelessBytes
-    while (i < stop && bytes[i] !== carriageReturn) i++
-    if (i < stop && i + 1 < this.end) {
+    while (i < stop && bytes[i] !== carriageReturn && bytes[i] !== 0) i++
+    if (i < stop && i + 1 < this.end && bytes[i] !== 0) {
       if (this.#linelessBytes > 0) this.#linelessBytes = 0
       return i
     }
@@ -216,8 +216,10 @@ export class RequestParser extends ReceiveBuffer {
     return -1
   }
 
+  /** Of one whose end has not come, or will not be found behind a zero byte: Redis waits for it until it is too long. */
   #lineTooLong(): boolean {
-    return this.end - this.at >= maxLineBytes
+    const seen = this.at + this.#linelessBytes
+    return this.end - this.at >= maxLineBytes || (seen < this.end && this.bytes[seen] === 0)
   }
 
   #beginRequest(): Parsed {
@@ -290,8 +292,8 @@ export class RequestParser extends ReceiveBuffer {
   #parseInline(): Parsed {
     const stop = Math.min(this.end, this.at + maxLineBytes)
     let lineEnd = this.at + this.#linelessBytes
-    while (lineEnd < stop && this.bytes[lineEnd] !== lineFeed) lineEnd++
-    if (lineEnd === stop) {
+    while (lineEnd < stop && this.bytes[lineEnd] !== lineFeed && this.bytes[lineEnd] !== 0) lineEnd++
+    if (lineEnd === stop || this.bytes[lineEnd] === 0) {
       this.#linelessBytes = lineEnd - this.at
       return this.#lineTooLong() ? this.#fail('too big inline request') : parsed.more
     }

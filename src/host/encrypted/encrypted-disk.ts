@@ -77,6 +77,7 @@ export function withDisk(host: Host, disk: Disk): Host {
     worker: (job, input, signal) => host.worker(job, input, signal),
     log: (level, message, fields) => host.log(level, message, fields),
     memory: () => host.memory(),
+    processorTime: () => host.processorTime(),
     collectGarbage: (which) => host.collectGarbage(which),
     fatal: (error) => host.fatal(error),
   }

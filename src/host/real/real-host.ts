@@ -61,6 +61,10 @@ export function createRealHost(options: RealHostOptions = {}): Host {
     worker: (job, input, signal) => (endless.has(job) ? endless : workers).run(job, input, signal),
     log: logWith(options.logLiterals === true),
     memory: () => memory(totalBytes, workers.heapBytes + endless.heapBytes),
+    processorTime: () => {
+      const { user, system } = process.cpuUsage()
+      return { userUs: user, systemUs: system }
+    },
     collectGarbage: garbageCollector(),
     fatal: (error) => fatal(error, options.logLiterals === true),
   }

@@ -46,12 +46,14 @@ export class RealSocket implements Socket {
   onDrain: () => void = ignore
   onClose: () => void = ignore
   readonly remote: string
+  readonly local: string
   readonly isLocal: boolean
   protected stream: net.Socket
 
   constructor(stream: net.Socket, { remote, isLocal }: Origin) {
     this.stream = stream
     this.remote = remote
+    this.local = stream.localAddress === undefined ? '' : `${stream.localAddress}:${stream.localPort ?? 0}`
     this.isLocal = isLocal
   }
 

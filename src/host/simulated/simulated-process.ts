@@ -114,6 +114,10 @@ export class SimulatedProcess implements Host {
     return { totalBytes: 4 * GIB, heapLimitBytes: 2 * GIB, ...used }
   }
 
+  processorTime(): { readonly userUs: number; readonly systemUs: number } {
+    return { userUs: 0, systemUs: 0 }
+  }
+
   fatal(error: Error): never {
     this.#world.fail(this, error)
     throw new ProcessCrashed(this.name)

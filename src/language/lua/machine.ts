@@ -16,10 +16,11 @@
  * Invariants: between two calls from outside the main thread's stack is empty; a thread that threw is never resumed; strings
  * are bytes, copied in and out.
  */
+import { decodeUtf8 } from '../../base/bytes.ts'
 import { charge, isTurnOver } from '../../base/work.ts'
 import type { Slice } from '../../base/slice.ts'
 import { LuaThreads } from './threads.ts'
-import { LuaFailure, type Outcome, registry } from './values.ts'
+import { LuaFailure, luaType, type Outcome, registry, status } from './values.ts'
 import { addExported, addFunction, instantiate, type Address, type LuaInterface, type State } from './wasm.ts'
 
 const typeNames = [
@@ -34,8 +35,6 @@ const typeNames = [
   'userdata',
   'thread',
 ]
-
-const status = { ok: 0, yielded: 1 } as const
 
 /** Instructions between two looks at the turn: some twenty microseconds. */
 const instructionsPerLook = 2000
@@ -52,6 +51,11 @@ const mostLevels = 16
 /** Offsets in `lua_State` of Lua 5.1 on 32 bits: how many C calls there are, and how many there were when it was resumed. */
 const callsAt = 52
 const callsAtResume = 54
+
+/** `lua_Debug` of 32 bits, as far as it is read. */
+const sourceAt = 16
+const lineAt = 20
+const whatAt = 12
 
 /** Of a name or a string that is passed by value. */
 const scratchBytes = 64 * 1024
@@ -193,7 +197,39 @@ export class LuaMachine {
 
   textAt(thread: State, at: number): string | undefined {
     const found = this.stringAt(thread, at)
-    return found && Buffer.from(found.bytes.buffer, found.start, found.end - found.start).toString('utf8')
+    return found && decodeUtf8(found.bytes, found.start, found.end)
+  }
+
+  /** An argument of the function `of`. Throws `LuaFailure` where it is neither string nor number. */
+  needString(thread: State, at: number, of: string): Slice {
+    return this.stringAt(thread, at) ?? this.#refuse(thread, at, of, 'string')
+  }
+
+  /** An argument of the function `of`. Throws `LuaFailure` where it is neither number nor the text of one. */
+  needNumber(thread: State, at: number, of: string): number {
+    if (this.lua.lua_isnumber(thread, at) === 0) this.#refuse(thread, at, of, 'number')
+    return this.lua.lua_tonumber(thread, at)
+  }
+
+  #refuse(thread: State, at: number, of: string, expected: string): never {
+    throw new LuaFailure(`bad argument #${at} to '${of}' (${expected} expected, got ${this.typeName(thread, at)})`)
+  }
+
+  /** Of the table on top: how many keys, and the greatest, where all are positive integers; undefined else. */
+  arrayKeys(thread: State): { count: number; greatest: number } | undefined {
+    const { lua } = this
+    let count = 0
+    let greatest = 0
+    for (lua.lua_pushnil(thread); lua.lua_next(thread, -2) !== 0; lua.lua_settop(thread, -2)) {
+      const key = lua.lua_type(thread, -2) === luaType.number ? lua.lua_tonumber(thread, -2) : 0
+      if (key < 1 || Math.floor(key) !== key) {
+        lua.lua_settop(thread, -3)
+        return undefined
+      }
+      greatest = Math.max(greatest, key)
+      count++
+    }
+    return { count, greatest }
   }
 
   /** As Lua names the type in its errors. */
@@ -204,7 +240,7 @@ export class LuaMachine {
 
   #cText(at: Address): string {
     const memory = this.bytes
-    return Buffer.from(memory.buffer, at, memory.indexOf(0, at) - at).toString('utf8')
+    return decodeUtf8(memory, at, memory.indexOf(0, at))
   }
 
   /** Of a thread that has failed: the line that it was at, of the script and not of functions that it called. */
@@ -238,8 +274,9 @@ export class LuaMachine {
     const { lua, state } = this
     const length = text.end - text.start
     // Lua 5.1 believes bytecode whatever is in it.
-    if (text.bytes[text.start] === bytecodeMark)
-      throw new LuaFailure("user_script:1: unexpected symbol near 'char(27)'")
+    if (text.bytes[text.start] === bytecodeMark) {
+      throw new LuaFailure(`${chunkName.slice(1)}:1: unexpected symbol near 'char(27)'`)
+    }
     const at = lua.malloc(length + 1)
     if (at === 0) throw new LuaFailure('not enough memory')
     this.bytes.set(text.bytes.subarray(text.start, text.end), at)
@@ -267,12 +304,13 @@ export class LuaMachine {
     this.forget(chunk)
   }
 
-  /** A thread with the function on its stack. It lives until `end`. */
+  /** A thread with the function on its stack, on which its arguments come. It lives until `end`. */
   begin(chunk: number): State {
     const { lua, state } = this
     const thread = lua.lua_newthread(state)
     lua.lua_sethook(thread, this.#hook, maskCount, instructionsPerLook)
     lua.lua_rawgeti(thread, registry, chunk)
+    if (lua.lua_iscfunction(thread, 1) !== 0) this.threads.pushCaller(thread, 1)
     return thread
   }
 
@@ -282,9 +320,12 @@ export class LuaMachine {
     this.lua.lua_settop(this.state, 0)
   }
 
-  /** Begins the thread, or goes on where it has stopped. Passes on what functions throw. */
-  resume(thread: State): Outcome {
-    return this.threads.resume(thread)
+  /**
+   * Begins the thread, where so many values on its stack belong to the call beside the function; or goes on where it has stopped.
+   * Passes on what functions throw.
+   */
+  resume(thread: State, given = 0): Outcome {
+    return this.threads.resume(thread, given)
   }
 
   /** Whether no C function lies between here and where the thread was resumed. */
@@ -301,11 +342,6 @@ export class LuaMachine {
     if (stops) this.threads.stop(thread)
   }
 }
-
-/** `lua_Debug` of 32 bits, as far as it is read. */
-const sourceAt = 16
-const lineAt = 20
-const whatAt = 12
 
 /** Where a script was. */
 export interface ScriptPlace {

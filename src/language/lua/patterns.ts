@@ -290,8 +290,8 @@ class Search {
   constructor(machine: LuaMachine, thread: State, name: string, subjectAt = 1, patternAt = 2) {
     this.machine = machine
     this.thread = thread
-    const subject = stringOf(machine, thread, subjectAt, name)
-    const pattern = stringOf(machine, thread, patternAt, name)
+    const subject = machine.needString(thread, subjectAt, name)
+    const pattern = machine.needString(thread, patternAt, name)
     this.start = subject.start
     this.end = subject.end
     this.isAnchored = pattern.end > pattern.start && machine.bytes[pattern.start] === 0x5e
@@ -325,12 +325,6 @@ class Search {
     for (let at = 0; at < count; at++) this.pushCapture(at, s, e)
     return count
   }
-}
-
-function stringOf(machine: LuaMachine, thread: State, at: number, name: string): { start: number; end: number } {
-  const found = machine.stringAt(thread, at)
-  if (found !== undefined) return found
-  throw new LuaFailure(`bad argument #${at} to '${name}' (string expected, got ${machine.typeName(thread, at)})`)
 }
 
 /** `find` and `match`. */
@@ -481,12 +475,8 @@ function addValue(one: Search, out: ByteWriter, kind: number, s: number, e: numb
 
 /** As Lua's, but refused before it is begun where it cannot fit. */
 function rep(machine: LuaMachine, thread: State): number {
-  const { lua } = machine
-  const { start, end } = stringOf(machine, thread, 1, 'rep')
-  if (lua.lua_isnumber(thread, 2) === 0) {
-    throw new LuaFailure(`bad argument #2 to 'rep' (number expected, got ${machine.typeName(thread, 2)})`)
-  }
-  const count = Math.max(0, Math.trunc(lua.lua_tonumber(thread, 2)) || 0)
+  const { start, end } = machine.needString(thread, 1, 'rep')
+  const count = Math.max(0, Math.trunc(machine.needNumber(thread, 2, 'rep')) || 0)
   const length = end - start
   if (length * count > mostResultBytes) throw new LuaFailure('not enough memory')
   charge(length * count)
@@ -503,8 +493,8 @@ export function replaceStringFunctions(machine: LuaMachine): void {
   }
   const next = machine.functionOf(nextMatch)
   const gmatch: LuaFunction = (_machine, thread) => {
-    stringOf(machine, thread, 1, 'gmatch')
-    stringOf(machine, thread, 2, 'gmatch')
+    machine.needString(thread, 1, 'gmatch')
+    machine.needString(thread, 2, 'gmatch')
     lua.lua_settop(thread, 2)
     lua.lua_pushnumber(thread, 0)
     lua.lua_pushcclosure(thread, next, 3)

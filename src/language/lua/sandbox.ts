@@ -29,18 +29,23 @@ local behind = {}
 
 local function refuse() error('Attempt to modify a readonly table', 2) end
 
+local sealed
+
 local function front(table)
   local shown = {}
   behind[shown] = table
   given.note(shown)
-  return setmetatable(shown, {__index = table, __newindex = refuse, __metatable = false})
+  return setmetatable(shown, {__index = table, __newindex = refuse, __metatable = sealed})
 end
+
+-- What is told of the metatables of fronts: one that is as unchangeable as they are.
+sealed = front({})
 
 local function step(shown, key) return next(behind[shown], key) end
 
 local function entries(shown) return step, shown, nil end
 
-real.pairs = given.guard(pairs, entries)
+real.pairs = given.guard(pairs, entries, next)
 real.next = given.guard(next, step)
 real.rawset = given.guard(rawset)
 real.setmetatable = given.guard(setmetatable)
@@ -102,7 +107,7 @@ setmetatable(real, {
     error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
   end,
 })
-given.install(real, scope, given.library)
+given.install(real, scope, given.library, front)
 `
 
 export interface Sandbox {
@@ -111,6 +116,8 @@ export interface Sandbox {
   addLibrary(name: string, functions: Readonly<Record<string, LuaFunction>>, more?: (thread: number) => void): void
   /** Where the global variables lie: a reference in the registry. */
   readonly globals: number
+  /** In place of the table on top of the thread's stack: one that is as it, and cannot be changed. */
+  pushFront(thread: State): void
 }
 
 export function createSandbox(options: MachineOptions): Sandbox {
@@ -126,6 +133,7 @@ export function createSandbox(options: MachineOptions): Sandbox {
   lua.lua_settop(state, 0)
   let real = 0
   let protect = 0
+  let front = 0
   const fronts = new Set<number>()
   machine.setUp(program, {
     note: (_machine, thread) => {
@@ -142,6 +150,7 @@ export function createSandbox(options: MachineOptions): Sandbox {
     yield: (_machine, thread) => machine.threads.yieldCoroutine(thread),
     guard: (_machine, thread) => pushGuarded(machine, thread, fronts),
     install: (_machine, thread) => {
+      front = lua.luaL_ref(thread, registry)
       protect = lua.luaL_ref(thread, registry)
       lua.lua_replace(thread, globals)
       real = lua.luaL_ref(thread, registry)
@@ -160,19 +169,33 @@ export function createSandbox(options: MachineOptions): Sandbox {
     lua.lua_call(state, 1, 0)
     lua.lua_settop(state, 0)
   }
-  return { machine, addLibrary, globals: real }
+  const pushFront: Sandbox['pushFront'] = (thread) => {
+    lua.lua_rawgeti(thread, registry, front)
+    lua.lua_insert(thread, -2)
+    lua.lua_call(thread, 1, 1)
+  }
+  return { machine, addLibrary, globals: real, pushFront }
 }
 
 /**
  * In place of a C function whose first argument is a table: one that knows fronts. It calls the other in its own frame of
- * Lua, so that what it says of its caller is the same. For fronts it calls the second function, or refuses.
+ * Lua, so that what it says of its caller is the same. For fronts it calls the second function, or refuses. The third is its
+ * first result, where it would take that from an upvalue, which the frame does not have: `pairs` does.
  */
 function pushGuarded(machine: LuaMachine, thread: State, fronts: ReadonlySet<number>): number {
   const { lua } = machine
   const original = lua.__indirect_function_table.get(lua.lua_tocfunction(thread, 1)) as (thread: State) => number
+  const first = lua.lua_gettop(thread) > 2 ? lua.luaL_ref(thread, registry) : 0
   const instead = lua.lua_gettop(thread) > 1 ? lua.luaL_ref(thread, registry) : 0
+  const call = (caller: State): number => {
+    const count = original(caller)
+    if (first === 0) return count
+    lua.lua_rawgeti(caller, registry, first)
+    lua.lua_replace(caller, -1 - count)
+    return count
+  }
   machine.pushFunction(thread, (_machine, caller) => {
-    if (!fronts.has(lua.lua_topointer(caller, 1))) return original(caller)
+    if (!fronts.has(lua.lua_topointer(caller, 1))) return call(caller)
     if (instead === 0) throw new PlainFailure('Attempt to modify a readonly table')
     lua.lua_rawgeti(caller, registry, instead)
     lua.lua_insert(caller, 1)

@@ -13,13 +13,11 @@
  * Invariant: all threads of the chain but the last one have stopped, or wait in a C function for the next one.
  */
 import type { LuaMachine } from './machine.ts'
-import { LuaFailure, luaType, type Outcome, PlainFailure, registry } from './values.ts'
+import { LuaFailure, luaType, type Outcome, PlainFailure, registry, status } from './values.ts'
 import type { State } from './wasm.ts'
 
 /** As deep as C functions may be nested in Lua 5.1, nearly. */
 const mostDepth = 150
-
-const status = { ok: 0, yielded: 1 } as const
 
 interface Link {
   readonly thread: State
@@ -44,9 +42,9 @@ export class LuaThreads {
   }
 
   /** Begins the script's own thread, or goes on where it has stopped. Passes on what functions throw. */
-  resume(script: State): Outcome {
+  resume(script: State, count: number): Outcome {
     if (this.#chain.length === 0) this.#chain.push({ thread: script, canStop: true, yields: false, finish: nothing })
-    let given = 0
+    let given = count
     const stack = this.#machine.lua.stackSave()
     try {
       for (;;) {
@@ -143,13 +141,18 @@ export class LuaThreads {
    * more arguments that makes.
    */
   #begin(thread: State, inner: State, at: number): number {
-    const { lua } = this.#machine
-    if (lua.lua_iscfunction(thread, at) === 0) return 0
-    lua.lua_rawgeti(inner, registry, this.#caller)
+    if (this.#machine.lua.lua_iscfunction(thread, at) === 0) return 0
+    this.pushCaller(inner)
     return 1
   }
 
-  /** Which functions run a thread above the one that called them; and `function(f, ...) return f(...) end`. */
+  /** `function(f, ...) return f(...) end`; `at`: where on the stack, on top where it is left out. */
+  pushCaller(thread: State, at?: number): void {
+    this.#machine.lua.lua_rawgeti(thread, registry, this.#caller)
+    if (at !== undefined) this.#machine.lua.lua_insert(thread, at)
+  }
+
+  /** Which functions run a thread above the one that called them; and what `pushCaller` pushes. */
   know(thread: State): void {
     const { lua } = this.#machine
     this.#caller = lua.luaL_ref(thread, registry)

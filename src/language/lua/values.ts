@@ -7,7 +7,6 @@ export const globals = -10_002
 
 /** `lua_type` */
 export const luaType = {
-  none: -1,
   nil: 0,
   boolean: 1,
   lightUserdata: 2,
@@ -16,6 +15,9 @@ export const luaType = {
   table: 5,
   function: 6,
 } as const
+
+/** What `lua_resume` and others answer; anything else is an error. */
+export const status = { ok: 0, yielded: 1 } as const
 
 /** How far a thread has come. */
 export type Outcome = 'ended' | 'failed' | 'stopped'

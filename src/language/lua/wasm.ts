@@ -80,14 +80,13 @@ export interface LuaInterface {
   lua_pushnil(state: State): void
   lua_pushnumber(state: State, value: number): void
   lua_pushvalue(state: State, at: number): void
-  lua_rawequal(state: State, a: number, b: number): number
   lua_rawget(state: State, at: number): void
   lua_rawgeti(state: State, at: number, index: number): void
   lua_rawset(state: State, at: number): void
   lua_rawseti(state: State, at: number, index: number): void
-  lua_remove(state: State, at: number): void
   lua_replace(state: State, at: number): void
   lua_resume(state: State, given: number): number
+  lua_setfenv(state: State, at: number): number
   lua_setfield(state: State, at: number, name: Address): void
   lua_sethook(state: State, hook: number, mask: number, count: number): number
   lua_setmetatable(state: State, at: number): number

@@ -86,9 +86,9 @@ const freeExpressions: ReadonlyMap<string, string> = new Map([
   ['$const', 'does not look at it'],
   ['$ifNull', 'does not look at it'],
   ['$rand', 'is refused'],
-  ...words('$subtract $divide $mod $pow $log $dateToString $dateAdd $dateSubtract').map(
-    (name) => [name, 'numbers and dates are short'] as const,
-  ),
+  ...words(
+    '$subtract $divide $mod $pow $log $dateToString $dateAdd $dateSubtract $dateDiff $dateTrunc $dateFromParts $dateToParts $atan2',
+  ).map((name) => [name, 'numbers and dates are short'] as const),
 ])
 
 it('expression operators', () => {

@@ -94,10 +94,21 @@ function numeric(
   })
 }
 
-function real(name: string, evaluate: (value: number) => number): readonly [string, ExpressionOperator] {
+export function real(name: string, evaluate: (value: number) => number): readonly [string, ExpressionOperator] {
   return numeric(name, 1, 1, (value) => {
     const result = evaluate(toDouble(value))
     return value.type === bsonType.decimal ? decimalValue(Decimal.fromDouble(result)) : doubleValue(result)
+  })
+}
+
+export function realOfTwo(
+  name: string,
+  evaluate: (a: number, b: number) => number,
+): readonly [string, ExpressionOperator] {
+  return numeric(name, 2, 2, (a, b) => {
+    const result = evaluate(toDouble(a), toDouble(b))
+    const isDecimal = a.type === bsonType.decimal || b.type === bsonType.decimal
+    return isDecimal ? decimalValue(Decimal.fromDouble(result)) : doubleValue(result)
   })
 }
 

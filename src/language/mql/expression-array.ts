@@ -24,7 +24,8 @@ import {
   type OperatorFamily,
   ranged,
 } from './expression-contract.ts'
-import { longElementsOf } from './long-lists.ts'
+import { countOfN } from './expression-bits.ts'
+import { longElementsOf, sortedInParts } from './long-lists.ts'
 import { bindVariable, checkVariableName } from './scope.ts'
 import { compileComparator } from './sort-order.ts'
 
@@ -267,17 +268,53 @@ function arrayToObject(array: BsonValue): BsonValue {
 }
 
 const zip: ExpressionOperator = (operand, compile) => {
-  const parts = namedParts('$zip', operand, ['inputs'], ['useLongestLength'])
+  const parts = namedParts('$zip', operand, ['inputs'], ['useLongestLength', 'defaults'])
   const inputs = mapInParts(longElementsOf(parts.get('inputs')!), compile)
   const longest = parts.has('useLongestLength') && isTruthy(parts.get('useLongestLength')!)
+  const given = parts.get('defaults')
+  if (given !== undefined && !longest) {
+    throw mongoError(34_467, 'cannot specify defaults unless useLongestLength is true')
+  }
+  const defaults = given === undefined ? [] : mapInParts(longElementsOf(given), compile)
+  if (given !== undefined && defaults.length !== inputs.length) {
+    throw mongoError(34_468, 'defaults and inputs must have the same length')
+  }
   return (scope) => {
     const values = inputs.map((input) => input(scope))
     if (values.some((value) => value.isNullish)) return nullValue
+    const fill = defaults.map((one) => one(scope))
     const arrays = values.map((value) => requireArray('$zip', value))
     const lengths = arrays.map((array) => array.length)
     const count = longest ? Math.max(...lengths) : Math.min(...lengths)
-    return arrayOf(Array.from({ length: count }, (_, i) => arrayOf(arrays.map((array) => array[i] ?? nullValue))))
+    return arrayOf(
+      Array.from({ length: count }, (_, i) => arrayOf(arrays.map((array, j) => array[i] ?? fill[j] ?? nullValue))),
+    )
   }
+}
+
+/** `{ n, input }`: some elements of an array. */
+function someOf(
+  name: string,
+  pick: (values: BsonValue[], count: number) => readonly BsonValue[],
+): readonly [string, ExpressionOperator] {
+  return [
+    name,
+    (operand, compile) => {
+      const parts = namedParts(name, operand, ['n', 'input'])
+      const [n, input] = ['n', 'input'].map((part) => compile(parts.get(part)!))
+      return (scope) => {
+        const array = input!(scope)
+        const count = countOfN(name, n!(scope))
+        if (array.type === bsonType.array) return arrayOf(pick(elementsOf(array), count))
+        throw mongoError(5_788_200, `${name} 'input' must be an array, found ${bsonTypeName(array.type)}`, 'wrong_type')
+      }
+    },
+  ]
+}
+
+function ordered(values: readonly BsonValue[], sign: number): readonly BsonValue[] {
+  const there = values.filter((value) => !value.isNullish)
+  return sortedInParts(there, (a, b) => sign * compareValues(a, b))
 }
 
 export const arrayOperators: OperatorFamily = [
@@ -306,5 +343,9 @@ export const arrayOperators: OperatorFamily = [
   ranged('$setEquals', 2, Infinity, setEquals),
   fixed('$anyElementTrue', 1, (array) => booleanValue(requireArray('$anyElementTrue', array).some(isTruthy))),
   fixed('$allElementsTrue', 1, (array) => booleanValue(requireArray('$allElementsTrue', array).every(isTruthy))),
+  someOf('$firstN', (values, count) => values.slice(0, count)),
+  someOf('$lastN', (values, count) => values.slice(-count)),
+  someOf('$minN', (values, count) => ordered(values, 1).slice(0, count)),
+  someOf('$maxN', (values, count) => ordered(values, -1).slice(0, count)),
   fixed('$arrayToObject', 1, (array) => arrayToObject(array)),
 ]

@@ -1,10 +1,8 @@
-/**
- * Operators on dates, in UTC or at a fixed distance from it (`+05:30`): named time zones need a zone database, and are
- * refused by name.
- */
+/** Operators on dates: their parts, their texts. Those that count in units of time are in `expression-date-units.ts`. */
 import { bsonType, bsonTypeName, type BsonValue, getField } from '../../model/document/bson.ts'
+import { type TimeZone, utcZone } from '../../base/time-zones/time-zone.ts'
 import { civilFromMs, daysFromCivil, isoDate, parseIsoDate, type Civil } from '../../model/document/calendar.ts'
-import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import { mongoError } from '../../model/document/mongo-error.ts'
 import {
   dateValue,
   int32Value,
@@ -13,45 +11,13 @@ import {
   readInt64,
   readString,
   stringValue,
-  toSafeInteger,
 } from '../../model/document/values.ts'
-import { namedParts, type Compile, type ExpressionOperator, type OperatorFamily } from './expression-contract.ts'
-import type { Scope } from './scope.ts'
-
-/** Minutes east of UTC; `undefined` where the time zone is null, which makes the result null. */
-type Zone = (scope: Scope) => number | undefined
-
-function compileZone(name: string, zone: BsonValue | undefined, compile: Compile): Zone {
-  if (zone === undefined) return () => 0
-  const expression = compile(zone)
-  return (scope) => {
-    const value = expression(scope)
-    if (value.isNullish) return undefined
-    if (value.type === bsonType.string) return minutesEast(name, readString(value))
-    throw mongoError(40_517, `timezone must evaluate to a string, found ${bsonTypeName(value.type)}`, 'wrong_type')
-  }
-}
-
-function minutesEast(name: string, text: string): number {
-  if (['UTC', 'GMT', 'Etc/UTC', 'Etc/GMT', 'Z'].includes(text)) return 0
-  const offset = /^([+-])(\d\d):?(\d\d)?$/.exec(text)
-  if (offset !== null) {
-    const minutes = Number(offset[2]) * 60 + Number(offset[3] ?? 0)
-    return offset[1] === '-' ? -minutes : minutes
-  }
-  throw mongoError(
-    mongoCode.commandNotSupported,
-    `${name}: time zone ${text} is not supported, only UTC and offsets such as +02:00`,
-    'unsupported',
-  )
-}
-
-function localCivil(value: BsonValue, minutes: number): Civil {
-  return civilFromMs(millisecondsOf(value) + BigInt(minutes) * 60_000n)
-}
+import { namedParts, type ExpressionOperator, type OperatorFamily } from './expression-contract.ts'
+import { parseByFormat } from './date-format.ts'
+import { compileZone, fromLocal, localCivil, minutesEast } from './date-zone.ts'
 
 /** Milliseconds of a date, timestamp or ObjectId. */
-function millisecondsOf(value: BsonValue): bigint {
+export function millisecondsOf(value: BsonValue): bigint {
   if (value.type === bsonType.date) return readInt64(value)
   if (value.type === bsonType.timestamp) return BigInt.asUintN(32, readInt64(value) >> 32n) * 1000n
   if (value.type === bsonType.objectId) {
@@ -70,12 +36,13 @@ function part(
     (operand, compile) => {
       const isNamed = operand.type === bsonType.object && getField(operand, 'date') !== undefined
       const parts = isNamed ? namedParts(name, operand, ['date'], ['timezone']) : new Map([['date', operand]])
-      const zone = compileZone(name, parts.get('timezone'), compile)
+      const zone = compileZone(parts.get('timezone'), compile)
       const date = compile(single(parts.get('date')!))
       return (scope) => {
         const value = date(scope)
-        const minutes = zone(scope)
-        return value.isNullish || minutes === undefined ? nullValue : toValue(read(localCivil(value, minutes)))
+        const place = zone(scope)
+        if (value.isNullish || place === undefined) return nullValue
+        return toValue(read(localCivil(millisecondsOf(value), place)))
       }
     },
   ]
@@ -91,11 +58,11 @@ function dayOfYear({ year, daysSince1970 }: Civil): number {
 }
 
 /** Sunday is 0. */
-function weekday(days: number): number {
+export function weekday(days: number): number {
   return (((days + 4) % 7) + 7) % 7
 }
 
-function isoWeek({ daysSince1970 }: Civil): { year: number; week: number } {
+export function isoWeek({ daysSince1970 }: Civil): { year: number; week: number } {
   const thursday = daysSince1970 - ((weekday(daysSince1970) + 6) % 7) + 3
   const { year } = civilFromMs(BigInt(thursday) * 86_400_000n)
   return { year, week: Math.floor((thursday - daysFromCivil(year, 1, 1)) / 7) + 1 }
@@ -144,92 +111,53 @@ function formatDate(civil: Civil, minutes: number, format: string): string {
 
 const dateToString: ExpressionOperator = (operand, compile) => {
   const parts = namedParts('$dateToString', operand, ['date'], ['format', 'timezone', 'onNull'])
-  const zone = compileZone('$dateToString', parts.get('timezone'), compile)
+  const zone = compileZone(parts.get('timezone'), compile)
   const date = compile(parts.get('date')!)
   const format = parts.has('format') ? compile(parts.get('format')!) : undefined
   const onNull = parts.has('onNull') ? compile(parts.get('onNull')!) : undefined
   return (scope) => {
     const value = date(scope)
     if (value.isNullish) return onNull?.(scope) ?? nullValue
-    const minutes = zone(scope)
+    const place = zone(scope)
     const wanted = format?.(scope)
-    if (minutes === undefined || wanted?.isNullish === true) return nullValue
-    if (wanted === undefined && minutes === 0) return stringValue(isoDate(millisecondsOf(value)))
+    if (place === undefined || wanted?.isNullish === true) return nullValue
+    const ms = millisecondsOf(value)
+    if (wanted === undefined && place === utcZone) return stringValue(isoDate(ms))
     if (wanted !== undefined && wanted.type !== bsonType.string) {
       throw mongoError(18_533, '$dateToString requires a format that is a string', 'wrong_type')
     }
     const text = wanted === undefined ? '%Y-%m-%dT%H:%M:%S.%L' : readString(wanted)
-    return stringValue(formatDate(localCivil(value, minutes), minutes, text))
+    return stringValue(formatDate(localCivil(ms, place), minutesEast(ms, place), text))
   }
 }
 
 const dateFromString: ExpressionOperator = (operand, compile) => {
-  const parts = namedParts('$dateFromString', operand, ['dateString'], ['timezone', 'onNull', 'onError'])
-  const zone = compileZone('$dateFromString', parts.get('timezone'), compile)
+  const parts = namedParts('$dateFromString', operand, ['dateString'], ['format', 'timezone', 'onNull', 'onError'])
+  const zone = compileZone(parts.get('timezone'), compile)
   const input = compile(parts.get('dateString')!)
+  const [onNull, onError, format] = ['onNull', 'onError', 'format'].map((name) => {
+    return parts.has(name) ? compile(parts.get(name)!) : undefined
+  })
   return (scope) => {
     const value = input(scope)
-    if (value.isNullish) return parts.has('onNull') ? compile(parts.get('onNull')!)(scope) : nullValue
-    const minutes = zone(scope)
-    if (minutes === undefined) return nullValue
+    if (value.isNullish) return onNull?.(scope) ?? nullValue
+    const place = zone(scope)
+    const wanted = format?.(scope)
+    if (place === undefined || wanted?.isNullish === true) return nullValue
     const text = value.type === bsonType.string ? readString(value) : ''
-    // A zone in the text and one beside it are a contradiction.
-    const isTwice = parts.has('timezone') && /(Z|[T ].*[+-]\d\d:?\d\d)$/.test(text)
-    const ms = isTwice ? undefined : parseIsoDate(text)
-    if (ms !== undefined) return dateValue(ms - BigInt(minutes) * 60_000n)
-    if (parts.has('onError')) return compile(parts.get('onError')!)(scope)
-    throw mongoError(241, `Error parsing date string '${value.type === bsonType.string ? readString(value) : ''}'`)
+    const ms = instantOf(text, place, parts.has('timezone'), wanted === undefined ? undefined : readString(wanted))
+    if (ms !== undefined) return dateValue(ms)
+    if (onError !== undefined) return onError(scope)
+    throw mongoError(241, `Error parsing date string '${text}'`)
   }
 }
 
-const unitMs: ReadonlyMap<string, number> = new Map([
-  ['millisecond', 1],
-  ['second', 1000],
-  ['minute', 60_000],
-  ['hour', 3_600_000],
-  ['day', 86_400_000],
-  ['week', 604_800_000],
-])
-
-const unitMonths: ReadonlyMap<string, number> = new Map([
-  ['month', 1],
-  ['quarter', 3],
-  ['year', 12],
-])
-
-function addUnits(ms: bigint, unit: string, amount: number): bigint {
-  const fixed = unitMs.get(unit)
-  if (fixed !== undefined) return ms + BigInt(fixed) * BigInt(amount)
-  const months = unitMonths.get(unit)
-  if (months === undefined) throw mongoError(mongoCode.failedToParse, `unknown time unit value: ${unit}`)
-  const civil = civilFromMs(ms)
-  const total = civil.year * 12 + civil.month - 1 + months * amount
-  const [year, month] = [Math.floor(total / 12), (((total % 12) + 12) % 12) + 1]
-  const lastDay = daysFromCivil(month === 12 ? year + 1 : year, (month % 12) + 1, 1) - daysFromCivil(year, month, 1)
-  const days = daysFromCivil(year, month, Math.min(civil.day, lastDay))
-  return ms + BigInt(days - civil.daysSince1970) * 86_400_000n
-}
-
-function shifter(name: string, sign: number): readonly [string, ExpressionOperator] {
-  return [
-    name,
-    (operand, compile) => {
-      const parts = namedParts(name, operand, ['startDate', 'unit', 'amount'], ['timezone'])
-      const zone = compileZone(name, parts.get('timezone'), compile)
-      const [date, unit, amount] = ['startDate', 'unit', 'amount'].map((one) => compile(parts.get(one)!))
-      return (scope) => {
-        const values = [date!(scope), unit!(scope), amount!(scope)]
-        const minutes = zone(scope)
-        if (minutes === undefined || values.some((value) => value.isNullish)) return nullValue
-        const count = toSafeInteger(values[2]!)
-        if (count === undefined) throw mongoError(5_166_405, `${name} expects an integer amount of time units`)
-        const east = BigInt(minutes) * 60_000n
-        const ms = addUnits(millisecondsOf(values[0]!) + east, readString(values[1]!), count * sign) - east
-        if (BigInt.asIntN(64, ms) === ms) return dateValue(ms)
-        throw mongoError(5_976_500, `${name} overflowed`)
-      }
-    },
-  ]
+function instantOf(text: string, place: TimeZone, isGiven: boolean, format: string | undefined): bigint | undefined {
+  if (format !== undefined) return parseByFormat(text, format, place)
+  // A zone in the text and one beside it are a contradiction.
+  const hasZone = /(?:Z|[T ].*[+-]\d\d:?\d\d)$/.test(text)
+  const ms = isGiven && hasZone ? undefined : parseIsoDate(text)
+  return ms === undefined || hasZone ? ms : fromLocal(ms, place)
 }
 
 export const dateOperators: OperatorFamily = [
@@ -252,6 +180,4 @@ export const dateOperators: OperatorFamily = [
   ),
   ['$dateToString', dateToString],
   ['$dateFromString', dateFromString],
-  shifter('$dateAdd', 1),
-  shifter('$dateSubtract', -1),
 ]

@@ -71,9 +71,22 @@ const fieldWriter: ExpressionOperator = (operand, compile) => {
   }
 }
 
+const fieldRemover: ExpressionOperator = (operand, compile) => {
+  const parts = namedParts('$unsetField', operand, ['field', 'input'])
+  const [name, input] = ['field', 'input'].map((part) => compile(parts.get(part)!))
+  return (scope) => {
+    const document = input!(scope)
+    if (document.isNullish) return nullValue
+    if (document.type !== bsonType.object) throw mongoError(4_161_105, '$unsetField requires input to be an object')
+    const removed = readString(name!(scope))
+    return objectOf(fieldsOf(document).filter(([field]) => field !== removed))
+  }
+}
+
 export const objectOperators: OperatorFamily = [
   ranged('$mergeObjects', 0, Infinity, mergeObjects),
   fixed('$objectToArray', 1, (value) => objectToArray(value)),
   ['$getField', fieldReader],
   ['$setField', fieldWriter],
+  ['$unsetField', fieldRemover],
 ]

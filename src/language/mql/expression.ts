@@ -14,11 +14,14 @@ import { evaluation, received } from './evaluation.ts'
 import { arrayOf, objectOf, type Expression, type ExpressionOperator } from './expression-contract.ts'
 import { arithmeticOperators } from './expression-arithmetic.ts'
 import { arrayOperators } from './expression-array.ts'
+import { bitOperators } from './expression-bits.ts'
 import { conversionOperators } from './expression-conversion.ts'
 import { dateOperators } from './expression-date.ts'
+import { dateUnitOperators } from './expression-date-units.ts'
 import { logicOperators } from './expression-logic.ts'
 import { objectOperators } from './expression-object.ts'
 import { textOperators } from './expression-text.ts'
+import { trigonometryOperators } from './expression-trigonometry.ts'
 import { isLongLiteral, longElementsOf, longFieldsOf } from './long-lists.ts'
 import { getVariable, type Scope } from './scope.ts'
 
@@ -32,6 +35,9 @@ export const expressionOperators: ReadonlyMap<string, ExpressionOperator> = new 
   ...textOperators,
   ...conversionOperators,
   ...dateOperators,
+  ...dateUnitOperators,
+  ...trigonometryOperators,
+  ...bitOperators,
   ['$literal', literal] as const,
   ['$const', literal] as const,
 ])
@@ -80,7 +86,7 @@ function checkedPath(text: string): Path {
   return path
 }
 
-const systemVariables = new Set(['ROOT', 'CURRENT', 'REMOVE', 'NOW'])
+const systemVariables = new Set(['ROOT', 'CURRENT', 'REMOVE', 'NOW', 'KEEP', 'PRUNE', 'DESCEND'])
 
 function compileVariable(text: string): Expression {
   const dot = text.indexOf('.')

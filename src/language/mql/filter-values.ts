@@ -145,6 +145,12 @@ export function compilePattern(source: string, options: string): CompiledRegex {
   }
 }
 
+/** A pattern without options, as a test of texts. */
+export function compileRegexText(pattern: string): (text: string) => boolean {
+  const compiled = compilePattern(pattern, '')
+  return (text) => matchesText(compiled, text)
+}
+
 export function badValue(message: string): Error {
   return mongoError(mongoCode.badValue, message)
 }

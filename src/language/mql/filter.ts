@@ -8,17 +8,20 @@
 import { charge, dearUnits, isBounded } from '../../base/work.ts'
 import { mapInParts } from '../../base/resumption.ts'
 import { bsonType, BsonValue, fieldsOf, getField, isNestedType } from '../../model/document/bson.ts'
+import { registerFilterLanguage } from '../../model/document/collection-options.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { parsePath, visitPath, type LeafArrays, type Path } from '../../model/document/path.ts'
-import { isTruthy } from '../../model/document/values.ts'
+import { isTruthy, toDouble } from '../../model/document/values.ts'
 import { evaluation } from './evaluation.ts'
 import { compileExpression } from './expression.ts'
+import { nextChance } from './expression-bits.ts'
 import { objectOf } from './expression-contract.ts'
 import { badValue, equalityTest, type ValueTest } from './filter-values.ts'
 import { isOperatorDocument, parseOperators, type Condition } from './filter-operators.ts'
 import { IdFilter, plainId } from './id-filter.ts'
+import { compileSchema } from './json-schema.ts'
 import { type DocumentTest, findElement, isLong, longElementsOf, longFieldsOf, someTest } from './long-lists.ts'
-import { rootScope, type Variables } from './scope.ts'
+import { noVariables, rootScope, type Variables } from './scope.ts'
 
 /** What every matching document satisfies for some value of the path. */
 export interface Predicate {
@@ -59,6 +62,19 @@ interface Parts {
 export function compileFilter(filter: BsonValue, variables: Variables): Filter {
   const id = plainId(filter)
   return id === undefined ? compileWhole(filter, variables) : new IdFilter(id, () => compileWhole(filter, variables))
+}
+
+/** What passes two of them. */
+export function both(a: Filter, b: Filter): Filter {
+  if (a.isEmpty) return b
+  if (b.isEmpty) return a
+  return {
+    matches: (document) => a.matches(document) && b.matches(document),
+    predicates: [...a.predicates, ...b.predicates],
+    conditions: [],
+    onlyId: undefined,
+    isEmpty: false,
+  }
 }
 
 /** Of a filter, beside its values. */
@@ -143,12 +159,21 @@ function addTopLevel(name: string, value: BsonValue, variables: Variables, parts
     }
     case '$comment':
       break
-    case '$where':
-    case '$text':
     case '$jsonSchema':
+      parts.matchers.push(compileSchema(value))
+      break
     case '$alwaysTrue':
     case '$alwaysFalse':
-    case '$sampleRate':
+      parts.matchers.push(() => name === '$alwaysTrue')
+      break
+    case '$sampleRate': {
+      const share = value.isNumber ? toDouble(value) : NaN
+      if (!(share >= 0 && share <= 1)) throw badValue('numeric argument to $sampleRate must be in [0, 1]')
+      parts.matchers.push(() => nextChance() < share)
+      break
+    }
+    case '$where':
+    case '$text':
       throw mongoError(mongoCode.commandNotSupported, `${name} is not supported`, 'unsupported')
     default:
       throw badValue(
@@ -278,3 +303,8 @@ function isLogical(condition: BsonValue): boolean {
 function conditionTest(conditions: readonly Condition[]): ValueTest {
   return (value) => conditions.every(({ test, negated }) => test(value) !== negated)
 }
+
+registerFilterLanguage((filter) => {
+  const { matches } = compileFilter(filter, noVariables)
+  return ({ bytes, start, end }) => matches(new BsonValue(bsonType.object, bytes, start, end))
+})

@@ -28,7 +28,7 @@ import { OperatorMemory } from '../../query/operator-memory.ts'
 import { documentBytes, documentFormat, type Documents, keptBytes } from './documents.ts'
 import { compileExpression } from './expression.ts'
 import { arrayOf, objectOf, type Expression } from './expression-contract.ts'
-import { compileFilter, type Filter } from './filter.ts'
+import { both, compileFilter, type Filter } from './filter.ts'
 import { parseOperators } from './filter-operators.ts'
 import { longElementsOf } from './long-lists.ts'
 import { type Equality, equalityIn, valueOf } from './lookup-equality.ts'
@@ -454,16 +454,6 @@ function readsVariable(value: BsonValue, lets: Lookup['lets']): boolean {
     return text.startsWith('$$') && lets.some(([name]) => text.slice(2).split('.')[0] === name)
   }
   return isNestedType(value.type) && elementsOf(value).some((one) => readsVariable(one, lets))
-}
-
-function both(a: Filter, b: Filter): Filter {
-  return {
-    matches: (document) => a.matches(document) && b.matches(document),
-    predicates: [...a.predicates, ...b.predicates],
-    conditions: [],
-    onlyId: undefined,
-    isEmpty: false,
-  }
 }
 
 /** Matches foreign documents whose field is one of the local field's values; a missing one counts as null. */

@@ -39,7 +39,8 @@ export class MatchingDocuments implements Documents {
 
   /** A hint may name a sparse index: what it leaves out is not there for who asks by it. */
   count(run: Run): number | undefined {
-    const isWhole = this.#filter.isEmpty && !this.#plan.index.sparse
+    const { sparse, partial } = this.#plan.index
+    const isWhole = this.#filter.isEmpty && !sparse && partial === undefined
     return isWhole ? this.#source.count?.(run.transaction) : undefined
   }
 

@@ -8,7 +8,7 @@ import { compareValues, typeClass } from '../../model/document/order.ts'
 import { int32Value, readString, toSafeInteger } from '../../model/document/values.ts'
 import { compileExpression } from './expression.ts'
 import { arrayOf, objectOf } from './expression-contract.ts'
-import { compileFilter } from './filter.ts'
+import { both, compileFilter } from './filter.ts'
 import { compileGroup, countPerValue, countStage } from './group.ts'
 import { compileLookup, type CollectionReader } from './lookup.ts'
 import { compileAddFields, compileProjection, compileUnset, fieldNames, type Projection } from './projection.ts'
@@ -20,6 +20,8 @@ import { Facet } from './facet.ts'
 import type { Documents } from './documents.ts'
 import { sortDocuments } from './sorting.ts'
 import { type DocumentStage, operatorOf, type Stage } from './stage.ts'
+import { compileRedact, compileSample } from './sample.ts'
+import { compileUnion, documentsStage, Given } from './union.ts'
 import { compileUnwind } from './unwind.ts'
 
 export type PipelineStage =
@@ -29,6 +31,10 @@ export type PipelineStage =
 export interface PipelineContext {
   readonly variables: Variables
   readonly reader: CollectionReader
+  /** Its last stage may say where its documents go. */
+  readonly mayWrite?: boolean
+  /** What other first stages make. */
+  readonly sources?: ReadonlyMap<string, (specification: BsonValue) => readonly BsonValue[]>
 }
 
 /** `[name, specification]` of each stage. */
@@ -36,8 +42,15 @@ type Parsed = readonly [string, BsonValue]
 
 /** Leading `$match`, `$sort`, `$skip` and `$limit` are what a query does. */
 export function pipelineQuery(pipeline: BsonValue, context: PipelineContext): Query {
-  const parsed = parseStages(pipeline)
-  let at = 0
+  const all = parseStages(pipeline)
+  const write = writeOf(all, context)
+  const parsed = write === undefined ? all : all.slice(0, -1)
+  const origin = originOf(parsed[0], context)
+  let at = origin === undefined ? 0 : 1
+  if (origin !== undefined) {
+    const stages = parsed.slice(at).map((stage) => compileStage(stage, context))
+    return { filter: compileFilter(objectOf([]), context.variables), ...nothingElse, stages, origin, write }
+  }
   const matches: BsonValue[] = []
   while (parsed[at]?.[0] === '$match') matches.push(checkedObject(parsed[at++]!))
   let sort: SortField[] = []
@@ -49,7 +62,75 @@ export function pipelineQuery(pipeline: BsonValue, context: PipelineContext): Qu
   const condition = matches.length > 1 ? objectOf([['$and', arrayOf(matches)]]) : (matches[0] ?? objectOf([]))
   const filter = compileFilter(condition, context.variables)
   const stages = parsed.slice(at).map((stage) => compileStage(stage, context))
-  return { filter, sort, skip, limit, hint: undefined, stages }
+  return { filter, sort, skip, limit, hint: undefined, stages, write }
+}
+
+const nothingElse = { sort: [], skip: 0, limit: undefined, hint: undefined }
+
+function writeOf(parsed: readonly Parsed[], { mayWrite }: PipelineContext): Query['write'] {
+  const at = parsed.findIndex(([name]) => name === '$out' || name === '$merge')
+  if (at < 0) return undefined
+  const [name, specification] = parsed[at]!
+  if (mayWrite !== true) throw mongoError(51_047, `${name} is not allowed within a sub-pipeline`)
+  if (at < parsed.length - 1) throw mongoError(40_601, `${name} can only be the final stage in the pipeline`)
+  return { name: name as '$out' | '$merge', specification }
+}
+
+/** Documents that the first stage makes. */
+function originOf(first: Parsed | undefined, { variables, sources }: PipelineContext): Query['origin'] {
+  if (first === undefined) return undefined
+  const [name, specification] = first
+  if (name === '$documents') return documentsStage(specification, variables)
+  const documents = sources?.get(name)
+  return documents && (() => new Given(documents(specification)))
+}
+
+const stagesOfChanges = new Set([
+  '$addFields',
+  '$match',
+  '$project',
+  '$redact',
+  '$replaceRoot',
+  '$replaceWith',
+  '$set',
+  '$unset',
+])
+
+/** The stages behind `$changeStream`. Errors: IllegalOperation (20) for what needs an end. */
+export function changeStages(pipeline: BsonValue, context: PipelineContext): DocumentStage[] {
+  return parseStages(pipeline)
+    .slice(1)
+    .map((parsed) => {
+      const [name] = parsed
+      if (stagesOfChanges.has(name)) return (compileStage(parsed, context) as { readonly stage: DocumentStage }).stage
+      if (stageNames.includes(name) || knownStages.has(name)) {
+        throw mongoError(
+          mongoCode.illegalOperation,
+          `${name} is not permitted in a $changeStream pipeline`,
+          'unsupported',
+        )
+      }
+      throw mongoError(mongoCode.unknownStage, `Unrecognized pipeline stage name: '${name}'`)
+    })
+}
+
+/** What a query asks, over the documents of another one: as one query, by index where the first has no stages of its own. */
+export function overQuery(below: Query, query: Query): Query {
+  const isPlain = below.stages.length === 0 && below.sort.length === 0 && below.skip === 0 && below.limit === undefined
+  if (isPlain) return { ...query, filter: both(below.filter, query.filter), reads: query.reads }
+  return { ...below, stages: [...below.stages, ...stagesOf(query)], reads: query.reads, hint: undefined }
+}
+
+/** All that a query asks, as stages. */
+export function stagesOf({ filter, sort: order, skip: first, limit: most, stages }: Query): PipelineStage[] {
+  const made: PipelineStage[] = []
+  if (!filter.isEmpty) made.push({ kind: 'document', stage: { kind: 'match', matches: filter.matches } })
+  if (order.length > 0) made.push({ kind: 'blocking', stage: (input) => sortDocuments(input, order) })
+  if (first > 0 || most !== undefined) {
+    const bounds = { offset: first, limit: most ?? Infinity }
+    made.push({ kind: 'blocking', stage: (input) => new Limit(input, () => bounds) })
+  }
+  return [...made, ...stages]
 }
 
 function compileStages(pipeline: BsonValue, context: PipelineContext): PipelineStage[] {
@@ -88,8 +169,8 @@ function compileStage([name, specification]: Parsed, context: PipelineContext): 
 /** Stages of the real server that are refused by name. */
 const knownStages: ReadonlySet<string> = new Set(
   (
-    '$out $merge $graphLookup $geoNear $changeStream $collStats $indexStats $planCacheStats $redact $sample $search ' +
-    '$searchMeta $setWindowFields $fill $densify $bucketAuto $unionWith $documents $currentOp $listSessions ' +
+    '$out $merge $graphLookup $geoNear $changeStream $collStats $indexStats $planCacheStats $search ' +
+    '$searchMeta $setWindowFields $fill $densify $bucketAuto $documents $currentOp $listSessions ' +
     '$listLocalSessions $vectorSearch'
   ).split(' '),
 )
@@ -167,6 +248,7 @@ const documentStages: ReadonlyMap<string, MakeDocumentStage> = new Map<string, M
   ['$replaceRoot', replaceRoot],
   ['$replaceWith', replaceWith],
   ['$unwind', (specification) => compileUnwind(specification)],
+  ['$redact', (specification, { variables }) => compileRedact(specification, variables)],
 ])
 
 type MakeStage = (specification: BsonValue, context: PipelineContext) => Stage
@@ -286,9 +368,12 @@ function bucketBranch(groupBy: BsonValue, low: BsonValue, high: BsonValue): Bson
 const lookup: MakeStage = (specification, context) =>
   compileLookup(specification, {
     ...context,
-    queryOf: (pipeline, variables) => pipelineQuery(pipeline, { ...context, variables }),
+    queryOf: (pipeline, variables) => pipelineQuery(pipeline, { ...context, variables, mayWrite: false }),
     over: (pipeline, variables, documents) => chain(compileStages(pipeline, { ...context, variables }), documents),
   })
+
+const unionWith: MakeStage = (specification, context) =>
+  compileUnion(specification, context.reader, (pipeline) => pipelineQuery(pipeline, { ...context, mayWrite: false }))
 
 const blockingStages: ReadonlyMap<string, MakeStage> = new Map<string, MakeStage>([
   ['$sort', sort],
@@ -300,6 +385,8 @@ const blockingStages: ReadonlyMap<string, MakeStage> = new Map<string, MakeStage
   ['$bucket', bucket],
   ['$facet', facet],
   ['$lookup', lookup],
+  ['$unionWith', unionWith],
+  ['$sample', (specification) => compileSample(specification)],
 ])
 
 /** All that can be computed. */

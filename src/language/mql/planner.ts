@@ -26,6 +26,7 @@ import { entriesIn } from '../../query/cardinality.ts'
 import type { Estimate } from '../../query/cost.ts'
 import type { Bound, DocumentSource, FieldBounds, SourceIndex } from '../../query/document-source.ts'
 import type { Predicate } from './filter.ts'
+import { impliesPartial } from './partial-index.ts'
 import type { SortField } from './sort-order.ts'
 
 export interface Plan {
@@ -111,9 +112,11 @@ class QueryAccess implements AccessRequest<Values, QueryIndex> {
   readonly #ranges = new Map<QueryIndex, KeyRange[] | undefined>()
 
   constructor(request: PlanRequest) {
-    const { source, sort, limit, transaction } = request
+    const { source, sort, limit, predicates, transaction } = request
     this.#request = request
-    this.indexes = source.indexes.map((index) => accessIndex(source, index))
+    this.indexes = source.indexes
+      .filter((index) => isUsable(index, predicates))
+      .map((index) => accessIndex(source, index))
     this.order = sort.map(({ path, descending }) => {
       return { field: path.text, isDescending: descending, nullsFirst: undefined }
     })
@@ -154,8 +157,8 @@ class QueryAccess implements AccessRequest<Values, QueryIndex> {
     return ranges
   }
 
-  indexOf(source: SourceIndex): QueryIndex {
-    return this.indexes.find((index) => index.source === source)!
+  indexOf(index: SourceIndex): QueryIndex {
+    return this.indexes.find(({ source }) => source === index) ?? accessIndex(this.#request.source, index)
   }
 
   estimate(path: QueryPath | undefined): Estimate {
@@ -183,6 +186,11 @@ class QueryAccess implements AccessRequest<Values, QueryIndex> {
   }
 }
 
+/** Every match must be in it. Who insists on one gets what is in it. */
+function isUsable({ hidden, partial }: SourceIndex, predicates: readonly Predicate[]): boolean {
+  return hidden !== true && (partial === undefined || impliesPartial(predicates, partial))
+}
+
 function accessIndex(source: DocumentSource, index: SourceIndex): QueryIndex {
   return {
     source: index,
@@ -193,7 +201,7 @@ function accessIndex(source: DocumentSource, index: SourceIndex): QueryIndex {
     isUnique: index.unique,
     isPrimary: index.isPrimary,
     isOrdered: index.isOrdered,
-    isHint: false,
+    isHint: index.isHashed === true,
     isSparse: index.sparse,
   }
 }
@@ -209,9 +217,8 @@ function edgeOf({ values, inclusive }: Values): Bound {
 }
 
 function hintedIndex(source: DocumentSource, hint: Exclude<Hint, { kind: 'natural' }>): SourceIndex {
-  const found = source.indexes.find((index) =>
-    hint.kind === 'name' ? index.name === hint.name : isSameKey(index, hint.fields),
-  )
+  const shown = source.indexes.filter(({ hidden }) => hidden !== true)
+  const found = shown.find((index) => (hint.kind === 'name' ? index.name === hint.name : isSameKey(index, hint.fields)))
   if (found !== undefined) return found
   throw mongoError(
     2,

@@ -41,6 +41,12 @@ import type { SortField } from './sort-order.ts'
 import { sortDocuments } from './sorting.ts'
 import { type DocumentStage, eachOf, OneDocument, operatorOf } from './stage.ts'
 
+/** The last stage of a pipeline, `$out` or `$merge`. */
+export interface PipelineWrite {
+  readonly name: '$out' | '$merge'
+  readonly specification: BsonValue
+}
+
 export interface Query {
   readonly filter: Filter
   readonly sort: readonly SortField[]
@@ -49,18 +55,27 @@ export interface Query {
   readonly hint: Hint | undefined
   readonly stages: readonly PipelineStage[]
   /** Other collections that its stages name. */
-  readonly reads?: ReadonlySet<string>
+  readonly reads?: ReadonlySet<string> | undefined
+  /** They come from nowhere: its first stage makes them. */
+  readonly origin?: (() => Documents) | undefined
+  /** Where its documents go, in place of the caller. */
+  readonly write?: PipelineWrite | undefined
+  /** The collection below the view that it was asked of. */
+  readonly below?: string
 }
 
 /** Where the next batch begins. */
 export type QueryPosition =
   | { readonly kind: 'scan'; readonly collection: Collection; readonly plan: Plan; readonly progress: Progress }
+  /** Of what never ends: changes as they come. */
+  | { readonly kind: 'stream'; readonly stream: { close(): void } }
   /** Whoever forgets the position closes them. */
   | { readonly kind: 'kept'; readonly documents: RowQueue<BsonValue> }
 
 /** Nobody asks for what is behind it. */
 export function forgetPosition(position: QueryPosition | undefined): void {
   if (position?.kind === 'kept') position.documents.close()
+  else if (position?.kind === 'stream') position.stream.close()
 }
 
 export interface Progress extends ScanPlace {
@@ -112,7 +127,7 @@ export function* firstBatch(
   transaction: Transaction,
   wants: BatchWants,
 ): StatementSteps<BatchResult> {
-  if (source !== undefined && isStreaming(query)) {
+  if (source !== undefined && query.origin === undefined && isStreaming(query)) {
     const { onlyId } = query.filter
     const isPlain = query.skip === 0 && query.stages.length === 0 && query.hint === undefined
     if (onlyId !== undefined && isPlain && wants.documents > 0 && source.find !== undefined) {
@@ -141,6 +156,7 @@ export function* nextBatch(
   position: QueryPosition,
 ): StatementSteps<BatchResult> {
   if (position.kind === 'kept') return yield* keptBatch(position.documents, transaction, wants)
+  if (position.kind === 'stream') return { documents: [], next: position }
   const source = open(transaction)
   const isSame = source !== undefined && source.collection.id === position.collection.id
   const index = isSame ? source.indexes.find(({ name }) => name === position.plan.index.name) : undefined
@@ -302,6 +318,7 @@ export interface OpenedQuery {
 }
 
 export function openQuery(query: Query, source: DocumentSource | undefined, transaction: Counting): OpenedQuery {
+  if (query.origin !== undefined) return { documents: chain(query.stages, query.origin()), estimate: () => oneRow }
   if (source === undefined) return { documents: chain(query.stages, noDocuments), estimate: () => oneRow }
   const { plan, estimate } = plansOf(query, source, transaction).winning
   return { documents: documentsBy(plan, query, source), estimate }
@@ -346,9 +363,8 @@ export function* computeAll(
 
 /** Counts what matches, without keeping it. */
 export function* countMatching(query: Query, source: DocumentSource, transaction: Transaction): StatementSteps<number> {
-  const plan = yield* planning(query, transaction, () => planOf(query, source, transaction))
   let counted = 0
-  const documents = windowOf(new MatchingDocuments(source, plan, query.filter), query.skip, query.limit)
+  const documents = yield* planning(query, transaction, () => documentsOf({ ...query, sort: [] }, source, transaction))
   const counter = new CountDocuments(documents, (count) => {
     counted = count
     return undefined
@@ -366,6 +382,10 @@ export function* visitMatching(
   transaction: Transaction,
   visit: (document: BsonValue) => StatementSteps<boolean>,
 ): StatementSteps<void> {
+  if (query.stages.length > 0) {
+    for (const document of yield* computeAll(query, source, transaction)) if (!(yield* visit(document))) return
+    return
+  }
   const plan = yield* planning(query, transaction, () => planOf(query, source, transaction))
   const scan = new PlanScan(source, transaction, plan)
   for (let found = scan.nextMatch(query.filter); found !== false; found = scan.nextMatch(query.filter)) {

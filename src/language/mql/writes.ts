@@ -13,6 +13,7 @@ import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { asPart } from '../../database/transaction/part.ts'
 import { inPlace, resumed } from '../../database/transaction/wait.ts'
 import { bsonType, BsonValue, getField } from '../../model/document/bson.ts'
+import { markReplacing } from '../../model/document/change-notes.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { objectIdValue } from '../../model/document/values.ts'
 import type { WriteSteps } from '../../model/document/document.ts'
@@ -51,7 +52,7 @@ export function isDocumentError(error: unknown): error is PolylogError {
 }
 
 /** Twelve bytes as drivers make them: seconds, then random. */
-function makeObjectId(transaction: Transaction): BsonValue {
+export function makeObjectId(transaction: Transaction): BsonValue {
   const bytes = new Uint8Array(12)
   transaction.services.random(bytes)
   new DataView(bytes.buffer).setUint32(0, Math.floor(transaction.timeMs / 1000))
@@ -178,7 +179,12 @@ export function* updateDocuments(
     if (!isSame) modified++
     return steps
   }
-  yield* visitTargets(transaction, source, operation, change)
+  if (operation.update.isReplacement) markReplacing(transaction, true)
+  try {
+    yield* visitTargets(transaction, source, operation, change)
+  } finally {
+    markReplacing(transaction, false)
+  }
   if (matched > 0 || !operation.isUpsert) {
     if (!operation.isMulti && after !== undefined) after = yield* asStored(transaction, source, after)
     return { matched, modified, upserted: undefined, before, after }

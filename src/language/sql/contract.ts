@@ -7,6 +7,7 @@
 import type { Rights } from '../../database/access/rights.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import type { Isolation, Transaction, Wait } from '../../database/contract.ts'
+import type { TextStyle } from '../../model/table/types/text-style.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Paused } from '../../query/operator.ts'
 import type { CopyLines } from './statement/copy-format.ts'
@@ -48,6 +49,12 @@ export interface SqlContext {
   readonly ownSequence?: number | undefined
   /** As set: may hold `"$user"`, which stands for `user`. `pg_catalog` comes first by itself. */
   readonly searchPath: readonly string[]
+  /** The schema of the session's temporary relations, which stands in `searchPath`; undefined as long as it has none. */
+  readonly temporarySchema?: string | undefined
+  /** Has one from here on, called as nothing is yet; left out where there is no session that it could go with. */
+  beginTemporary?(isTaken: (name: string) => boolean): string
+  /** How the session writes values as texts, and reads them; left out, in the plain style. */
+  readonly textStyle?: TextStyle
   /** What the session has set, else undefined: the language knows defaults and validity, the session keeps the text. */
   getSetting(name: string): string | undefined
   /** Keeps a value that the language has validated; undefined goes back to the default. */
@@ -72,8 +79,15 @@ export interface SqlContext {
   rightsOf?(roleId: number): Rights
   /** By SET ROLE: it is a member. */
   mayBecome?(roleId: number, other: number): boolean
+  /** Within a trigger's function: the rows that its statement has changed, by the names that it has for them. */
+  readonly transitions?: ReadonlyMap<string, TransitionTable> | undefined
   /** Rows of the `polylog` schema beyond what the catalog tells. */
   readonly systemTables?: readonly SystemTable[]
+}
+
+export interface TransitionTable {
+  readonly columns: readonly (readonly [name: string, type: number])[]
+  readonly rows: readonly Row[]
 }
 
 /** One parsed statement of a query string. */
@@ -136,7 +150,8 @@ export interface ShownSettings {
 }
 
 export type StatementEffect =
-  | { readonly kind: 'read' | 'write' | 'schema' | 'session' }
+  /** `mayOnlyRead`: it calls functions, which tell when they write. */
+  | { readonly kind: 'read' | 'write' | 'schema' | 'session'; readonly mayOnlyRead?: true }
   | { readonly kind: 'begin'; readonly isolation?: Isolation; readonly readOnly?: boolean }
   | { readonly kind: 'commit' | 'rollback'; readonly chain: boolean }
   | { readonly kind: 'savepoint' | 'rollback to' | 'release'; readonly name: string }
@@ -207,12 +222,15 @@ export interface PreparedStatement {
   /** `SELECT`, `INSERT`, `CREATE TABLE`: the command tag without counts. */
   readonly command: string
   readonly parameterTypes: readonly number[]
+  /** Of CALL: which of its arguments the columns of its row are. */
+  readonly outputs?: readonly number[]
   /** Undefined where no rows come back. */
   readonly columns: readonly ResultColumn[] | undefined
   /** Whether it reads or writes the collection. */
   uses(collection: number): boolean
   /** The statement must be prepared again when this no longer holds. */
-  isCurrent(catalog: Catalog, rights: Rights): boolean
+  /** `rightsOf`: what owners of views may do. */
+  isCurrent(catalog: Catalog, rights: Rights, style?: TextStyle, rightsOf?: SqlContext['rightsOf']): boolean
   /** A fresh execution; it may be restarted by `reset` (a lock wait, a restart of a read-committed statement). */
   execute(parameters: readonly SqlValue[]): Execution
   /** Of COPY. */
@@ -262,8 +280,9 @@ export interface Execution {
 }
 
 export interface Notice {
-  readonly severity: 'NOTICE' | 'WARNING'
+  readonly severity: 'NOTICE' | 'WARNING' | 'INFO'
   readonly sqlState: string
   readonly message: string
   readonly detail?: string
+  readonly hint?: string
 }

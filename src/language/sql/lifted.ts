@@ -1,6 +1,4 @@
 /** A statement whose integers were lifted out of its text (`literals.ts`), and its plan with them put in again. */
-import type { Rights } from '../../database/access/rights.ts'
-import type { Catalog } from '../../database/catalog/catalog.ts'
 import type {
   Execution,
   ParsedStatement,
@@ -53,8 +51,8 @@ export class LiftedPlan implements PreparedStatement {
     return this.#plan.uses(collection)
   }
 
-  isCurrent(catalog: Catalog, rights: Rights): boolean {
-    return this.#plan.isCurrent(catalog, rights)
+  isCurrent(...now: Parameters<PreparedStatement['isCurrent']>): boolean {
+    return this.#plan.isCurrent(...now)
   }
 
   execute(parameters: readonly SqlValue[]): Execution {

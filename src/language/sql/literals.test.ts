@@ -40,6 +40,7 @@ describe('nothing is lifted', () => {
     ['other statements', 'CREATE TABLE t (a int DEFAULT (1))'],
     ['numbers beyond int8', 'SELECT a FROM t WHERE a = 9223372036854775808'],
     ['the lowest int4', 'SELECT a FROM t WHERE a = -2147483648'],
+    ['what alternatives have in common', 'SELECT a FROM t WHERE (a = 1 AND b = 2) OR (a = 1 AND c = 3)'],
     ['json paths', 'SELECT doc->0 FROM t'],
     ['fractions and exponents', 'SELECT a FROM t WHERE a = 1.5 OR a = 2e3'],
   ])('%s', (_name, text) => {

@@ -21,12 +21,15 @@ const maxInt8 = 9_223_372_036_854_775_807n
 
 const beginnings = /^\s*(?:select|insert|update|delete)\s/i
 
-/** Words near which an integer is a position, a precision or a count, or that make a constant of what follows. */
+/**
+ * Words near which an integer is a position, a precision or a count, or that make a constant of what follows; and OR, whose
+ * alternatives are planned by what they have in common.
+ */
 const excludedWords: ReadonlySet<string> = new Set(
   (
     'order group having distinct over partition window within limit offset fetch for returning with union intersect except ' +
     'cast interval numeric decimal dec varchar char character bpchar bit varying float real double precision timestamp ' +
-    'timestamptz time timetz date collate array row any all some exists copy tablesample polylog_join'
+    'timestamptz time timetz date collate array row any all some exists copy tablesample polylog_join or'
   ).split(' '),
 )
 

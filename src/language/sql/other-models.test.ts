@@ -208,7 +208,9 @@ describe('Redis data', () => {
     expect(await sql.show('select key, type from redis.db0 order by key')).toBe(
       'key|type\nboard|zset\nh|hash\n(2 rows)',
     )
-    expect(await sql.show("select * from redis.db0_hash where key = 'h'")).toBe('key|field|value\nh|f|\\xff01\n(1 row)')
+    expect(await sql.show("select * from redis.db0_hash where key = 'h'")).toBe(
+      'key|field|value|expires_at\nh|f|\\xff01|\n(1 row)',
+    )
   })
 
   it('writes rows of the views', async () => {

@@ -1,12 +1,13 @@
 /**
  * The door of SQL: text to statements, statements to plans, plans kept by their text.
  *
- * A kept plan is used again where the caller's database, search path and parameter types are the same and the collections it
- * was made for have not changed (`isCurrent`).
+ * A kept plan is used again where the caller's database, search path, text style and parameter types are the same and the
+ * collections it was made for have not changed (`isCurrent`).
  */
 import type { Node } from 'libpg-query'
 import { createBinder } from './bind/bind.ts'
-import { unlimited } from '../../database/access/rights.ts'
+import { type Rights, unlimited } from '../../database/access/rights.ts'
+import { inStyle, plainStyle } from '../../model/table/types/text-style.ts'
 import type { Binder } from './bind/binder.ts'
 import type { ParsedStatement, PreparedStatement, SqlContext } from './contract.ts'
 import { failure, withPosition } from './failure.ts'
@@ -14,6 +15,10 @@ import { failure, withPosition } from './failure.ts'
 import './functions/library.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it makes SQL the language of stored expressions
 import './statement/stored-expressions.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- loading it registers a language of functions
+import './plpgsql/language.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- loading it registers a language of functions
+import './routine/sql-language.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it makes SQL the language of policies
 import './statement/stored-policies.ts'
 import { LiftedPlan, LiftedStatement } from './lifted.ts'
@@ -70,7 +75,9 @@ export function prepare(
   }
   const key = keyOf(statement, context, parameterTypes)
   const known = key === undefined ? undefined : plans.get(key)
-  if (known !== undefined && known.isCurrent(context.catalog, context.rights ?? unlimited)) return known
+  const rightsOf = (roleId: number): Rights => context.rightsOf?.(roleId) ?? unlimited
+  const { catalog, rights = unlimited, textStyle } = context
+  if (known?.isCurrent(catalog, rights, textStyle, rightsOf) === true) return known
   const prepared = prepareFresh(statement, createBinder(context, parameterTypes))
   if (key !== undefined && isKept(prepared)) plans.set(key, prepared, key.length + planCharacters)
   return prepared
@@ -131,8 +138,11 @@ export function* prepareSteps(
 
 function prepareFresh(statement: ParsedStatement, binder: Binder): PreparedStatement {
   try {
-    const planned = planStatement(binder, statement.tree as Node, statement)
-    return new Prepared(planned, binder)
+    // Literals are read now.
+    return inStyle(binder.context.textStyle ?? plainStyle, () => {
+      const planned = planStatement(binder, statement.tree as Node, statement)
+      return new Prepared(planned, binder)
+    })
   } catch (error) {
     // The depth is bounded where trees are walked; a stack that ran out all the same must not look like a bug of the caller.
     if (error instanceof RangeError) throw failure('54001', 'stack depth limit exceeded')
@@ -146,8 +156,9 @@ function prepareFresh(statement: ParsedStatement, binder: Binder): PreparedState
  */
 function keyOf(statement: ParsedStatement, context: SqlContext, parameterTypes: readonly number[]): string | undefined {
   if (statement.source.length > maxCachedTextLength) return undefined
-  const { database, user, searchPath } = context
-  const caller = `${database}\0${user}\0${searchPath.join('\0')}\0${parameterTypes.join(',')}`
+  const { database, user, searchPath, textStyle = plainStyle } = context
+  const style = textStyle === plainStyle ? '' : `\0${textStyle.key}`
+  const caller = `${database}\0${user}\0${searchPath.join('\0')}\0${parameterTypes.join(',')}${style}`
   const kind = Object.keys(statement.tree as object)[0]
   return `${caller}\0${kind}\0${statement.offset}\0${statement.source}`
 }

@@ -19,7 +19,7 @@ import {
   type SqlContext,
   type SqlValue,
 } from './contract.ts'
-import { splitSearchPath } from './settings.ts'
+import { splitSearchPath } from './settings/settings.ts'
 import { Progress } from './progress.ts'
 import { parse, prepare, prepareSteps } from './sql.ts'
 

@@ -41,6 +41,13 @@ export class BsonWriter {
     return this
   }
 
+  /** The document that was ended last: its last byte is taken back, and more of its elements follow. */
+  reopen(): this {
+    this.out.truncate(this.out.end - 1)
+    this.#open.push(this.#base)
+    return this
+  }
+
   beginObject(name: string): this {
     this.#element(bsonType.object, name)
     return this.begin()

@@ -13,15 +13,18 @@
  */
 import { sliceLength, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
-import { PolylogError } from '../../base/errors.ts'
+import type { PolylogError } from '../../base/errors.ts'
 import { charge, isTurnOver } from '../../base/work.ts'
 import { privilege } from '../../database/access/privileges.ts'
 import type { Collection, JsonObject, Namespace } from '../../database/catalog/catalog.ts'
 import { registerKind } from '../../database/catalog/objects.ts'
 import type { StatementSteps, Transaction, TransactionReader } from '../../database/contract.ts'
 import { asOneBatch, inPlace } from '../../database/transaction/wait.ts'
-import { bsonType, BsonValue, encodeName, fieldsOf, findField } from './bson.ts'
+import { bsonType, BsonValue, fieldsOf, findField } from './bson.ts'
 import { documentStart, encodeStored } from './codec.ts'
+import { noteInsert, noteRemove, noteReplace, noteSchema } from './change-notes.ts'
+import { validate } from './collection-options.ts'
+import { idOf } from './document-id.ts'
 import { EntryWrites } from './entry-writes.ts'
 import { noteFields } from './fields.ts'
 import { indexesOf, type DocumentIndex } from './index-definition.ts'
@@ -30,7 +33,8 @@ import { mongoCode, mongoError } from './mongo-error.ts'
 import { maxDocumentBytes, NestingCheck } from './validate.ts'
 import { describeKey } from './describe-key.ts'
 
-const idName = encodeName('_id')
+export { idOf } from './document-id.ts'
+
 const key = new KeyWriter()
 const emptyDefinition = {}
 
@@ -54,19 +58,19 @@ export function ensureDocumentCollection(
   name: string,
   engine?: string,
 ): Collection {
-  return (
-    transaction.catalog.findCollection(namespace, name) ??
-    transaction.createCollection(ensureNamespace(transaction, namespace), name, 'document', emptyDefinition, engine)
+  const found = transaction.catalog.findCollection(namespace, name)
+  if (found !== undefined) return found
+  noteSchema(transaction, 'create', namespace, name, (writer) => {
+    writer.beginObject('operationDescription').beginObject('idIndex').int32('v', 2)
+    writer.beginObject('key').int32('_id', 1).end().string('name', '_id_').end().end()
+  })
+  return transaction.createCollection(
+    ensureNamespace(transaction, namespace),
+    name,
+    'document',
+    emptyDefinition,
+    engine,
   )
-}
-
-/** The `_id` where it lies; throws where the document has none. */
-export function idOf(document: Slice): BsonValue {
-  const id = new BsonValue()
-  if (!findField(document.bytes, document.start, idName, id)) {
-    throw new PolylogError('data_corrupted', 'a stored document has no _id')
-  }
-  return id
 }
 
 const idTypeNames = new Map<number, string>([
@@ -145,6 +149,7 @@ function* insertSteps(
   const id = idOf(document)
   checkId(id)
   yield* storable(document, pauses)
+  validate(transaction, collection, document, undefined)
   const isNew = (): boolean => {
     transaction.lock(writeDocumentKey(key, collection, id), 'update')
     return transaction.get(key) === undefined
@@ -155,6 +160,7 @@ function* insertSteps(
   yield* noteFields(transaction, collection, document, pauses)
   for (const index of indexes) yield* entries.put(index, document)
   yield* putDocument(transaction, collection, id, document, pauses)
+  yield* noted(transaction, pauses, () => noteInsert(transaction, collection, document))
 }
 
 /** Locks a document that is about to be replaced or removed, and answers its newest state. */
@@ -184,6 +190,7 @@ function* replaceSteps(
   pauses: boolean,
 ): StatementSteps<void> {
   yield* storable(after, pauses)
+  validate(transaction, collection, after, before)
   const changed: DocumentIndex[] = []
   for (const index of indexesOf(collection)) {
     if (yield* entries.gatherBefore(index, before, after)) changed.push(index)
@@ -192,6 +199,7 @@ function* replaceSteps(
   yield* noteFields(transaction, collection, after, pauses)
   for (const index of changed) yield* entries.put(index, after)
   yield* putDocument(transaction, collection, idOf(before), after, pauses)
+  yield* noted(transaction, pauses, () => noteReplace(transaction, collection, before, after))
 }
 
 /** `document` is a copy of the stored one, which is locked. */
@@ -208,6 +216,14 @@ function* removeSteps(
 ): StatementSteps<void> {
   for (const index of indexesOf(collection)) yield* entries.remove(index, document)
   transaction.delete(writeDocumentKey(key, collection, idOf(document)))
+  noteRemove(transaction, collection, document)
+}
+
+/** Of a large document a turn of its own. */
+function* noted(transaction: Transaction, pauses: boolean, note: () => void): StatementSteps<void> {
+  if (!transaction.services.areChangesNoted) return
+  if (pauses && transaction.slice.spend(1)) yield undefined
+  note()
 }
 
 /** The entries of one document in an index that is being built, checked against those that are there. */
@@ -231,7 +247,7 @@ function* checkAll(
   shows = true,
 ): StatementSteps<void> {
   for (const index of indexes) {
-    if (!index.unique && index.fields.length === 1) continue
+    if (!index.unique && index.fields.length === 1 && !index.isHashed) continue
     yield* entries.check(index, document, () => duplicateKey(collection, index, shows ? document : undefined))
   }
 }

@@ -136,6 +136,7 @@ const fresh = new BsonValue()
 
 /** Byte by byte, of the fields that its paths begin with. */
 function hasSameFields(index: DocumentIndex, before: Slice, after: Slice): boolean {
+  if (index.partial !== undefined && index.partial.passes(before) !== index.partial.passes(after)) return false
   return index.fields.every(({ path }) => {
     const [name] = path.encoded
     findField(before.bytes, before.start, name!, old)

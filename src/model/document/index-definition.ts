@@ -1,5 +1,14 @@
 /** What an index of a document collection is, in the catalog and compiled. */
 import { hasUnnoted, typeFields, type FieldTypes } from './fields.ts'
+import type { Slice } from '../../base/slice.ts'
+import type { BsonValue } from './bson.ts'
+import {
+  compileStoredFilter,
+  type DocumentTest,
+  optionsOf,
+  storableDocument,
+  storedDocument,
+} from './collection-options.ts'
 import type { Collection, Index, JsonObject, JsonValue } from '../../database/catalog/catalog.ts'
 import { parsePath, type Path } from './path.ts'
 
@@ -15,11 +24,36 @@ export interface DocumentIndex {
   /** Documents that have none of the fields are not in it. */
   readonly sparse: boolean
   readonly fields: readonly IndexField[]
+  /** Only documents that pass are in it. */
+  readonly partial: PartialFilter | undefined
+  /** Equality alone is looked up: values of arrays are refused. */
+  readonly isHashed: boolean
+  /** Which of its fields is. */
+  readonly hashed: number | undefined
+  /** Kept, and used by no query. */
+  readonly hidden: boolean
+  /** Seconds after the date of its one field at which a document goes. */
+  readonly expireAfterSeconds: number | undefined
 }
 
-/** The JSON kept in the catalog: `{ fields: [[path, 1 | -1], …], sparse? }`. */
-export function indexDefinition(fields: readonly (readonly [string, number])[], sparse: boolean): JsonObject {
-  return { fields: fields.map(([path, order]) => [path, order]), sparse }
+export interface PartialFilter {
+  readonly filter: BsonValue
+  readonly passes: DocumentTest
+}
+
+/** The JSON kept in the catalog: `{ fields: [[path, 1 | -1], …], sparse?, partial?: BSON in base64, hashed?: which }`. */
+export function indexDefinition(
+  fields: readonly (readonly [string, number | 'hashed'])[],
+  sparse: boolean,
+  partial?: Slice,
+): JsonObject {
+  const hashed = fields.findIndex(([, order]) => order === 'hashed')
+  return {
+    fields: fields.map(([path, order]) => [path, order === 'hashed' ? 1 : order]),
+    sparse,
+    ...(partial !== undefined && { partial: storableDocument(partial) }),
+    ...(hashed >= 0 && { hashed }),
+  }
 }
 
 const compiled = new WeakMap<Index, DocumentIndex>()
@@ -36,9 +70,21 @@ export function compileIndex(index: Index): DocumentIndex {
       const [path, order] = field as [string, number]
       return { path: parsePath(path), descending: order < 0 }
     }),
+    partial: partialOf(index.definition['partial']),
+    isHashed: index.definition['hashed'] !== undefined,
+    hashed: index.definition['hashed'] as number | undefined,
+    hidden: false,
+    expireAfterSeconds: undefined,
   }
   compiled.set(index, made)
   return made
+}
+
+function partialOf(stored: JsonValue | undefined): PartialFilter | undefined {
+  if (stored === undefined) return undefined
+  const filter = storedDocument(stored)
+  let passes: DocumentTest | undefined
+  return { filter, passes: (document) => (passes ??= compileStoredFilter(filter))(document) }
 }
 
 const byCollection = new WeakMap<Collection, readonly DocumentIndex[]>()
@@ -46,7 +92,10 @@ const byCollection = new WeakMap<Collection, readonly DocumentIndex[]>()
 export function indexesOf(collection: Collection): readonly DocumentIndex[] {
   const known = byCollection.get(collection)
   if (known !== undefined) return known
-  const made = collection.indexes.map(compileIndex)
+  const options = optionsOf(collection)
+  const made = collection.indexes.map((index): DocumentIndex => {
+    return { ...compileIndex(index), ...options.index(index.id) }
+  })
   byCollection.set(collection, made)
   return made
 }

@@ -45,8 +45,11 @@ export class DocumentEntries {
     this.#isUnique = index.unique
     this.#id = id.element
     this.value = index.unique ? id.element : id.size
-    const reached = reachedBy(index.fields, document)
-    this.#keys = index.sparse && reached.every(isAbsent) ? none : eachKey(index.fields, reached, this.key, 0)
+    const isIn = index.partial === undefined || index.partial.passes(document)
+    const reached = isIn ? reachedBy(index.fields, document) : []
+    if (index.isHashed && reached.some(isAtArray)) throw hashedArray()
+    const isAway = !isIn || (index.sparse && reached.every(isAbsent))
+    this.#keys = isAway ? none : eachKey(index.fields, reached, this.key, 0)
     this.key.begin(collection.id, index.id)
   }
 
@@ -198,6 +201,10 @@ function emptied(one: Reached): Reached {
   if (!isAtArray(one)) return one
   const type = one.depth === one.path.names.length ? bsonType.undefined : bsonType.missing
   return { path: one.path, depth: one.path.names.length, value: new BsonValue(type) }
+}
+
+function hashedArray(): Error {
+  return mongoError(16_766, 'hashed indexes do not currently support array values')
 }
 
 function parallelArrays(fields: readonly KeyField[]): Error {

@@ -30,6 +30,7 @@ export const mongoCode = {
   documentValidationFailure: 121,
   commandNotSupported: 115,
   commandNotSupportedOnView: 166,
+  optionNotSupportedOnView: 167,
   invalidPipelineOperator: 168,
   cannotIndexParallelArrays: 171,
   invalidDbRef: 10,

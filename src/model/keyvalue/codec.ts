@@ -3,13 +3,16 @@
  *
  *   header     := first ( expiry i64 little-endian )? body
  *   first      := 0 · 0 · hasLong (1 bit) · 1 · hasExpiry (1 bit) · kind (3 bits)
- *   hasLong    := some fields of the hash, or items of the list, may lie in pieces (`long-values.ts`)
- *   kind       := 1 string · 2 list · 3 set · 4 sorted set · 5 hash · 6 long string
+ *   hasLong    := some fields of the hash, items of the list or entries of the stream may lie in pieces (`long-values.ts`)
+ *   kind       := 1 string · 2 list · 3 set · 4 sorted set · 5 hash · 6 long string · 7 stream
  *   expiry     := milliseconds since 1970 after which the key is gone
  *   body       := the string's bytes
  *               | varint generation · varint count                          set, sorted set, hash
+ *               | varint generation · varint count · i64 soonest            hash with fields that expire (`field-expiry.ts`)
  *               | varint generation · varint bytes                          long string
  *               | varint generation · varint count · place                list
+ *               | varint generation · varint count · stream
+ *   stream     := u8 hasGroups · last id · greatest id that was deleted · u64 entries ever added · varint trimmed; an id is two u64 big-endian
  *   place      := i64 first                     items at first, first + 1, …: all lists up to format 2
  *               | i64 first · u8 bits           even: at first, first + 2^bits, …
  *               | i64 from · i64 to             uneven: between the two, both included
@@ -19,11 +22,12 @@
 import { ByteReader, type ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import type { Slice } from '../../base/slice.ts'
+import { readStreamId, type StreamId, writeStreamId } from './stream-ids.ts'
 
-export const kind = { none: 0, string: 1, list: 2, set: 3, sortedSet: 4, hash: 5 } as const
+export const kind = { none: 0, string: 1, list: 2, set: 3, sortedSet: 4, hash: 5, stream: 7 } as const
 export type Kind = (typeof kind)[keyof typeof kind]
 
-export const kindNames: readonly string[] = ['none', 'string', 'list', 'set', 'zset', 'hash']
+export const kindNames: readonly string[] = ['none', 'string', 'list', 'set', 'zset', 'hash', 'string', 'stream']
 
 /** `stepBits` of a list whose items lie at irregular distances. */
 export const uneven = -1
@@ -40,6 +44,27 @@ const longString = 6
 const expiryBit = 0x08
 const noBytes = new Uint8Array(0)
 
+/** What a stream has beside its entries. */
+export class StreamState {
+  /** The greatest that any entry had, or XSETID said: the next one is greater. */
+  lastId: StreamId = 0n
+  /** 0-0: none was deleted, but for those that were trimmed. */
+  maxDeletedId: StreamId = 0n
+  entriesAdded = 0n
+  /** Entries that were trimmed since it was empty. */
+  trimmed = 0
+  /** There are groups, or have been. */
+  hasGroups = false
+  /** It is other than stored. */
+  isChanged = true
+
+  copy(): StreamState {
+    const copy = new StreamState()
+    Object.assign(copy, this)
+    return copy
+  }
+}
+
 /**
  * A decoded header. Of a string that is not long, the value lies in `bytes` from `start` to `end`, as long as its slice
  * holds; of everything else nothing does.
@@ -49,7 +74,7 @@ export class Header implements Slice {
   kind: Kind = kind.none
   /** A string that lies in pieces under its generation, `count` bytes (`long-strings.ts`). */
   isLong = false
-  /** Of a hash or list: some of its values may lie in pieces (`long-values.ts`). */
+  /** Of a hash, list or stream: some of its values may lie in pieces (`long-values.ts`). */
   hasLong = false
   expiresAtMs: bigint = never
   generation = 0
@@ -60,6 +85,14 @@ export class Header implements Slice {
   stepBits = 0
   /** Of an uneven list: no item lies behind it. */
   lastPosition = 0
+  /** Of a hash: no field expires before. `never`: none does. */
+  fieldsExpireMs: bigint = never
+  /** As stored. */
+  storedFieldsExpireMs: bigint = never
+  /** Of a hash: so many of its fields are stored, and over (`keyvalue.ts` finds out). */
+  lapsed = 0
+  /** Of a stream alone. */
+  stream: StreamState | undefined = undefined
   /** `count` as it is stored; undefined for a collection that is not stored yet. */
   storedCount: number | undefined = undefined
   #storedHasLong = false
@@ -79,7 +112,9 @@ export class Header implements Slice {
   /** What is in it now is what is stored. */
   noteStored(): void {
     this.storedCount = this.count
+    this.storedFieldsExpireMs = this.fieldsExpireMs
     this.#storedHasLong = this.hasLong
+    if (this.stream !== undefined) this.stream.isChanged = false
     if (this.kind !== kind.list) return
     this.#storedPosition = this.position
     this.#storedStepBits = this.stepBits
@@ -88,7 +123,8 @@ export class Header implements Slice {
 
   get isAsStored(): boolean {
     if (this.count !== this.storedCount || this.hasLong !== this.#storedHasLong) return false
-    if (this.kind !== kind.list) return true
+    if (this.fieldsExpireMs !== this.storedFieldsExpireMs) return false
+    if (this.kind !== kind.list) return this.stream?.isChanged !== true
     if (this.position !== this.#storedPosition || this.stepBits !== this.#storedStepBits) return false
     return this.stepBits !== uneven || this.lastPosition === this.#storedLastPosition
   }
@@ -98,9 +134,11 @@ export class Header implements Slice {
     this.isLong = other.isLong
     this.hasLong = other.hasLong
     this.count = other.count
+    this.fieldsExpireMs = other.fieldsExpireMs
     this.position = other.position
     this.stepBits = other.stepBits
     this.lastPosition = other.lastPosition
+    this.stream = other.stream?.copy()
   }
 
   clear(): void {
@@ -108,6 +146,9 @@ export class Header implements Slice {
     this.isLong = false
     this.hasLong = false
     this.expiresAtMs = never
+    this.fieldsExpireMs = this.storedFieldsExpireMs = never
+    this.lapsed = 0
+    this.stream = undefined
     this.storedCount = undefined
     this.bytes = noBytes
     this.start = 0
@@ -120,14 +161,17 @@ export function decodeHeader(value: Slice, header: Header): void {
   const first = start < end ? bytes[start]! : 0
   if ((first & formatMask) !== format) throw unknownFormat(first)
   const found = first & 0x07
-  if (found < kind.string || found > longString) throw unknownFormat(first)
+  if (found === kind.none) throw unknownFormat(first)
   header.hasLong = (first & hasLongBit) !== 0
-  if (header.hasLong && found !== kind.hash && found !== kind.list) throw unknownFormat(first)
+  if (header.hasLong && !mayHaveLong(found)) throw unknownFormat(first)
   header.isLong = found === longString
   header.kind = header.isLong ? kind.string : (found as Kind)
   header.bytes = bytes
   header.end = end
   header.expiresAtMs = never
+  header.stream = undefined
+  header.fieldsExpireMs = header.storedFieldsExpireMs = never
+  header.lapsed = 0
   header.start = start + 1
   header.storedCount = undefined
   if ((first & expiryBit) !== 0) {
@@ -137,13 +181,29 @@ export function decodeHeader(value: Slice, header: Header): void {
   if (found !== kind.string) decodeCounts(header)
 }
 
+function mayHaveLong(found: number): boolean {
+  return found === kind.hash || found === kind.list || found === kind.stream
+}
+
 function decodeCounts(header: Header): void {
   const reader = new ByteReader(header.bytes, header.start, header.end)
   header.start = header.end
   header.generation = reader.varint()
   header.count = reader.varint()
   if (header.kind === kind.list) decodePlace(header, reader)
+  else if (header.kind === kind.stream) header.stream = decodeStream(reader)
+  else if (header.kind === kind.hash && reader.remaining > 0) header.fieldsExpireMs = reader.i64le()
   header.noteStored()
+}
+
+function decodeStream(reader: ByteReader): StreamState {
+  const stream = new StreamState()
+  stream.hasGroups = reader.u8() === 1
+  stream.lastId = readStreamId(reader)
+  stream.maxDeletedId = readStreamId(reader)
+  stream.entriesAdded = reader.u64le()
+  stream.trimmed = reader.varint()
+  return stream
 }
 
 function decodePlace(header: Header, reader: ByteReader): void {
@@ -177,11 +237,21 @@ export function encodeCollection(writer: ByteWriter, header: Header): ByteWriter
   writeFirst(writer, header.hasLong ? first | hasLongBit : first, header.expiresAtMs)
   writer.varint(header.generation)
   writer.varint(header.count)
+  if (header.stream !== undefined) encodeStream(writer, header.stream)
+  if (header.fieldsExpireMs !== never) writer.i64le(header.fieldsExpireMs)
   if (header.kind !== kind.list) return writer
   writer.i64le(BigInt(header.position))
   if (header.stepBits === uneven) writer.i64le(BigInt(header.lastPosition))
   else if (header.stepBits > 0) writer.u8(header.stepBits)
   return writer
+}
+
+function encodeStream(writer: ByteWriter, stream: StreamState): void {
+  writer.u8(stream.hasGroups ? 1 : 0)
+  writeStreamId(writer, stream.lastId)
+  writeStreamId(writer, stream.maxDeletedId)
+  writer.u64le(stream.entriesAdded)
+  writer.varint(stream.trimmed)
 }
 
 function writeFirst(writer: ByteWriter, of: number, expiresAtMs: bigint): void {

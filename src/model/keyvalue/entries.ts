@@ -1,6 +1,6 @@
 /**
- * Redis data as rows, for other doors: keys, strings, and the entries of hashes, sets and sorted sets, in the order of keys
- * and then of fields or members, with bounds on the key. Expired keys are not there.
+ * Redis data as rows, for other doors: keys, strings, and the entries of hashes, sets, sorted sets and streams, in the order of keys
+ * and then of fields, members or ids, with bounds on the key. Expired keys are not there.
  *
  * Scans are pulled and may rest: call `pause` before the statement pauses, and `next` goes on behind the entry where it
  * stood. What `next` shows are copies.
@@ -17,14 +17,18 @@ import {
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import type { TransactionReader } from '../../database/contract.ts'
 import type { Cursor } from '../../storage/store.ts'
-import { decodeHeader, decodeScore, Header, kind, never, type Kind } from './codec.ts'
+import { decodeHeader, decodeScore, Header, kind, type Kind } from './codec.ts'
+import { findFieldExpiry, hasLapsed } from './field-expiry.ts'
 import { decodeLastElement, elementOffset, elementRange, headerOffset, index, writeHeaderKey } from './keys.ts'
 import type { Keyspace } from './keys.ts'
-import { elementIndex, findHeader } from './keyvalue.ts'
+import { elementIndex, findHeader, isLiving } from './keyvalue.ts'
 import { piecesOfString } from './long-strings.ts'
 import { findLong } from './long-values.ts'
 import { collectPieces, type Pieces } from './pieces.ts'
 import { findField as findFieldOf } from './hashes.ts'
+import type { StreamId } from './stream-ids.ts'
+import { idOfKey } from './stream-keys.ts'
+import { hasEntry as hasEntryOf } from './streams.ts'
 import { hasMember as hasMemberOf } from './sets.ts'
 import { findScore as findScoreOf } from './sorted-sets.ts'
 
@@ -45,9 +49,9 @@ export function headerRange(space: Keyspace, bounds: KeyBounds = {}): KeyRange {
   return { start, end: sliceOf(writer.toBytes()) }
 }
 
-/** Where all fields of hashes, members of sets or members of sorted sets lie; some may belong to nobody any more. */
-export function elementsWithin(space: Keyspace, of: 'hash' | 'set' | 'zset'): KeyRange {
-  return keyspaceRange(space.id, { hash: index.field, set: index.member, zset: index.scored }[of])
+/** Where all fields of hashes, members of sets or sorted sets, or entries of streams lie; some may belong to nobody any more. */
+export function elementsWithin(space: Keyspace, of: 'hash' | 'set' | 'zset' | 'stream'): KeyRange {
+  return keyspaceRange(space.id, { hash: index.field, set: index.member, zset: index.scored, stream: index.entry }[of])
 }
 
 /** A cursor that can be put aside: it remembers its key and goes on behind it. */
@@ -126,8 +130,8 @@ export class KeyScan {
       const { header } = this
       decodeHeader(this.#cursor.value, header)
       if (this.#only !== undefined && header.kind !== this.#only) continue
-      if (header.expiresAtMs !== never && header.expiresAtMs < this.#reader.timeMs) continue
       this.key = copySlice(decodeLastElement(this.#cursor.key, this.#offset, this.#view))
+      if (!isLiving(this.#reader, this.#space, header)) continue
       this.#isPending = header.isLong && this.#only === kind.string
       return this.#isPending ? this.#readLong() : true
     }
@@ -152,7 +156,7 @@ export class KeyScan {
   }
 }
 
-/** Fields of hashes, members of sets, members and scores of sorted sets. */
+/** Fields of hashes, members of sets, members and scores of sorted sets, ids and entries of streams. */
 export class ElementScan {
   readonly #reader: TransactionReader
   readonly #space: Keyspace
@@ -179,6 +183,8 @@ export class ElementScan {
     for (;;) {
       if (this.#elements !== undefined && this.#elements.next()) {
         this.#moved = true
+        const { header } = this.#keys
+        if (header.lapsed > 0 && hasLapsed(this.#reader, this.#space, header, sliceOf(this.element))) continue
         const { key, value } = this.#elements
         return this.#keys.header.hasLong && value.start === value.end ? this.#readValue(copySlice(key)) : true
       }
@@ -205,15 +211,28 @@ export class ElementScan {
     return this.#keys.key
   }
 
-  /** The field or member. */
-  get element(): Uint8Array {
-    const key = this.#found === undefined ? this.#elements!.key : sliceOf(this.#found.key)
-    return copySlice(decodeLastElement(key, this.#offset, this.#view))
+  get #elementKey(): Slice {
+    return this.#found === undefined ? this.#elements!.key : sliceOf(this.#found.key)
   }
 
-  /** Of a hash. */
+  /** The field or member. */
+  get element(): Uint8Array {
+    return copySlice(decodeLastElement(this.#elementKey, this.#offset, this.#view))
+  }
+
+  /** Of a stream's entry. */
+  get id(): StreamId {
+    return idOfKey(this.#elementKey)
+  }
+
+  /** Of a hash; an entry of a stream as it is stored. */
   get value(): Uint8Array {
     return this.#found?.value ?? copySlice(this.#elements!.value)
+  }
+
+  /** Of a field of a hash. */
+  get expiresAtMs(): bigint {
+    return findFieldExpiry(this.#reader, this.#space, this.#keys.header, sliceOf(this.element))
   }
 
   /** Of a sorted set. */
@@ -247,6 +266,10 @@ export function scanSortedSets(reader: TransactionReader, space: Keyspace, bound
   return new ElementScan(reader, space, kind.sortedSet, bounds)
 }
 
+export function scanStreams(reader: TransactionReader, space: Keyspace, bounds?: KeyBounds): ElementScan {
+  return new ElementScan(reader, space, kind.stream, bounds)
+}
+
 /** The header of a collection of this kind; undefined where the key holds something else, as a row that is not there. */
 function findOfKind(reader: TransactionReader, space: Keyspace, key: Uint8Array, of: Kind): Header | undefined {
   const header = new Header()
@@ -277,4 +300,9 @@ export function getScore(
 ): number | undefined {
   const sorted = findOfKind(reader, space, key, kind.sortedSet)
   return sorted === undefined ? undefined : findScoreOf(reader, space, sorted, sliceOf(member))
+}
+
+export function hasEntry(reader: TransactionReader, space: Keyspace, key: Uint8Array, id: StreamId): boolean {
+  const stream = findOfKind(reader, space, key, kind.stream)
+  return stream !== undefined && hasEntryOf(reader, space, stream, id)
 }

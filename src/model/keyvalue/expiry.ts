@@ -8,6 +8,7 @@ import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import type { Transaction } from '../../database/contract.ts'
 import { beginString, encodeCollection, Header, kind, never } from './codec.ts'
 import { decodeLastElement, index, writeHeaderKey, type Keyspace } from './keys.ts'
+import { touched } from './touches.ts'
 import { deleteExpiry, findHeader, putExpiry, removeKey } from './keyvalue.ts'
 
 const headerKey = new KeyWriter(64)
@@ -20,6 +21,7 @@ export function setExpiry(tx: Transaction, space: Keyspace, key: Slice, header: 
   if (header.isInline) beginString(writer, expiresAtMs).copy(header.bytes, header.start, header.end)
   else encodeCollection(writer, header)
   tx.put(writeHeaderKey(headerKey, space, key), writer)
+  touched(tx, space, key, 'expiry', header.kind)
   if (before !== never) deleteExpiry(tx, space, key, before)
   if (expiresAtMs !== never) putExpiry(tx, space, key, expiresAtMs)
 }
@@ -42,11 +44,19 @@ export function reclaimExpired(tx: Transaction, space: Keyspace, limit: number):
 function findExpired(tx: Transaction, space: Keyspace, limit: number): Uint8Array[] {
   const keys: Uint8Array[] = []
   const cursor = tx.scan(expiredRange(space, tx.timeMs))
-  const key = new MutableSlice()
-  while (keys.length < limit && cursor.next()) {
-    keys.push(copySlice(decodeLastElement(cursor.key, keyOffset(cursor.key), key)))
-  }
+  while (keys.length < limit && cursor.next()) keys.push(keyOf(cursor.key))
   return keys
+}
+
+const decoded = new MutableSlice()
+
+function keyOf(entry: Slice): Uint8Array {
+  return copySlice(decodeLastElement(entry, keyOffset(entry), decoded))
+}
+
+/** The key of an entry of the expiry index. */
+export function expiringKeyOf(entry: Uint8Array): Uint8Array {
+  return keyOf(sliceOf(entry))
 }
 
 /** Of the expiry index: the keys that are gone at that time. */

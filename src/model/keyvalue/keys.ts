@@ -14,8 +14,12 @@
  * | 8 piece     | (ks, 8, int generation, int number)          | bytes of a long string           |
  * | 9 long      | (ks, 9, int generation, field or position)   | where a long value lies, see `long-values.ts` |
  * | 10 long piece | (ks, 10, int generation, int value, int number) | bytes of a long value       |
+ * | 11–15       | of streams, see `stream-keys.ts`             |                                  |
+ * | 16 field expiry | (ks, 16, int generation, bytes field)    | milliseconds, int64 little-endian |
+ * | 17 fields by expiry | (ks, 17, int generation, int milliseconds, bytes field) | –             |
+ * | 18 hash expiry | (ks, 18, int milliseconds, bytes key): when a hash's first field may expire | – |
  *
- * 5 and 6 are derived: 5 from 4, 6 from 1.
+ * 5, 6, 17 and 18 are derived: 5 from 4, 6 and 18 from 1, 17 from 16.
  *
  * Elements name the generation and not the key, so that RENAME moves one header whatever its size, keys are not repeated
  * in every element, and an element written under a header that was dropped meanwhile belongs to nobody
@@ -40,6 +44,14 @@ export const index = {
   piece: 8,
   long: 9,
   longPiece: 10,
+  entry: 11,
+  group: 12,
+  consumer: 13,
+  pending: 14,
+  owned: 15,
+  fieldExpiry: 16,
+  fieldsByExpiry: 17,
+  hashExpiry: 18,
 } as const
 
 /** Of a key or element; no stored one is as long. */
@@ -81,12 +93,30 @@ export function writeScoreKey(
   return writer.byteString(member.bytes, member.start, cutEnd(member))
 }
 
-export function writeExpiryKey(writer: KeyWriter, space: Keyspace, expiresAtMs: bigint, key: Slice): KeyWriter {
-  return writer.begin(space.id, index.expiry).int64(expiresAtMs).byteString(key.bytes, key.start, cutEnd(key))
+/** Of `index.expiry`, or of `index.hashExpiry`. */
+export function writeExpiryKey(
+  writer: KeyWriter,
+  space: Keyspace,
+  expiresAtMs: bigint,
+  key: Slice,
+  of: number = index.expiry,
+): KeyWriter {
+  return writer.begin(space.id, of).int64(expiresAtMs).byteString(key.bytes, key.start, cutEnd(key))
 }
 
 export function writeItemKey(writer: KeyWriter, space: Keyspace, generation: number, position: number): KeyWriter {
   return writeElementPrefix(writer, space, index.item, generation).int64(position)
+}
+
+export function writeFieldByExpiryKey(
+  writer: KeyWriter,
+  space: Keyspace,
+  generation: number,
+  expiresAtMs: bigint,
+  field: Slice,
+): KeyWriter {
+  writeElementPrefix(writer, space, index.fieldsByExpiry, generation).int64(expiresAtMs)
+  return writer.byteString(field.bytes, field.start, cutEnd(field))
 }
 
 /** Of piece `number`, counted from 0. */

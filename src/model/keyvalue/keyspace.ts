@@ -4,10 +4,20 @@ import { inPlace } from '../../database/transaction/wait.ts'
 import { copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
-import { decodeHeader, Header, never } from './codec.ts'
+import { decodeHeader, Header } from './codec.ts'
 import { expiredRange } from './expiry.ts'
 import { decodeLastElement, elementRange, headerOffset, index, writeElementPrefix, type Keyspace } from './keys.ts'
-import { clearKey, contentIndexes, findHeader, newCollection, placeCollection, removeKey } from './keyvalue.ts'
+import {
+  clearKey,
+  contentIndexes,
+  fieldsAreDue,
+  findHeader,
+  isLiving,
+  newCollection,
+  placeCollection,
+  removeKey,
+  writeKindOf,
+} from './keyvalue.ts'
 import { entryNearRandomPoint, randomBelow } from './sample.ts'
 import { setString } from './strings.ts'
 import { countRange, walk, type SlicedReader } from './walk.ts'
@@ -38,8 +48,8 @@ export function* walkKeys(
   const header = new Header()
   yield* walk(reader, range, (entry, value) => {
     decodeHeader(value, header)
-    if (header.expiresAtMs !== never && header.expiresAtMs < reader.timeMs) return true
-    return visit(decodeLastElement(entry, offset, key), header)
+    const own = fieldsAreDue(reader, header) ? sliceOf(copySlice(entry)) : entry
+    return !isLiving(reader, space, header) || visit(decodeLastElement(own, offset, key), header)
   })
 }
 
@@ -139,7 +149,7 @@ function* copyElements(
   const key = new KeyWriter(64)
   const fromBytes = writeElementPrefix(key, from.space, from.of, from.generation).end
   const toBytes = writeElementPrefix(key, to.space, from.of, to.generation).end
-  const writeKind = from.of === index.byScore ? 'derived' : 'primary'
+  const writeKind = writeKindOf(from.of)
   yield* walk(tx, elementRange(from.space, from.of, from.generation), (source, stored) => {
     key.truncate(toBytes)
     key.copy(source.bytes, source.start + fromBytes, source.end)

@@ -9,7 +9,7 @@
  * the wait they do what they would have done.
  *
  * Invariants:
- * - A collection's count is that of its elements, and no empty collection is stored.
+ * - A collection's count is that of its elements, and no empty one is stored but streams, which keep their last id.
  * - An element is written only while the header is locked (`key share` at least), so that whoever drops the header, who
  *   needs `update`, drops all of its elements. Different elements of one collection do not wait for each other.
  * - A key whose expiry lies before the transaction's time does not exist for anybody; what is stored of it is removed by
@@ -17,14 +17,16 @@
  */
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
-import { emptySlice, type Slice } from '../../base/slice.ts'
+import { emptySlice, type KeyRange, type Slice, sliceOf } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { JsonObject } from '../../database/catalog/catalog.ts'
-import type { Transaction, TransactionReader } from '../../database/contract.ts'
+import type { Transaction, TransactionReader, WriteKind } from '../../database/contract.ts'
 import { registerKind } from '../../database/catalog/objects.ts'
-import { decodeHeader, encodeCollection, Header, kind, never, type Kind } from './codec.ts'
-import { elementRange, index, writeExpiryKey, writeHeaderKey, type Keyspace } from './keys.ts'
+import { decodeHeader, encodeCollection, Header, kind, never, StreamState, type Kind } from './codec.ts'
+import { elementRange, index, writeElementPrefix, writeExpiryKey, writeHeaderKey, type Keyspace } from './keys.ts'
 import { newListStepBits } from './list-places.ts'
+import { lookedUp } from './lookups.ts'
+import { touched, touchedCollection, touchedRemoved } from './touches.ts'
 
 registerKind<JsonObject>({ name: 'keyvalue', model: 'keyvalue', version: 1, decode: (definition) => definition })
 
@@ -37,10 +39,39 @@ export function findHeader(reader: TransactionReader, space: Keyspace, key: Slic
   const value = reader.get(writeHeaderKey(headerKey, space, key))
   if (value === undefined) {
     header.clear()
-    return false
+    return lookedUp(false)
   }
   decodeHeader(value, header)
-  return header.expiresAtMs === never || header.expiresAtMs >= reader.timeMs
+  return lookedUp(isLiving(reader, space, header))
+}
+
+/** To find out whether it lives, the transaction must be asked. */
+export function fieldsAreDue(reader: TransactionReader, { fieldsExpireMs }: Header): boolean {
+  return fieldsExpireMs !== never && fieldsExpireMs < reader.timeMs
+}
+
+/** Of a header that was just decoded: its time is not over, and not that of all its fields. Finds out how many have lapsed. */
+export function isLiving(reader: TransactionReader, space: Keyspace, header: Header): boolean {
+  if (header.expiresAtMs !== never && header.expiresAtMs < reader.timeMs) return false
+  if (!fieldsAreDue(reader, header)) return true
+  header.lapsed = countLapsed(reader, space, header.generation)
+  return header.lapsed < header.count
+}
+
+/** Of the index of a hash's fields by their time: those that are over. */
+export function lapsedRange(space: Keyspace, generation: number, timeMs: number): KeyRange {
+  const { start } = elementRange(space, index.fieldsByExpiry, generation)
+  const end = writeElementPrefix(expiryKey, space, index.fieldsByExpiry, generation).int64(BigInt(Math.ceil(timeMs)))
+  return { start, end: sliceOf(end.toBytes()) }
+}
+
+function countLapsed(reader: TransactionReader, space: Keyspace, generation: number): number {
+  const range = lapsedRange(space, generation, reader.timeMs)
+  const counted = reader.count(range)
+  if (counted !== undefined) return counted
+  let count = 0
+  for (const cursor = reader.scan(range); cursor.next();) count++
+  return count
 }
 
 export function findKind(reader: TransactionReader, space: Keyspace, key: Slice): Kind {
@@ -66,6 +97,12 @@ export function findCollection(
   return header
 }
 
+/** As `findCollection`; undefined also where the key holds something else. */
+export function findHeaderOf(reader: TransactionReader, space: Keyspace, key: Slice, of: Kind): Header | undefined {
+  const header = new Header()
+  return findHeader(reader, space, key, header) && header.kind === of ? header : undefined
+}
+
 /** As `findCollection`, with a new empty one where there is none; nothing is stored before `saveCollection`. */
 export function openCollection(tx: Transaction, space: Keyspace, key: Slice, wanted: Kind): Header {
   const header = new Header()
@@ -85,32 +122,40 @@ export function newCollection(tx: Transaction, of: Kind): Header {
   header.count = 0
   header.position = 0
   header.stepBits = of === kind.list ? newListStepBits : 0
+  if (of === kind.stream) header.stream = new StreamState()
   return header
 }
 
-/** After elements were written or removed: stores the count where it changed, removes the key where nothing is left. */
+/** After elements were written or removed: stores the count where it changed, removes the key where nothing is left of it. */
 export function saveCollection(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
   if (header.isAsStored) {
+    touchedCollection(tx, space, key, header)
     tx.lock(writeHeaderKey(headerKey, space, key), 'key share')
     return
   }
-  if (header.count === 0) {
+  if (header.count === 0 && header.kind !== kind.stream) {
     if (header.storedCount !== undefined) removeKey(tx, space, key, header)
     return
   }
   tx.put(writeHeaderKey(headerKey, space, key), encodeCollection(valueWriter, header))
+  moveHashExpiry(tx, space, key, header)
+  touchedCollection(tx, space, key, header)
   header.noteStored()
 }
 
 /** For those who watch the key: a change that leaves everything as it was is one, too. */
 export function touchCollection(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
   tx.put(writeHeaderKey(headerKey, space, key), encodeCollection(valueWriter, header))
+  touched(tx, space, key, 'written', header.kind)
 }
 
 /** Stores the header under `key`, which must be free (see `clearKey`), with its expiry. */
 export function placeCollection(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
   tx.put(writeHeaderKey(headerKey, space, key), encodeCollection(valueWriter, header))
+  header.storedFieldsExpireMs = never
+  moveHashExpiry(tx, space, key, header)
   header.noteStored()
+  touched(tx, space, key, 'written', header.kind, true)
   if (header.expiresAtMs !== never) putExpiry(tx, space, key, header.expiresAtMs)
 }
 
@@ -132,35 +177,60 @@ export function deleteKey(tx: Transaction, space: Keyspace, key: Slice): boolean
 
 export function removeKey(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
   tx.delete(writeHeaderKey(headerKey, space, key))
+  touchedRemoved(tx, space, key, header)
   dropContents(tx, space, key, header)
 }
 
 /** Removes what belongs to a stored header, but not the header itself. */
 export function dropContents(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
   if (header.expiresAtMs !== never) deleteExpiry(tx, space, key, header.expiresAtMs)
+  deleteHashExpiry(tx, space, key, header)
   if (header.storedCount === undefined) return
   for (const of of contentIndexes(header)) {
-    tx.deleteRange(elementRange(space, of, header.generation), of === index.byScore ? 'derived' : 'primary')
+    tx.deleteRange(elementRange(space, of, header.generation), writeKindOf(of))
   }
 }
 
+/** Of what lies in an index. */
+export function writeKindOf(of: number): WriteKind {
+  return of === index.byScore || of === index.owned || of === index.fieldsByExpiry ? 'derived' : 'primary'
+}
+
 const sortedSetIndexes: readonly number[] = [index.scored, index.byScore]
+const fieldExpiryIndexes: readonly number[] = [index.fieldExpiry, index.fieldsByExpiry]
+const groupIndexes: readonly number[] = [index.group, index.consumer, index.pending, index.owned]
 
 /** What lies under a header's generation. */
-export function contentIndexes({ kind: own, hasLong }: Header): readonly number[] {
+export function contentIndexes({ kind: own, hasLong, stream, fieldsExpireMs }: Header): readonly number[] {
   if (own === kind.sortedSet) return sortedSetIndexes
-  return hasLong ? [elementIndex(own), index.long, index.longPiece] : [elementIndex(own)]
+  const elements = hasLong ? [elementIndex(own), index.long, index.longPiece] : [elementIndex(own)]
+  if (fieldsExpireMs !== never) return [...elements, ...fieldExpiryIndexes]
+  return stream?.hasGroups === true ? [...elements, ...groupIndexes] : elements
 }
 
 export function elementIndex(of: Kind): number {
   if (of === kind.hash) return index.field
   if (of === kind.set) return index.member
   if (of === kind.string) return index.piece
+  if (of === kind.stream) return index.entry
   return of === kind.sortedSet ? index.scored : index.item
 }
 
 export function putExpiry(tx: Transaction, space: Keyspace, key: Slice, expiresAtMs: bigint): void {
   tx.put(writeExpiryKey(expiryKey, space, expiresAtMs, key), emptySlice, 'derived')
+}
+
+/** When a hash's first field may expire has changed. */
+function moveHashExpiry(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
+  if (header.fieldsExpireMs === header.storedFieldsExpireMs) return
+  deleteHashExpiry(tx, space, key, header)
+  if (header.fieldsExpireMs === never) return
+  tx.put(writeExpiryKey(expiryKey, space, header.fieldsExpireMs, key, index.hashExpiry), emptySlice, 'derived')
+}
+
+function deleteHashExpiry(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
+  if (header.storedFieldsExpireMs === never) return
+  tx.delete(writeExpiryKey(expiryKey, space, header.storedFieldsExpireMs, key, index.hashExpiry), 'derived')
 }
 
 export function deleteExpiry(tx: Transaction, space: Keyspace, key: Slice, expiresAtMs: bigint): void {

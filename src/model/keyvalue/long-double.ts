@@ -63,6 +63,18 @@ export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble | undef
   return isFinite(rounded) ? rounded : undefined
 }
 
+const doubleView = new DataView(new ArrayBuffer(8))
+
+/** A finite double, exactly. */
+export function longDoubleOf(value: number): LongDouble {
+  doubleView.setFloat64(0, value)
+  const bits = doubleView.getBigUint64(0)
+  const exponent = Number((bits >> 52n) & 0x7ffn)
+  const fraction = bits & 0xf_ffff_ffff_ffffn
+  const magnitude = exponent === 0 ? fraction : fraction | 0x10_0000_0000_0000n
+  return { mantissa: value < 0 ? -magnitude : magnitude, exponent: Math.max(exponent, 1) - 1075 }
+}
+
 export function formatLongDouble(value: LongDouble): string {
   const negative = value.mantissa < 0n
   const magnitude = negative ? -value.mantissa : value.mantissa

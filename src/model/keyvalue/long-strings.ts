@@ -19,6 +19,7 @@ import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { inPlace } from '../../database/transaction/wait.ts'
 import { Header, kind } from './codec.ts'
 import type { Keyspace } from './keys.ts'
+import { touchedLeftOver, touchedRemoved } from './touches.ts'
 import { dropContents, findHeader, newCollection, placeCollection, saveCollection } from './keyvalue.ts'
 import { pieceBytes, pieceMissing, Pieces, piecesOf, writePieces, writtenUnits } from './pieces.ts'
 import { eachStep } from './walk.ts'
@@ -50,7 +51,10 @@ export function* setLongString(
   const pieces = yield* inPlace(tx, () => {
     const stored = new Header()
     findHeader(tx, space, key, stored)
-    if (stored.kind !== kind.none) dropContents(tx, space, key, stored)
+    if (stored.kind !== kind.none) {
+      touchedRemoved(tx, space, key, stored)
+      dropContents(tx, space, key, stored)
+    }
     const header = newLongString(tx, bytes, expiresAtMs)
     placeCollection(tx, space, key, header)
     return piecesOfString(space, header)
@@ -98,6 +102,7 @@ function openLongString(tx: Transaction, space: Keyspace, key: Slice, end: numbe
   }
   const old = sliceOf(lives ? copySlice(stored) : new Uint8Array(0))
   if (!lives && stored.kind !== kind.none) {
+    touchedLeftOver(tx, space, key, stored)
     dropContents(tx, space, key, stored)
     stored.clear()
   }

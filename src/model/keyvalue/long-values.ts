@@ -107,13 +107,16 @@ export function* removeValue(
   collection: Header,
   entry: Slice,
 ): StatementSteps<boolean> {
-  return yield* inPlace(tx, () => {
-    const stored = tx.get(entry)
-    if (stored === undefined) return false
-    dropLong(tx, space, collection, entry, stored)
-    tx.delete(entry)
-    return true
-  })
+  return yield* inPlace(tx, () => dropValue(tx, space, collection, entry))
+}
+
+/** Likewise, as a part of a batch. */
+export function dropValue(tx: Transaction, space: Keyspace, collection: Header, entry: Slice): boolean {
+  const stored = tx.get(entry)
+  if (stored === undefined) return false
+  dropLong(tx, space, collection, entry, stored)
+  tx.delete(entry)
+  return true
 }
 
 /** Says that the entry's value lies in these pieces, which are those of its collection. */

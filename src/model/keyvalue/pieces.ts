@@ -74,17 +74,24 @@ export function writePieces(tx: Transaction, pieces: Pieces, value: Slice): Stat
   })
 }
 
-/** Hands out bytes `from` to `to`, which are there, piece by piece; a piece holds until the next call on the reader. */
+/**
+ * Hands out bytes `from` to `to`, which are there, piece by piece, until `take` answers false; a piece holds until the next
+ * call on the reader.
+ */
 export function* readPieces(
   reader: SlicedReader,
   pieces: Pieces,
-  take: (piece: Slice) => void,
+  take: (piece: Slice) => boolean | void,
   from = 0,
   to: number = pieces.bytes,
 ): StatementSteps<void> {
   const cut = new Cut(from, to)
-  yield* walk(reader, pieces.range(from, to), (_, value) => take(cut.next(value)))
-  cut.checkEnd()
+  let isStopped = false
+  yield* walk(reader, pieces.range(from, to), (_, value) => {
+    isStopped = take(cut.next(value)) === false
+    return !isStopped
+  })
+  if (!isStopped) cut.checkEnd()
 }
 
 export function* copyPieces(tx: Transaction, from: Pieces, to: Pieces): StatementSteps<void> {

@@ -127,6 +127,12 @@ function* selectDistinct(
   return selected
 }
 
+/** Of keys that are at hand: it changes their order. */
+export function* sampleOf(tx: Transaction, keys: Uint8Array[], wanted: number): StatementSteps<Uint8Array[]> {
+  yield* shuffle(tx, keys)
+  return keys.slice(0, wanted)
+}
+
 function* shuffle(tx: Transaction, keys: Uint8Array[]): StatementSteps<void> {
   yield* eachStep(tx, 0, keys.length - 1, 1, (at) => {
     const last = keys.length - 1 - at

@@ -28,8 +28,8 @@ export interface MemberBounds {
   readonly maxExclusive: boolean
 }
 
-/** The member holds until the transaction is called. */
-export type VisitScored = (member: Slice, score: number) => void
+/** The member holds until the transaction is called. False ends the walk. */
+export type VisitScored = (member: Slice, score: number) => boolean | void
 
 const writer = new KeyWriter(64)
 
@@ -83,7 +83,8 @@ export function* walkByScore(
 ): StatementSteps<void> {
   const offset = elementOffset(space, index.byScore, sorted.generation)
   const member = new MutableSlice()
-  const show = (key: Slice): void => visit(decodeLastElement(key, offset, member), decodeEntryScore(key, offset))
+  const show = (key: Slice): boolean | void =>
+    visit(decodeLastElement(key, offset, member), decodeEntryScore(key, offset))
   yield* walk(reader, range, show, options)
 }
 

@@ -15,6 +15,7 @@ import { writeHeaderKey, type Keyspace } from './keys.ts'
 import { dropContents, findHeader, putExpiry, wrongType } from './keyvalue.ts'
 import { piecesOfString, setLongString, writeLongString } from './long-strings.ts'
 import { gatherPieces, shortValueBytes } from './pieces.ts'
+import { touched, touchedLeftOver } from './touches.ts'
 import type { SlicedReader } from './walk.ts'
 import { addLongDoubles, formatLongDouble, parseLongDouble, type LongDouble } from './long-double.ts'
 
@@ -68,14 +69,16 @@ export function setString(
   expiresAtMs: bigint = never,
 ): StatementSteps<void> | undefined {
   if (value.end - value.start > shortValueBytes) return setLongString(tx, space, key, value, expiresAtMs)
-  findHeader(tx, space, key, stored)
+  const isNew = !findHeader(tx, space, key, stored)
   if (stored.kind !== kind.none && !(stored.isInline && stored.expiresAtMs === never)) {
+    if (isNew) touchedLeftOver(tx, space, key, stored)
     dropContents(tx, space, key, stored)
   }
   const writer = beginString(scratchValue(), expiresAtMs)
   writer.copy(value.bytes, value.start, value.end)
   if (writer.end > smallBytes) charge(writer.end * writtenUnits)
   tx.put(writeHeaderKey(headerKey, space, key), writer)
+  touched(tx, space, key, 'written', kind.string, isNew)
   if (expiresAtMs !== never) putExpiry(tx, space, key, expiresAtMs)
   return undefined
 }
@@ -90,6 +93,7 @@ function openString(tx: Transaction, space: Keyspace, key: Slice): Slice {
     return stored
   }
   if (stored.kind !== kind.none) {
+    touchedLeftOver(tx, space, key, stored)
     dropContents(tx, space, key, stored)
     stored.clear()
   }
@@ -105,6 +109,7 @@ function openIfThere(tx: Transaction, space: Keyspace, key: Slice): Slice | unde
 /** Stores what was written after `beginString(…, stored.expiresAtMs)`. */
 function storeOpened(tx: Transaction, space: Keyspace, key: Slice, writer: ByteWriter): void {
   tx.put(writeHeaderKey(headerKey, space, key), writer)
+  touched(tx, space, key, 'written', kind.string, stored.kind === kind.none)
 }
 
 /** The new length. */
@@ -116,7 +121,7 @@ export function appendString(
 ): number | StatementSteps<number> {
   const before = stringLength(tx, space, key)
   const after = before + suffix.end - suffix.start
-  checkLength(after)
+  checkStringLength(after)
   if (after > shortValueBytes) return writeLongString(tx, space, key, before, suffix)
   const value = openString(tx, space, key)
   const writer = beginString(scratchValue(), stored.expiresAtMs)
@@ -137,7 +142,7 @@ export function setStringRange(
   const before = stringLength(tx, space, key)
   const partLength = part.end - part.start
   if (partLength === 0) return before
-  checkLength(offset + partLength)
+  checkStringLength(offset + partLength)
   if (Math.max(before, offset + partLength) > shortValueBytes) return writeLongString(tx, space, key, offset, part)
   const value = openString(tx, space, key)
   const writer = beginString(scratchValue(), stored.expiresAtMs)
@@ -158,7 +163,7 @@ export function stringLength(reader: TransactionReader, space: Keyspace, key: Sl
   return value === undefined ? 0 : lengthOf(value)
 }
 
-function checkLength(length: number): void {
+export function checkStringLength(length: number): void {
   if (length > maxStringBytes) {
     throw new PolylogError('out_of_range', 'string exceeds maximum allowed size (proto-max-bulk-len)')
   }

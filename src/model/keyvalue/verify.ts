@@ -1,9 +1,9 @@
 /**
  * What must hold of a Redis database, from its stored bytes: counts are those of the elements, every element belongs to a
- * key, scores and expiries have their entries, and no others are there.
+ * key, scores and expiries have their entries, groups of streams what is theirs, and no others are there.
  *
  * Elements name a generation and not their key, so whether somebody owns them is asked of a sorted list of the generations
- * that headers name: eight bytes for each hash, list, set and sorted set.
+ * that headers name: eight bytes for each hash, list, set, sorted set and stream.
  */
 import { copySlice, equalSlices, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { keyspaceRange, KeyWriter } from '../../base/tuple.ts'
@@ -24,6 +24,8 @@ import {
 import { elementIndex } from './keyvalue.ts'
 import { pieceBytes, piecesOf } from './pieces.ts'
 import { boundsOf, isEven } from './list-places.ts'
+import { FieldExpiryChecker } from './verify-field-expiry.ts'
+import { StreamChecker } from './verify-streams.ts'
 import { elementReader, LongValueChecker, PieceOrder } from './verify-long-values.ts'
 
 const indexNames: ReadonlyMap<number, string> = new Map(Object.entries(index).map(([name, number]) => [number, name]))
@@ -33,10 +35,14 @@ export const keyvalueVerifier: ModelVerifier = {
   *verify(verification, collection) {
     const checker = new Checker(verification, collection)
     yield* checker.headers()
-    for (const of of [kind.string, kind.list, kind.set, kind.sortedSet, kind.hash]) yield* checker.elements(of)
+    for (const of of [kind.string, kind.list, kind.set, kind.sortedSet, kind.hash, kind.stream]) {
+      yield* checker.elements(of)
+    }
     yield* checker.scores()
     yield* checker.expiries()
     yield* checker.long.verify()
+    yield* checker.streams.verify()
+    yield* checker.fieldExpiries.verify()
   },
 }
 
@@ -48,6 +54,8 @@ class Checker {
   /** Of uneven lists, which are few. */
   readonly #uneven = new Set<number>()
   readonly long: LongValueChecker
+  readonly streams: StreamChecker
+  readonly fieldExpiries: FieldExpiryChecker
   readonly #header = new Header()
   readonly #view = new MutableSlice()
   readonly #writer = new KeyWriter(64)
@@ -57,6 +65,8 @@ class Checker {
     this.#collection = collection
     this.#where = nameOf(collection)
     this.long = new LongValueChecker(verification, collection, this.#where)
+    this.streams = new StreamChecker(verification, collection, this.#where)
+    this.fieldExpiries = new FieldExpiryChecker(verification, collection, this.#where)
   }
 
   #each(of: number, look: (key: Slice, value: Slice) => void): StatementSteps<void> {
@@ -71,6 +81,7 @@ class Checker {
       decodeHeader(value, header)
       const name = sliceOf(copySlice(decodeLastElement(key, offset, this.#view)))
       if (header.expiresAtMs !== never) this.#checkExpiryOf(name, header.expiresAtMs)
+      this.fieldExpiries.noteHash(name, header)
       if (!header.isInline) this.#checkCollection(key, header)
     })
     for (const generations of this.#generations.values()) generations.sort()
@@ -92,13 +103,14 @@ class Checker {
     const { transaction, numbersEnd } = this.#verification
     const report = (what: string): void => this.#verification.report('count', at, `${kindNames[of]}: ${what}`)
     if (generation >= numbersEnd) report(`generation ${generation} is in use, and may be given out again`)
-    if (count === 0) report('it is empty, and is stored')
+    if (count === 0 && of !== kind.stream) report('it is empty, and is stored')
     const range = elementRange(this.#collection, elementIndex(of), generation)
     const elements = transaction.count(range)
     const expected = header.isLong ? piecesOf(count) : count
     if (elements !== undefined && elements !== expected) report(`it says ${expected} elements, and has ${elements}`)
     if (header.isLong) this.#checkLastPiece(range, count, report)
     if (of === kind.list) this.#checkEnds(range, header, report)
+    if (of === kind.stream) this.streams.checkHeader(header, report)
     // Last: what comes before it may have to wait, and is run again.
     this.#generationsOf(of).add(generation)
     if (header.hasLong) this.long.noteCollection(generation, of)
@@ -145,8 +157,13 @@ class Checker {
       const reader = elementReader(key)
       const generation = reader.integer()
       const isNumbered = of === kind.list || of === kind.string
-      const element = isNumbered ? undefined : sliceOf(reader.byteString())
       const at = this.#at(number, key)
+      if (of === kind.stream) {
+        reader.uuid()
+        const report = (what: string): void => this.#verification.report('different', at, what)
+        if (value.end > value.start) this.streams.checkEntry(value, report)
+      }
+      const element = isNumbered || of === kind.stream ? undefined : sliceOf(reader.byteString())
       if (of === kind.list && !distances.areEven(generation, reader.integer()) && !this.#uneven.has(generation)) {
         this.#verification.report('different', at, 'an item of an even list lies at another distance than those before')
       }

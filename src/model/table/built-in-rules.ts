@@ -1,5 +1,5 @@
 /**
- * The rules that the table model itself keeps, in PostgreSQL's order: generated columns, not null, checks, index entries with
+ * The rules that the table model itself keeps, in PostgreSQL's order: generated columns, those of domains, not null, checks, index entries with
  * their unique constraints, and last what is looked at behind the row: a deferrable primary key, what refers to the row, what
  * it refers to, deferrable unique constraints. Of several that fail at the end of a statement the first one of the first
  * row is told, as PostgreSQL's triggers for them come in the order of their names. The primary key is no rule: it is where a row lies (`rows.ts`).
@@ -7,10 +7,14 @@
 import { checkNotNull, checkRow, checkTwin, type RowCheck } from './constraints.ts'
 import { addEntry, removeEntry, updateEntry } from './entries.ts'
 import { checksOf } from './expressions.ts'
+import { domainRule } from './domains.ts'
 import { generatedColumnsRule } from './generated-columns.ts'
+import { partitionRule } from './partitions/partition-rule.ts'
 import { checkChangedReferences, checkReferences, followReferred, type RowChanges } from './reference-rules.ts'
 import type { RowRule } from './row-hooks.ts'
+import { materializedRule } from './materialized.ts'
 import type { Table, TableIndex } from './table.ts'
+import { deleteAtCommitRule } from './temporary.ts'
 
 const notNull: RowRule = {
   name: 'not null',
@@ -75,10 +79,10 @@ const entries: RowRule = {
     }
   },
   onUpdate(table, set) {
-    const indexes = table.indexes.filter(({ parts }) => parts.some(({ column }) => set.has(column.ordinal)))
+    const indexes = table.indexes.filter(({ reads }) => reads.some((ordinal) => set.has(ordinal)))
     if (indexes.length === 0) return undefined
     return {
-      needed: indexes.flatMap(({ parts }) => parts.map(({ column }) => column.ordinal)),
+      needed: indexes.flatMap(({ reads }) => reads),
       write: (transaction, newRow, oldRow, rowKey) => {
         for (const index of indexes) updateEntry(transaction, table, index, newRow, oldRow, rowKey)
       },
@@ -88,7 +92,7 @@ const entries: RowRule = {
     const { indexes } = table
     if (indexes.length === 0) return undefined
     return {
-      needed: indexes.flatMap(({ parts }) => parts.map(({ column }) => column.ordinal)),
+      needed: indexes.flatMap(({ reads }) => reads),
       write: (transaction, oldRow, rowKey) => {
         for (const index of indexes) removeEntry(transaction, table, index, oldRow, rowKey)
       },
@@ -128,7 +132,7 @@ function lateUnique(name: string, isPrimary: boolean): RowRule {
 
 /** What rows of other tables, or of this one, may refer to: the primary key and the unique indexes. */
 export function referableOrdinals(table: Table): number[] {
-  const unique = table.indexes.filter(({ isUnique, deferrable }) => isUnique && deferrable === undefined)
+  const unique = table.indexes.filter((one) => one.isUnique && one.isPlain && one.deferrable === undefined)
   const parts = [...(table.primaryKey ?? []), ...unique.flatMap((index) => index.parts)]
   return parts.map(({ column }) => column.ordinal)
 }
@@ -181,12 +185,16 @@ const references: RowRule = {
 export function builtInRules(changes: RowChanges): readonly RowRule[] {
   return [
     generatedColumnsRule,
+    domainRule,
     notNull,
     checks,
+    partitionRule,
     entries,
     lateUnique('deferrable primary key', true),
     referred(changes),
     references,
     lateUnique('deferrable unique constraints', false),
+    deleteAtCommitRule,
+    materializedRule,
   ]
 }

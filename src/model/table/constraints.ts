@@ -4,6 +4,7 @@ import type { Slice } from '../../base/slice.ts'
 import { KeyWriter, prefixRange, primaryIndex } from '../../base/tuple.ts'
 import type { DeferrableConstraint, StatementSteps, Task, Transaction } from '../../database/contract.ts'
 import { inPlace } from '../../database/transaction/wait.ts'
+import { indexedRow } from './expressions.ts'
 import { hasNull, writeIndexPrefix, writeKeyOfRowKey, type Values } from './keys.ts'
 import type { Column, KeyPart, Table, TableIndex } from './table.ts'
 import type { SqlValue } from './types/value.ts'
@@ -72,7 +73,7 @@ export function describeKey(parts: readonly KeyPart[], row: Values): string {
 /** Longer values are cut, as PostgreSQL cuts them: an error must not repeat a megabyte. */
 const maxShownCharacters = 64
 
-function describeRow(table: Table, row: Values): string {
+export function describeRow(table: Table, row: Values): string {
   const values = table.columns.map((column) => {
     const text = describeValue(column, row[column.ordinal]!)
     return text.length > maxShownCharacters ? `${text.slice(0, maxShownCharacters)}...` : text
@@ -170,7 +171,8 @@ export function findConflict(
   row: Values,
 ): Uint8Array | undefined {
   if (index !== undefined) {
-    const rowKey = findUniqueEntry(transaction, table, index, row)
+    const seen = indexedRow(transaction, table, index, row)
+    const rowKey = seen && findUniqueEntry(transaction, table, index, seen)
     if (rowKey === undefined) return undefined
     writeKeyOfRowKey(table, rowKey, conflictWriter)
     transaction.lock(conflictWriter, 'update')

@@ -9,13 +9,18 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { Index, JsonObject, JsonValue } from '../../database/catalog/catalog.ts'
+import type { BoundDefinition, PartitioningDefinition } from './partitions/partition-definition.ts'
 import type { PolicyDefinition, RowSecurity } from './policies.ts'
+import type { TriggerDefinition } from './triggers.ts'
+import { findType, shownNumber } from './types/registry.ts'
+import type { MaterializedQuery } from './stored-query.ts'
 import { sqlError } from './types/type.ts'
+import { partsOf, placeOfType, type TypeContent, type TypeContents } from './types/user/content.ts'
 
 export interface ColumnDefinition {
   readonly number: number
   readonly name: string
-  /** OID of `types/registry.ts`. */
+  /** PostgreSQL's number of a built-in type, else as `types/user/content.ts` has it. */
   readonly type: number
   readonly modifier?: number
   readonly notNull?: boolean
@@ -30,6 +35,10 @@ export interface ColumnDefinition {
   /** Text form of the value that rows from before this column have. */
   readonly missing?: string
   readonly dropped?: boolean
+  /** How many of the tables that this one inherits from have it; left out: none. */
+  readonly inherited?: number
+  /** False: it is there because it is inherited, and goes with the last that it is inherited from. */
+  readonly local?: false
 }
 
 /** GENERATED ALWAYS AS (…) STORED. */
@@ -45,12 +54,19 @@ export type ColumnDefault = Required<Pick<ColumnDefinition, 'default'>> & Pick<C
 export interface CheckDefinition {
   readonly name: string
   readonly expression: string
+  /** As of columns. */
+  readonly inherited?: number
+  readonly local?: false
+  /** Those that inherit from the table do not have it. */
+  readonly noInherit?: true
 }
 
 export interface KeyDefinition {
   readonly name: string
   /** Column numbers in key order. */
   readonly columns: readonly number[]
+  /** The partitioned table of whose primary key it is a part. */
+  readonly parent?: number
 }
 
 export type ForeignKeyAction = 'no action' | 'restrict' | 'cascade' | 'set null' | 'set default'
@@ -76,6 +92,8 @@ export interface ForeignKeyDefinition {
   readonly deferrable?: 'immediate' | 'deferred'
   /** NOT VALID: rows from before it were not looked at. */
   readonly notValid?: boolean
+  /** Of a partition: the `id` of that foreign key of its parent of which it is a part. */
+  readonly parent?: number
 }
 
 export interface TableDefinition {
@@ -93,6 +111,22 @@ export interface TableDefinition {
   readonly policies?: readonly PolicyDefinition[]
   readonly nextPolicy?: number
   readonly rowSecurity?: RowSecurity
+  readonly triggers?: readonly TriggerDefinition[]
+  readonly nextTrigger?: number
+  /** Of a materialized view: what its rows are made of. */
+  readonly materialized?: MaterializedQuery
+  /** Of a temporary table: its rows go when a transaction that has written any commits. */
+  readonly onCommit?: 'delete'
+  /** PARTITION BY: it has no rows of its own. */
+  readonly partitioning?: PartitioningDefinition
+  /** The tables whose columns it has, and among whose rows its own are shown; of a partition exactly one. */
+  readonly inherits?: readonly number[]
+  /** Of a partition: which rows of its parent it holds. */
+  readonly bound?: BoundDefinition
+  /** Tables that inherit from this one; some may be gone since. */
+  readonly children?: readonly number[]
+  /** What the types of users that its columns have consist of. */
+  readonly types?: TypeContents
 }
 
 /** `index.definition` of a table's indexes. */
@@ -104,14 +138,48 @@ export interface IndexDefinition {
   readonly deferrable?: 'immediate' | 'deferred'
   /** A deferrable primary key: rows lie under hidden numbers, since two may have the same key for a while. */
   readonly primary?: boolean
+  /** The index of a partitioned table of which it is a part: the table, and the index there (1: its primary key). */
+  readonly parent?: IndexParent
+  /** Those that its columns of the numbers −1, −2, … are. */
+  readonly expressions?: readonly IndexExpression[]
+  /** Only rows of which it is true have an entry. */
+  readonly where?: IndexPredicate
+  /** INCLUDE: named, and not kept in the entries, since rows are always read. */
+  readonly include?: readonly number[]
+  /** As it was asked for, where that is not btree: entries are ordered all the same. */
+  readonly method?: string
+}
+
+export interface IndexExpression {
+  readonly text: string
+  /** The numbers of the columns that it reads. */
+  readonly reads: readonly number[]
+  readonly type: number
+  readonly modifier?: number
+}
+
+export interface IndexPredicate {
+  readonly text: string
+  readonly reads: readonly number[]
+  /** All of which must be true, each by itself. */
+  readonly terms: readonly string[]
+}
+
+export interface IndexParent {
+  readonly table: number
+  readonly index: number
 }
 
 export interface IndexColumn {
   readonly number: number
   readonly descending?: boolean
   readonly nullsFirst?: boolean
+  /** As they were named, for who asks. */
+  readonly collation?: string
+  readonly operatorClass?: string
 }
 
+/** `type`: by a plan's number. */
 export type NewColumn = Omit<ColumnDefinition, 'number' | 'dropped'>
 
 /** PostgreSQL's limit. */
@@ -131,7 +199,24 @@ export function withColumn(definition: TableDefinition, column: NewColumn): Tabl
     throw sqlError('too_large', '54011', `tables can have at most ${maxColumns} columns`)
   }
   const number = definition.nextColumn
-  return { ...definition, columns: [...definition.columns, { ...column, number }], nextColumn: number + 1 }
+  const stored = { ...column, type: shownNumber(column.type), number }
+  return withTypes({ ...definition, columns: [...definition.columns, stored], nextColumn: number + 1 }, [column.type])
+}
+
+/** With what these types, by plans' numbers, consist of; and nothing of types that no column has any more. */
+export function withTypes(definition: TableDefinition, added: readonly number[]): TableDefinition {
+  const { types: before, ...rest } = definition
+  const types: Record<string, TypeContent> = {}
+  const keep = (number: number): void => {
+    const id = placeOfType(number)?.id
+    const content = id === undefined || types[id] !== undefined ? undefined : before?.[id]
+    if (content === undefined) return
+    types[content.id] = content
+    for (const part of partsOf(content)) keep(part)
+  }
+  for (const { type } of definition.columns) keep(type)
+  for (const type of added) Object.assign(types, findType(type)?.made?.contents)
+  return Object.keys(types).length === 0 ? rest : { ...rest, types }
 }
 
 /** The caller drops what depends on it first: indexes, keys, checks. */
@@ -208,11 +293,16 @@ export function damagedDefinition(kind: string): PolylogError {
 
 export function indexDefinitionOf(index: Index): IndexDefinition {
   const columns: JsonValue = index.definition['columns'] ?? []
-  const { constraint, deferrable, primary } = index.definition
+  const { constraint, deferrable, primary, parent, expressions, where, include, method } = index.definition
   return {
     columns: columns as unknown as readonly IndexColumn[],
     constraint: constraint === true,
     ...(deferrable === 'immediate' || deferrable === 'deferred' ? { deferrable } : {}),
     ...(primary === true ? { primary } : {}),
+    ...(parent === undefined ? {} : { parent: parent as unknown as IndexParent }),
+    ...(expressions === undefined ? {} : { expressions: expressions as unknown as readonly IndexExpression[] }),
+    ...(where === undefined ? {} : { where: where as unknown as IndexPredicate }),
+    ...(include === undefined ? {} : { include: include as unknown as readonly number[] }),
+    ...(typeof method === 'string' ? { method } : {}),
   }
 }

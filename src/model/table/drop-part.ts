@@ -3,9 +3,10 @@ import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { type PartAddress, registerPartDrop } from '../../database/catalog/objects.ts'
 import { dropForeignKey } from './reference-schema.ts'
-import { dropCheck, dropColumn, dropPolicy, dropPrimaryKey, dropTableIndex, setDefault } from './schema.ts'
+import { dropCheck, dropColumn, dropPolicy, dropPrimaryKey, dropTableIndex, redefine, setDefault } from './schema.ts'
 import { Table } from './table.ts'
 import { tableKind } from './table-kind.ts'
+import { withChangedTriggers } from './triggers.ts'
 
 registerPartDrop(tableKind, dropPartOfTable)
 
@@ -18,7 +19,13 @@ function* dropPartOfTable(
   if (kind === 'column') yield* dropColumn(transaction, table, table.columnByNumber(key as number).name)
   else if (kind === 'default') setDefault(transaction, table, table.columnByNumber(key as number).name, undefined)
   else if (kind === 'constraint') yield* dropConstraint(transaction, table, key as string)
-  else if (kind === 'policy') dropPolicy(transaction, table, key as number)
+  else if (kind === 'trigger') {
+    redefine(
+      transaction,
+      table,
+      withChangedTriggers(table.definition, (one) => (one.id === key ? undefined : one)),
+    )
+  } else if (kind === 'policy') dropPolicy(transaction, table, key as number)
   else if (kind === 'index') {
     const index = table.indexes.find(({ id }) => id === key)
     // That of a constraint goes with the constraint.

@@ -5,6 +5,7 @@
 import { equalSlices, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { Transaction } from '../../database/contract.ts'
+import { indexedRow } from './expressions.ts'
 import { findUniqueEntry, uniqueViolation } from './constraints.ts'
 import { hasNull, indexValue, writeIndexKey, type Values } from './keys.ts'
 import type { Table, TableIndex } from './table.ts'
@@ -13,6 +14,11 @@ const entryWriter = new KeyWriter(64)
 const otherWriter = new KeyWriter(64)
 
 export function addEntry(transaction: Transaction, table: Table, index: TableIndex, row: Values, rowKey: Slice): void {
+  const seen = indexedRow(transaction, table, index, row)
+  if (seen !== undefined) addSeen(transaction, table, index, seen, rowKey)
+}
+
+function addSeen(transaction: Transaction, table: Table, index: TableIndex, row: Values, rowKey: Slice): void {
   if (index.isUnique && index.deferrable === undefined && !hasNull(index, row)) {
     if (findUniqueEntry(transaction, table, index, row) !== undefined) {
       throw uniqueViolation(table, index.name, index.parts, row)
@@ -29,7 +35,9 @@ export function removeEntry(
   row: Values,
   rowKey: Slice,
 ): void {
-  writeIndexKey(table, index, row, rowKey, entryWriter)
+  const seen = indexedRow(transaction, table, index, row)
+  if (seen === undefined) return
+  writeIndexKey(table, index, seen, rowKey, entryWriter)
   transaction.delete(entryWriter, 'derived')
 }
 
@@ -42,8 +50,14 @@ export function updateEntry(
   oldRow: Values,
   rowKey: Slice,
 ): void {
-  writeIndexKey(table, index, oldRow, rowKey, otherWriter)
-  if (equalSlices(writeIndexKey(table, index, newRow, rowKey, entryWriter), otherWriter)) return
-  transaction.delete(otherWriter, 'derived')
-  addEntry(transaction, table, index, newRow, rowKey)
+  const before = indexedRow(transaction, table, index, oldRow)
+  const after = indexedRow(transaction, table, index, newRow)
+  if (before !== undefined) {
+    writeIndexKey(table, index, before, rowKey, otherWriter)
+    const isSame =
+      after !== undefined && equalSlices(writeIndexKey(table, index, after, rowKey, entryWriter), otherWriter)
+    if (isSame) return
+    transaction.delete(otherWriter, 'derived')
+  }
+  if (after !== undefined) addSeen(transaction, table, index, after, rowKey)
 }

@@ -15,7 +15,8 @@ import { Elsewhere, type Transaction } from '../../database/contract.ts'
 import type { RowCheck } from './constraints.ts'
 import type { Values } from './keys.ts'
 import type { RowGuard } from './policies.ts'
-import type { Column, Table } from './table.ts'
+import type { Column, Table, TableIndex } from './table.ts'
+import type { SqlType } from './types/type.ts'
 import type { SqlValue } from './types/value.ts'
 
 export interface StoredExpression {
@@ -31,8 +32,12 @@ export interface ExpressionLanguage {
   compileDefault(catalog: Catalog, column: Column): StoredExpression
   /** Of the column's type; `column.generated` is there. */
   compileGenerated(catalog: Catalog, table: Table, column: Column): StoredExpression
+  /** Over a row of the table, of whatever type it has. */
+  compileValue(catalog: Catalog, table: Table, text: string): StoredExpression
   /** True, false or NULL. */
   compileCheck(catalog: Catalog, table: Table, text: string): StoredExpression
+  /** Over a row of one value, which the text calls VALUE: true, false or NULL. */
+  compileDomainCheck(catalog: Catalog, domain: SqlType, text: string): StoredExpression
 }
 
 let language: ExpressionLanguage | undefined
@@ -52,13 +57,20 @@ const defaults = new WeakMap<Column, StoredExpression>()
 
 /** What a column gets where nothing is given. */
 export function defaultOf(transaction: Transaction, column: Column): SqlValue {
-  if (column.default === undefined) return null
+  const text = column.default ?? domainDefault(column.type)
+  if (text === undefined) return null
   let compiled = defaults.get(column)
   if (compiled === undefined) {
-    compiled = readyLanguage().compileDefault(transaction.catalog, column)
+    compiled = readyLanguage().compileDefault(transaction.catalog, { ...column, default: text })
     defaults.set(column, compiled)
   }
   return compiled.evaluate([], transaction)
+}
+
+/** A column that says nothing has that of its domain. */
+function domainDefault({ made, over }: SqlType): string | undefined {
+  if (over === undefined) return undefined
+  return made?.content.kind === 'domain' ? (made.content.default ?? domainDefault(over)) : undefined
 }
 
 const generated = new WeakMap<Column, StoredExpression>()
@@ -90,6 +102,45 @@ const noChecks: readonly RowCheck[] = []
 export function compileCheck(catalog: Catalog, table: Table, name: string, text: string): RowCheck {
   const compiled = readyLanguage().compileCheck(catalog, table, text)
   return { name, reads: compiled.reads, passes: (row, transaction) => compiled.evaluate(row, transaction) !== false }
+}
+
+export function compileDomainCheck(catalog: Catalog, domain: SqlType, text: string): StoredExpression {
+  return readyLanguage().compileDomainCheck(catalog, domain, text)
+}
+
+/** A key's expression. */
+export function compileValue(catalog: Catalog, table: Table, text: string): StoredExpression {
+  return readyLanguage().compileValue(catalog, table, text)
+}
+
+interface CompiledIndex {
+  readonly parts: readonly StoredExpression[]
+  readonly predicate: StoredExpression | undefined
+}
+
+const compiledIndexes = new WeakMap<TableIndex, CompiledIndex>()
+
+/**
+ * A row as an index of the table looks at it: the values of its expressions stand behind the columns. Undefined where the
+ * index leaves the row out.
+ */
+export function indexedRow(transaction: Transaction, table: Table, index: TableIndex, row: Values): Values | undefined {
+  if (index.isPlain) return row
+  let compiled = compiledIndexes.get(index)
+  if (compiled === undefined) {
+    const ready = readyLanguage()
+    const { catalog } = transaction
+    compiled = {
+      parts: index.expressions.map(({ text }) => ready.compileValue(catalog, table, text)),
+      predicate: index.predicate && ready.compileCheck(catalog, table, index.predicate.text),
+    }
+    compiledIndexes.set(index, compiled)
+  }
+  if (compiled.predicate !== undefined && compiled.predicate.evaluate(row, transaction) !== true) return undefined
+  if (compiled.parts.length === 0) return row
+  const seen = row.slice(0, table.columns.length)
+  for (const part of compiled.parts) seen.push(part.evaluate(row, transaction))
+  return seen
 }
 
 /** What policies ask of the rows that one caller reads and writes. */

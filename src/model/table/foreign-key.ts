@@ -227,7 +227,7 @@ function chooseAccess(
     if (places.length > best.places.length) best = { index, places }
   }
   if (table.primaryKey !== undefined) consider(undefined, table.primaryKey)
-  for (const index of table.indexes) consider(index, index.parts)
+  for (const index of table.indexes) if (index.predicate === undefined) consider(index, index.parts)
   return best
 }
 

@@ -8,6 +8,7 @@ import { copySlice, sliceOf } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import { encodeRow } from './codec.ts'
 import { describeKey, hasTwin, isPrimaryKeyTaken, type RowCheck, uniqueViolation } from './constraints.ts'
+import { indexedRow } from './expressions.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { allRows, rowKeyOf, writeHiddenRowKey, writeRowKey, type Values } from './keys.ts'
 import { addEntry, removeEntry } from './entries.ts'
@@ -60,14 +61,14 @@ export function* buildIndex(transaction: Transaction, table: Table, index: Table
         throw uniqueViolation(table, index.name, index.parts, row)
       }
     } catch (error) {
-      throw asBuildError(error, table, index, row)
+      throw asBuildError(transaction, error, table, index, row)
     }
   })
 }
 
-function asBuildError(error: unknown, table: Table, index: TableIndex, row: Values): unknown {
+function asBuildError(transaction: Transaction, error: unknown, table: Table, index: TableIndex, row: Values): unknown {
   if (!(error instanceof PolylogError) || error.code !== 'unique_violation') return error
-  return duplicated(table, index.name, describeKey(index.parts, row))
+  return duplicated(table, index.name, describeKey(index.parts, indexedRow(transaction, table, index, row)!))
 }
 
 function duplicated(table: Table, name: string, key: string): PolylogError {

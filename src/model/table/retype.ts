@@ -15,7 +15,7 @@ import { keyspaceRange } from '../../base/tuple.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { inPlace } from '../../database/transaction/wait.ts'
 import { encodeRow } from './codec.ts'
-import { type ColumnDefinition, toJson, withPrimaryKey } from './definition.ts'
+import { type ColumnDefinition, toJson, withPrimaryKey, withTypes } from './definition.ts'
 import { checksOf } from './expressions.ts'
 import { foreignKeysOf, foreignKeysTo } from './foreign-key.ts'
 import { buildIndex, containsNulls, eachRow, refuseRows, rekeyRows } from './index-build.ts'
@@ -23,11 +23,15 @@ import type { Values } from './keys.ts'
 import { refuseUnmet } from './reference-schema.ts'
 import { current, redefine, refuseUnordered } from './schema.ts'
 import { Table, type TableIndex } from './table.ts'
+import { isTable } from './table-kind.ts'
+import { shownNumber } from './types/registry.ts'
+import { sqlError } from './types/type.ts'
+import { contentsIn } from './types/user/content.ts'
 import type { SqlValue } from './types/value.ts'
 
 export interface Retyped {
   readonly number: number
-  /** With its new type, and a default of that. */
+  /** With its new type, by a plan's number, and a default of that. */
   readonly definition: ColumnDefinition
   /** What it becomes, by the row as it was; undefined: the stored value is one of the new type, too. */
   readonly compute: ((row: Values) => SqlValue) | undefined
@@ -40,16 +44,18 @@ export function* retypeColumns(
   columns: readonly Retyped[],
   refuseTypes: (table: Table) => void,
 ): StatementSteps<Table> {
+  refuseUsedRows(transaction, table)
   const after = yield* inPlace(transaction, () => redefineColumns(transaction, table, columns))
   if (columns.every(({ compute }) => compute === undefined)) return after
   refuseTypes(after)
   const numbers = new Set(columns.map(({ number }) => number))
-  const isKept = ({ parts }: TableIndex): boolean => !parts.some(({ column }) => numbers.has(column.number))
+  const ordinals = new Set([...numbers].map((number) => after.columnByNumber(number).ordinal))
+  const isKept = ({ reads }: TableIndex): boolean => !reads.some((ordinal) => ordinals.has(ordinal))
   const anew = after.indexes.filter((index) => !isKept(index))
   for (const { id, parts } of anew) {
     refuseUnordered(
       after,
-      parts.map(({ column }) => column.number),
+      parts.flatMap(({ column }) => (column.number === 0 ? [] : [column.number])),
     )
     transaction.deleteRange(keyspaceRange(after.id, id), 'derived')
   }
@@ -66,6 +72,16 @@ export function* retypeColumns(
   return current(transaction, after.collection)
 }
 
+/** Rows of the table that other tables hold would be read by other types than they were written by. */
+function refuseUsedRows({ catalog }: Transaction, { id, name }: Table): void {
+  for (const referrer of catalog.referrersOf(id)) {
+    if (!isTable(referrer) || contentsIn(referrer.definition)[id] === undefined) continue
+    const { name: column } = Table.of(referrer).columns.find(({ type }) => type.made?.contents[id] !== undefined) ?? {}
+    const message = `cannot alter table "${name}" because column "${referrer.name}.${column}" uses its row type`
+    throw sqlError('unsupported', '0A000', message)
+  }
+}
+
 /** The table as its rows lie meanwhile: without the indexes that are emptied, and perhaps under hidden numbers. */
 function likeness({ collection, definition }: Table, isKept: (index: TableIndex) => boolean, hasKey: boolean): Table {
   const indexes = Table.of(collection).indexes.filter(isKept)
@@ -77,9 +93,11 @@ function likeness({ collection, definition }: Table, isKept: (index: TableIndex)
 }
 
 function redefineColumns(transaction: Transaction, table: Table, columns: readonly Retyped[]): Table {
-  const byNumber = new Map(columns.map(({ number, definition }) => [number, definition]))
+  const typed = columns.map(({ number, definition }) => [number, { ...definition, type: shownNumber(definition.type) }])
+  const byNumber = new Map(typed as [number, ColumnDefinition][])
   const changed = table.definition.columns.map((column) => byNumber.get(column.number) ?? column)
-  return redefine(transaction, table, { ...table.definition, columns: changed })
+  const types = columns.map(({ definition }) => definition.type)
+  return redefine(transaction, table, withTypes({ ...table.definition, columns: changed }, types))
 }
 
 const rowWriter = new ByteWriter(1024)

@@ -236,8 +236,11 @@ export function openStatement(
   event: TableEvent,
 ): void {
   const { agenda } = transaction
-  if (!agenda.isFirst(eventOf(table, event))) return
+  const name = eventOf(table, event)
+  if (agenda.hasBegun(name)) return
+  // What has to wait in there is run again: it has begun once all of it is done.
   for (const hook of hooks) hook.before?.(transaction, event)
+  agenda.isFirst(name)
   for (const hook of hooks) {
     if (hook.after === undefined) continue
     const run = (later: Transaction) => hook.after!(later, event, transitionRows(later, table, event))

@@ -19,10 +19,12 @@ import { encodeRow, rewriteRow, type RowReader } from './codec.ts'
 import { isPrimaryKeyTaken, uniqueViolation } from './constraints.ts'
 import { completeRow, type RowDraft } from './expressions.ts'
 import { rowPrefixBytes, writeHiddenRowKey, writeRowKey, type Values } from './keys.ts'
+import { insertRouted } from './partitions/routing.ts'
 import { asOwner, passNewRow, type RowGuard } from './policies.ts'
 import type { RowChanges } from './reference-rules.ts'
 import { openStatement, registerRowRule, TableRules, type UpdatePlaces } from './row-hooks.ts'
 import type { Table } from './table.ts'
+import { registerTriggers } from './triggers.ts'
 import type { SqlValue } from './types/value.ts'
 
 /** A row by its whole key. */
@@ -91,6 +93,7 @@ export function insertRow(
   draft: RowDraft,
   guard?: RowGuard,
 ): SqlValue[] | undefined {
+  if (table.definition.partitioning !== undefined) return insertRouted(transaction, table, draft, guard, insertRow)
   const row = prepareRow(transaction, table, draft, guard)
   if (row !== undefined) storeRow(transaction, table, row)
   return row
@@ -234,3 +237,4 @@ const rowChanges: RowChanges = {
 }
 
 for (const rule of builtInRules(rowChanges)) registerRowRule(rule)
+registerTriggers()

@@ -9,6 +9,7 @@ import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { inPlace } from '../../database/transaction/wait.ts'
 import type { RowCheck } from './constraints.ts'
 import {
+  indexDefinitionOf,
   toJson,
   withChangedColumn,
   withColumn,
@@ -18,6 +19,8 @@ import {
   type ColumnDefault,
   type ColumnDefinition,
   type IndexColumn,
+  type IndexDefinition,
+  type IndexParent,
   type KeyDefinition,
   type NewColumn,
   type TableDefinition,
@@ -26,6 +29,7 @@ import { buildIndex, refuseNulls, refuseRows, rekeyRows } from './index-build.ts
 import { withChangedPolicies } from './policies.ts'
 import { beginEvent } from './row-hooks.ts'
 import { Table, type TableIndex } from './table.ts'
+import { spreadContent } from './type-schema.ts'
 import { sqlError } from './types/type.ts'
 
 export interface NewIndex {
@@ -36,6 +40,9 @@ export interface NewIndex {
   readonly isPrimary?: boolean
   readonly deferrable?: 'immediate' | 'deferred' | undefined
   readonly columns: readonly IndexColumn[]
+  /** Of a partition's. */
+  readonly parent?: IndexParent | undefined
+  readonly more?: Pick<IndexDefinition, 'expressions' | 'where' | 'include' | 'method'>
 }
 
 export function createTable(
@@ -51,11 +58,15 @@ export function createTable(
 }
 
 export function redefine(transaction: Transaction, table: Table, definition: TableDefinition): Table {
-  return Table.of(transaction.alterCollection(table.collection, { definition: toJson(definition) }))
+  const altered = transaction.alterCollection(table.collection, { definition: toJson(definition) })
+  spreadContent(transaction, altered)
+  return Table.of(altered)
 }
 
 export function renameTable(transaction: Transaction, table: Table, name: string): Table {
-  return Table.of(transaction.alterCollection(table.collection, { name }))
+  const altered = transaction.alterCollection(table.collection, { name })
+  spreadContent(transaction, altered)
+  return Table.of(altered)
 }
 
 /** The same collection as the transaction's catalog has it now. */
@@ -83,7 +94,7 @@ export function* dropColumn(transaction: Transaction, table: Table, name: string
   const { number } = table.getColumn(name)
   let now = table
   for (const index of table.indexes) {
-    if (!index.parts.some(({ column }) => column.number === number)) continue
+    if (!index.reads.includes(table.getColumn(name).ordinal)) continue
     const before = now
     now = yield* inPlace(transaction, () => dropTableIndex(transaction, before, index))
   }
@@ -119,7 +130,32 @@ export function renameColumn(
     }),
   }))
   const checks = table.definition.checks.map((check) => ({ ...check, expression: rewrite(check.expression) }))
-  return redefine(transaction, table, { ...table.definition, columns, checks })
+  renameInIndexes(transaction, table, rewrite)
+  const { partitioning } = table.definition
+  const keys = partitioning?.keys.map((key) => {
+    return key.expression === undefined ? key : { ...key, expression: rewrite(key.expression) }
+  })
+  return redefine(transaction, table, {
+    ...table.definition,
+    columns,
+    checks,
+    ...(partitioning !== undefined && { partitioning: { ...partitioning, keys: keys! } }),
+  })
+}
+
+/** Expressions and predicates of indexes. */
+function renameInIndexes(transaction: Transaction, table: Table, rewrite: (expression: string) => string): void {
+  if (table.indexes.every(({ isPlain }) => isPlain)) return
+  const indexes = table.collection.indexes.map((index) => {
+    const { expressions, where, ...rest } = indexDefinitionOf(index)
+    const definition = toJson({
+      ...rest,
+      ...(expressions && { expressions: expressions.map((one) => ({ ...one, text: rewrite(one.text) })) }),
+      ...(where && { where: { ...where, text: rewrite(where.text), terms: where.terms.map(rewrite) } }),
+    })
+    return { ...index, definition }
+  })
+  transaction.alterCollection(table.collection, { indexes })
 }
 
 /** DROP EXPRESSION: the column keeps what it has, and follows from nothing any more. */
@@ -181,16 +217,18 @@ export function* dropPrimaryKey(transaction: Transaction, table: Table): Stateme
 }
 
 export function* createTableIndex(transaction: Transaction, table: Table, index: NewIndex): StatementSteps<Table> {
-  const { name, isUnique, isConstraint, isPrimary, deferrable, columns } = index
+  const { name, isUnique, isConstraint, isPrimary, deferrable, columns, parent } = index
   refuseUnordered(
     table,
-    columns.map(({ number }) => number),
+    columns.flatMap(({ number }) => (number < 0 ? [] : [number])),
   )
   const definition = toJson({
     columns,
+    ...index.more,
     ...(isConstraint === true ? { constraint: true } : {}),
     ...(isPrimary === true ? { primary: true } : {}),
     ...(deferrable === undefined ? {} : { deferrable }),
+    ...(parent === undefined ? {} : { parent }),
   })
   yield* inPlace(transaction, () => transaction.createIndex(table.collection, { name, unique: isUnique, definition }))
   const changed = current(transaction, table.collection)

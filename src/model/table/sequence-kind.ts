@@ -8,6 +8,8 @@ import { columnPart } from './table-kind.ts'
 export const sequenceKind: ObjectKind<SequenceDefinition> = registerKind<SequenceDefinition>({
   name: 'sequence',
   model: 'table',
+  word: 'sequence',
+  isOwned: true,
   version: 1,
   decode: decodeSequence,
   dependencies: ({ owner }) => {

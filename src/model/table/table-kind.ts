@@ -2,16 +2,18 @@
  * What a table is to the catalog: how its definition is read, which parts it has, and what they depend on.
  *
  *   part        key                       depends on
- *   column      its number                generated: the columns that it follows from (normal)
+ *   column      its number                generated: the columns that it follows from (normal); its type,
+ *                                         where a user made that (normal)
  *   default     the column's number       its column (automatic), the sequences that it draws from (normal)
  *   constraint  its name                  the columns of a key or foreign key (automatic); what a foreign key
  *                                         refers to: the columns and the index there (normal)
  *   index       its id, 0: primary key    its columns (automatic), or its constraint (internal)
+ *   trigger     its id                    its function, and the columns that it names (normal)
  *   policy      its id                    what its expressions read: columns, and tables of subqueries (normal)
  */
 import { primaryIndex } from '../../base/tuple.ts'
 import type { Rights } from '../../database/access/rights.ts'
-import type { Collection, JsonObject } from '../../database/catalog/catalog.ts'
+import type { Collection, Index, JsonObject } from '../../database/catalog/catalog.ts'
 import {
   definitionOf,
   type Dependency,
@@ -21,6 +23,9 @@ import {
   partsOf,
   registerKind,
 } from '../../database/catalog/objects.ts'
+import { placeOfType } from './types/user/content.ts'
+import type { TriggerDefinition } from './triggers.ts'
+import { readDependencies } from './stored-query.ts'
 import { damagedDefinition, indexDefinitionOf, liveColumns, type TableDefinition } from './definition.ts'
 
 /** The key of the index that a primary key's rows are: it has no entry among the indexes. */
@@ -42,6 +47,10 @@ export function policyPart(id: number): PartAddress {
   return { kind: 'policy', key: id }
 }
 
+export function triggerPart(id: number): PartAddress {
+  return { kind: 'trigger', key: id }
+}
+
 export function indexPart(id: number): PartAddress {
   return { kind: 'index', key: id }
 }
@@ -49,6 +58,7 @@ export function indexPart(id: number): PartAddress {
 export const tableKind: ObjectKind<TableDefinition> = registerKind<TableDefinition>({
   name: 'table',
   model: 'table',
+  isOwned: true,
   version: 1,
   decode: decodeTable,
   parts: partsOfTable,
@@ -101,6 +111,11 @@ function decodeTable(definition: JsonObject): TableDefinition {
   return definition as unknown as TableDefinition
 }
 
+/** The key of the part that an index is, by its number in the keys of the rows. */
+function partKeyOf(index: number): number {
+  return index === primaryIndex ? primaryIndexKey : index
+}
+
 function listOf(value: unknown): Record<string, unknown>[] {
   const list: unknown[] = Array.isArray(value) ? value : [undefined]
   if (list.every((one) => typeof one === 'object' && one !== null)) return list as Record<string, unknown>[]
@@ -133,7 +148,27 @@ function partsOfTable(definition: TableDefinition, { indexes }: Collection): Par
   for (const { name } of checks) parts.push({ ...constraintPart(name), name })
   for (const { name } of definition.foreignKeys ?? []) parts.push({ ...constraintPart(name), name })
   for (const policy of definition.policies ?? []) parts.push({ ...policyPart(policy.id), name: policy.name })
+  for (const trigger of definition.triggers ?? []) parts.push({ ...triggerPart(trigger.id), name: trigger.name })
   return parts
+}
+
+function dependenciesOfIndex(id: number, index: Index): Dependency[] {
+  const { columns, constraint, parent, expressions = [], where, include = [] } = indexDefinitionOf(index)
+  const of = constraint === true ? constraintPart(index.name) : indexPart(index.id)
+  const read = [
+    ...columns.flatMap(({ number }) => (number < 0 ? [] : [number])),
+    ...expressions.flatMap(({ reads }) => reads),
+    ...(where?.reads ?? []),
+    ...include,
+  ]
+  const dependencies = read.map((number): Dependency => {
+    return { of, on: { id, part: columnPart(number) }, kind: 'automatic' }
+  })
+  if (parent !== undefined) {
+    dependencies.push({ of, on: { id: parent.table, part: indexPart(partKeyOf(parent.index)) }, kind: 'internal' })
+  }
+  if (constraint === true) dependencies.push({ of: indexPart(index.id), on: { id, part: of }, kind: 'internal' })
+  return dependencies
 }
 
 function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Collection): Dependency[] {
@@ -141,7 +176,9 @@ function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Colle
   const onColumns = (of: PartAddress, columns: readonly number[]): void => {
     for (const number of columns) dependencies.push({ of, on: { id, part: columnPart(number) }, kind: 'automatic' })
   }
-  for (const { number, default: text, defaultSequences = [], generated } of liveColumns(definition)) {
+  for (const { number, type, default: text, defaultSequences = [], generated } of liveColumns(definition)) {
+    const made = placeOfType(type)
+    if (made !== undefined) dependencies.push({ of: columnPart(number), on: { id: made.id }, kind: 'normal' })
     for (const read of generated?.reads ?? []) {
       dependencies.push({ of: columnPart(number), on: { id, part: columnPart(read) }, kind: 'normal' })
     }
@@ -151,29 +188,33 @@ function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Colle
       dependencies.push({ of: defaultPart(number), on: { id: sequence }, kind: 'normal' })
     }
   }
+  // A partition goes with its parent; whatever else inherits stands in the way.
+  for (const parent of definition.inherits ?? []) {
+    dependencies.push({ on: { id: parent }, kind: definition.bound === undefined ? 'normal' : 'automatic' })
+  }
   const { primaryKey } = definition
   if (primaryKey !== undefined) {
     const constraint = constraintPart(primaryKey.name)
     onColumns(constraint, primaryKey.columns)
     dependencies.push({ of: indexPart(primaryIndexKey), on: { id, part: constraint }, kind: 'internal' })
+    if (primaryKey.parent !== undefined) {
+      dependencies.push({
+        of: constraint,
+        on: { id: primaryKey.parent, part: indexPart(primaryIndexKey) },
+        kind: 'internal',
+      })
+    }
   }
-  for (const index of indexes) {
-    const { columns, constraint: isConstraint } = indexDefinitionOf(index)
-    const constraint = constraintPart(index.name)
-    onColumns(
-      isConstraint === true ? constraint : indexPart(index.id),
-      columns.map(({ number }) => number),
-    )
-    if (isConstraint !== true) continue
-    dependencies.push({ of: indexPart(index.id), on: { id, part: constraint }, kind: 'internal' })
-  }
+  for (const index of indexes) dependencies.push(...dependenciesOfIndex(id, index))
   for (const { name, columns, references, referencedColumns, index } of definition.foreignKeys ?? []) {
     const of = constraintPart(name)
     onColumns(of, columns)
-    const relied = indexPart(index === primaryIndex ? primaryIndexKey : index)
+    const relied = indexPart(partKeyOf(index))
     const parts = [relied, ...referencedColumns.map(columnPart)]
     for (const part of parts) dependencies.push({ of, on: { id: references, part }, kind: 'normal' })
   }
+  for (const trigger of definition.triggers ?? []) dependencies.push(...dependenciesOfTrigger(id, trigger))
+  if (definition.materialized !== undefined) dependencies.push(...readDependencies(definition.materialized))
   for (const policy of definition.policies ?? []) {
     const of = policyPart(policy.id)
     for (const { id: read, columns } of [policy.using, policy.check].flatMap((one) => one?.reads ?? [])) {
@@ -184,4 +225,13 @@ function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Colle
     }
   }
   return dependencies
+}
+
+function dependenciesOfTrigger(id: number, trigger: TriggerDefinition): Dependency[] {
+  const of = triggerPart(trigger.id)
+  const columns = [...(trigger.columns ?? []), ...(trigger.reads ?? [])]
+  return [
+    { of, on: { id: trigger.function }, kind: 'normal' },
+    ...columns.map((number): Dependency => ({ of, on: { id, part: columnPart(number) }, kind: 'normal' })),
+  ]
 }

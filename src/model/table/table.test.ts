@@ -218,6 +218,8 @@ describe('rows', () => {
       loading: () => undefined,
       compileDefault: () => ({ reads: new Set(), evaluate: () => null }),
       compileGenerated: () => ({ reads: new Set(), evaluate: () => null }),
+      compileValue: () => ({ reads: new Set(), evaluate: () => null }),
+      compileDomainCheck: () => ({ reads: new Set<number>(), evaluate: () => null }),
       compileCheck: () => ({
         reads: new Set([2]),
         evaluate: (row) => (row[2] === null ? null : Number(row[2]) >= 0),

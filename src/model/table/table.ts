@@ -18,14 +18,19 @@ import {
   type ColumnDefinition,
   type ForeignKeyDefinition,
   type GeneratedDefinition,
+  type IndexDefinition,
+  type IndexExpression,
+  type IndexParent,
+  type IndexPredicate,
   type TableDefinition,
 } from './definition.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers the step
 import './migration.ts'
 import type { TableRules } from './row-hooks.ts'
 import { isTable, tableDefinitionOf } from './table-kind.ts'
-import { getType } from './types/registry.ts'
+import { storedType } from './types/registry.ts'
 import { sqlError, type SqlType } from './types/type.ts'
+import { noContents, type TypeContents } from './types/user/content.ts'
 import type { SqlValue } from './types/value.ts'
 
 export interface Column {
@@ -61,6 +66,15 @@ export interface TableIndex {
   /** Stands for a deferrable PRIMARY KEY. */
   readonly isPrimary: boolean
   readonly parts: readonly KeyPart[]
+  /** Of its parts that are no columns: the ordinals of these begin behind those of the table. */
+  readonly expressions: readonly IndexExpression[]
+  readonly predicate: IndexPredicate | undefined
+  /** All rows have an entry, of columns alone. */
+  readonly isPlain: boolean
+  /** The ordinals of all columns that an entry, or whether there is one, follows from. */
+  readonly reads: readonly number[]
+  /** That of a partitioned table of which it is a part. */
+  readonly parent: IndexParent | undefined
   readonly index: Index
 }
 
@@ -87,7 +101,8 @@ export class Table {
     this.collection = collection
     if (!isTable(collection)) throw sqlError('wrong_type', '42809', 'the relation is not a table')
     this.definition = tableDefinitionOf(collection)
-    this.columns = liveColumns(this.definition).map(columnOf)
+    const { types = noContents } = this.definition
+    this.columns = liveColumns(this.definition).map((column, ordinal) => columnOf(column, ordinal, types))
     for (const column of this.columns) this.#byName.set(column.name, column)
     this.layout = layoutOf(this.definition, this.columns)
     this.primaryKey = this.definition.primaryKey?.columns.map((number) => ascending(this.columnByNumber(number)))
@@ -147,9 +162,10 @@ export class Table {
   }
 
   #indexOf(index: Index): TableIndex {
-    const { columns, constraint, deferrable, primary } = indexDefinitionOf(index)
+    const definition = indexDefinitionOf(index)
+    const { columns, constraint, deferrable, primary, parent, expressions = [], where } = definition
     const parts = columns.map(({ number, descending, nullsFirst }) => ({
-      column: this.columnByNumber(number),
+      column: number < 0 ? this.#expressionColumn(expressions[-1 - number]!, -1 - number) : this.columnByNumber(number),
       isDescending: descending === true,
       nullsFirst: nullsFirst ?? descending === true,
     }))
@@ -161,20 +177,49 @@ export class Table {
       deferrable,
       isPrimary: primary === true,
       parts,
+      expressions,
+      predicate: where,
+      isPlain: expressions.length === 0 && where === undefined,
+      reads: this.#ordinalsRead(definition),
+      parent,
       index,
     }
+  }
+
+  #expressionColumn({ text, type, modifier = -1 }: IndexExpression, place: number): Column {
+    const definition = { number: 0, name: text, type }
+    const ordinal = this.columns.length + place
+    const none = { isNotNull: false, default: undefined, generated: undefined }
+    return {
+      number: 0,
+      ordinal,
+      name: text,
+      type: storedType(type, this.definition.types ?? noContents),
+      modifier,
+      definition,
+      ...none,
+    }
+  }
+
+  #ordinalsRead({ columns, expressions = [], where }: IndexDefinition): number[] {
+    const numbers = [
+      ...columns.flatMap(({ number }) => (number < 0 ? [] : [number])),
+      ...expressions.flatMap(({ reads }) => reads),
+      ...(where?.reads ?? []),
+    ]
+    return [...new Set(numbers)].map((number) => this.columnByNumber(number).ordinal)
   }
 }
 
 /** Collections are immutable values: a change makes another one. */
 const tables = new WeakMap<Collection, Table>()
 
-function columnOf(definition: ColumnDefinition, ordinal: number): Column {
+function columnOf(definition: ColumnDefinition, ordinal: number, types: TypeContents): Column {
   return {
     number: definition.number,
     ordinal,
     name: definition.name,
-    type: getType(definition.type),
+    type: storedType(definition.type, types),
     modifier: definition.modifier ?? -1,
     isNotNull: definition.notNull === true,
     default: definition.default,
@@ -189,8 +234,8 @@ function ascending(column: Column): KeyPart {
 
 function layoutOf(definition: TableDefinition, columns: readonly Column[]): RowLayout {
   const ordinals = new Map(columns.map((column) => [column.number, column.ordinal]))
-  return definition.columns.map(({ number, type: oid, missing }) => {
-    const type = getType(oid)
+  return definition.columns.map(({ number, type: stored, missing }) => {
+    const type = storedType(stored, definition.types ?? noContents)
     const value: SqlValue = missing === undefined ? null : type.parseText(missing)
     return { ordinal: ordinals.get(number) ?? -1, type, missing: value }
   })

@@ -12,8 +12,22 @@ const keyPositions: readonly string[] = [
   'COMMAND GETKEYS (ZUNION 2 <key> <key>|ZUNIONSTORE <key> 2 <key> <key>|ZDIFF 3 <key>|LMPOP 1 <key> LEFT)',
 ]
 
+/** They end at once, or soon. */
+const waitingForItems: readonly string[] = [
+  'BLPOP <list>+ 0.001',
+  'BRPOP <list>+ 0.001',
+  'BLMPOP 0.001 <lists> (LEFT|RIGHT) [COUNT <count>]',
+  'BLMOVE <list> <list> (LEFT|RIGHT) (LEFT|RIGHT) 0.001',
+  'BRPOPLPUSH <list> <list> 0.001',
+]
+const waitingForMembers: readonly string[] = [
+  'BZPOPMIN <zset>+ 0.001',
+  'BZPOPMAX <zset>+ 0.001',
+  'BZMPOP 0.001 <zsets> (MIN|MAX) [COUNT <count>]',
+]
+
 /** Must not be spoiled. */
-export const faithful: readonly string[] = [...ofOneScore, ...keyPositions]
+export const faithful: readonly string[] = [...ofOneScore, ...keyPositions, ...waitingForItems, ...waitingForMembers]
 
 const strings: readonly string[] = [
   'GET <string>',
@@ -35,6 +49,58 @@ const strings: readonly string[] = [
   'GETRANGE <string> <index> <index>',
   'SUBSTR <string> <index> <index>',
   'SETRANGE <string> <offset> <value>',
+]
+
+const bits: readonly string[] = [
+  'SET <string> <value>',
+  'SETBIT <string> <bitOffset> (0|1|<integer>)',
+  'GETBIT <string> <bitOffset>',
+  'BITCOUNT <string> [<index> <index> [BIT|BYTE|<value>]]',
+  'BITPOS <string> (0|1|<integer>) [<index> [<index> [BIT|BYTE|<value>]]]',
+  'BITOP (AND|OR|XOR|NOT) <string> <string>+',
+  'BITFIELD <string> (GET <intType> <bitOffset>|SET <intType> <bitOffset> <integer>|INCRBY <intType> <bitOffset> <integer>|OVERFLOW (WRAP|SAT|FAIL))+',
+  'BITFIELD_RO <string> (GET <intType> <bitOffset>)*',
+]
+
+const hyperLogLogs: readonly string[] = [
+  'PFADD <estimate> <member>+',
+  'PFADD <estimate> <many>',
+  'PFCOUNT <estimate>+',
+  'PFMERGE <estimate>+',
+  'PFDEBUG (ENCODING|DECODE|TODENSE|<value>) <estimate>',
+  'PFSELFTEST <value>',
+]
+
+const places: readonly string[] = [
+  'GEOADD <zset> [NX|XX] [CH] (<longitude> <latitude> <member>)+',
+  'GEOPOS <zset> <member>+',
+  'GEOHASH <zset> <member>+',
+  'GEODIST <zset> <member> <member> [<unit>]',
+  'GEORADIUS <zset> <longitude> <latitude> <radius> <unit> [WITHDIST] [WITHHASH] [COUNT <count> [ANY]] [ASC|DESC] [STORE <zset>]',
+  'GEORADIUS_RO <zset> <longitude> <latitude> <radius> <unit> [WITHCOORD] [WITHHASH] ASC',
+  'GEORADIUSBYMEMBER <zset> <member> <radius> <unit> [WITHCOORD] [WITHDIST] ASC [STORE <zset>]',
+  'GEORADIUSBYMEMBER_RO <zset> <member> <radius> <unit> ASC',
+  'GEOSEARCH <zset> (FROMMEMBER <member>|FROMLONLAT <longitude> <latitude>) (BYRADIUS <radius> <unit>|BYBOX <radius> <radius> <unit>) [WITHCOORD] [WITHDIST] ASC [COUNT <count>]',
+  'GEOSEARCHSTORE <key> <zset> (FROMMEMBER <member>|FROMLONLAT <longitude> <latitude>) BYRADIUS <radius> <unit>',
+]
+
+const sorting: readonly string[] = [
+  'RPUSH <list> (<number>|<member>)+',
+  'SADD <set> (<number>|<member>)+',
+  'HSET <hash> (<field> <number>)+',
+  'MSET (<string> <value>)+',
+  'SORT (<list>|<set>|<zset>) [BY <sortPattern>] [LIMIT <index> <index>] [GET <sortPattern> [GET <sortPattern>]] [ASC|DESC] [ALPHA]',
+  'SORT (<list>|<set>|<zset>) [BY <sortPattern>] [LIMIT <index> <index>] [GET <sortPattern>] [ASC|DESC] [ALPHA] STORE <list>',
+  'SORT_RO (<list>|<zset>) [BY <sortPattern>] [LIMIT <index> <index>] [GET <sortPattern>] [DESC] [ALPHA]',
+  'LCS <string> <string> [LEN|IDX] [MINMATCHLEN <count>] [WITHMATCHLEN]',
+]
+
+const dumps: readonly string[] = [
+  'RESTORE <key> <ttl> <payload> [REPLACE] [ABSTTL] [IDLETIME <integer>|FREQ <integer>]',
+  'RESTORE-ASKING <key> 0 <payload> REPLACE',
+  'DUMP <string>',
+  'MIGRATE <value>',
+  'SET <string> <number>',
 ]
 
 const counters: readonly string[] = [
@@ -97,6 +163,7 @@ const hashes: readonly string[] = [
 ]
 
 const lists: readonly string[] = [
+  ...waitingForItems,
   'LPUSH <list> <item>+',
   'RPUSH <list> <item>+',
   'RPUSH <list> <item>+ <item>+',
@@ -136,6 +203,7 @@ const sets: readonly string[] = [
 ]
 
 const sortedSets: readonly string[] = [
+  ...waitingForMembers,
   'ZADD <zset> (<score> <member>)+',
   'ZADD <zset> [NX|XX] [GT|LT] [CH] (<score> <member>)+',
   'ZADD <zset> [NX|XX] [GT|LT] [CH] INCR <score> <member>',
@@ -186,6 +254,48 @@ const byMember: readonly string[] = [
   'ZREMRANGEBYLEX <lex> <lexbound> <lexbound>',
 ]
 
+/** No id by the clock, and no approximate trim of more than a node: those are nobody's to compare. */
+const streams: readonly string[] = [
+  'XADD <stream> <newid> (<field> <item>)+',
+  'XADD <stream> <newid> (<field> <item>)+',
+  'XADD <stream> [NOMKSTREAM] [MAXLEN [=] <count>|MINID [=] <id>] <newid> <field> <item>',
+  'XADD <stream> [MAXLEN [~|=] <count> [LIMIT <count>]] [NOMKSTREAM] <id> <field>+',
+  'XLEN <stream>',
+  'XRANGE <stream> <idbound> <idbound> [COUNT <count>]',
+  'XREVRANGE <stream> <idbound> <idbound> [COUNT <count>]',
+  'XDEL <stream> <id>+',
+  'XTRIM <stream> (MAXLEN|MINID) [=] <id>',
+  'XTRIM <stream> MAXLEN <count>',
+  'XSETID <stream> <id> [ENTRIESADDED <count>] [MAXDELETEDID <id>]',
+  'XREAD [COUNT <count>] STREAMS <streamsandids>',
+  'XINFO STREAM <stream> [FULL [COUNT <count>]]',
+  'XINFO GROUPS <stream>',
+]
+
+const streamGroups: readonly string[] = [
+  'XADD <stream> <newid> <field> <item>',
+  'XADD <stream> <newid> <field> <item>',
+  'XADD <stream> <newid> <field> <item>',
+  'XGROUP CREATE <stream> <group> (0|$|<id>) [MKSTREAM] [ENTRIESREAD <count>]',
+  'XGROUP CREATE <stream> <group> 0 MKSTREAM',
+  'XGROUP (SETID <stream> <group> <id> [ENTRIESREAD <count>]|DESTROY <stream> <group>)',
+  'XGROUP (CREATECONSUMER|DELCONSUMER) <stream> <group> <consumer>',
+  'XREADGROUP GROUP <group> <consumer> [COUNT <count>] [NOACK] STREAMS <streamsandnews>',
+  'XREADGROUP GROUP <group> <consumer> COUNT 2 STREAMS <stream> <new>',
+  'XREADGROUP GROUP <group> <consumer> STREAMS <stream> (0|<id>)',
+  'XACK <stream> <group> <id>+',
+  'XPENDING <stream> <group>',
+  'XPENDING <stream> <group> [IDLE (0|100000)] <idbound> <idbound> <count> [<consumer>]',
+  'XCLAIM <stream> <group> <consumer> (0|100000|<count>) <id>+ [IDLE 500000|TIME <count>] [RETRYCOUNT <count>] [FORCE] [JUSTID]',
+  'XCLAIM <stream> <group> <consumer> 0 <id>+ [LASTID <id>] [JUSTID] [FORCE]',
+  'XAUTOCLAIM <stream> <group> <consumer> (0|100000) <idbound> [COUNT <count>] [JUSTID]',
+  'XDEL <stream> <id>+',
+  'XTRIM <stream> MAXLEN <count>',
+  'XINFO (GROUPS <stream>|CONSUMERS <stream> <group>|STREAM <stream> [FULL])',
+  'COPY <stream> <stream> REPLACE',
+  'RENAME <stream> <stream>',
+]
+
 const connection: readonly string[] = [
   'PING [<value>]',
   'ECHO <value>',
@@ -196,6 +306,11 @@ const connection: readonly string[] = [
   'RESET',
   'QUIT',
   'TIME',
+  'PUBLISH <value> <value>',
+  'SPUBLISH <value> <value>',
+  'PUBSUB (CHANNELS|SHARDCHANNELS) [<value>]',
+  'PUBSUB (NUMSUB|SHARDNUMSUB) <value>+',
+  'PUBSUB (NUMPAT|<value>)',
   'ROLE',
   'SLOWLOG (LEN|RESET|GET [<integer>]|<value>)',
   'INFO [server|keyspace|clients]',
@@ -225,6 +340,41 @@ const scripting: readonly string[] = [
   'SCRIPT LOAD <script>',
   'SCRIPT EXISTS <digest>+',
   'SCRIPT (FLUSH [SYNC|ASYNC|<value>]|KILL)',
+]
+
+const functions: readonly string[] = [
+  'FUNCTION LOAD [REPLACE] <library>',
+  'FUNCTION LOAD REPLACE <library>',
+  'FUNCTION (DELETE <libraryName>|STATS|KILL|FLUSH [SYNC|ASYNC|<value>]|RESTORE <value> [<value>]|<value>)',
+  'FUNCTION LIST (LIBRARYNAME <libraryName> [WITHCODE]|<value>)',
+  'FCALL <function> 1 <any> <value>',
+  'FCALL <function> <number> <any>',
+  'FCALL_RO <function> 1 <any> <value>',
+]
+
+const administration: readonly string[] = [
+  'OBJECT (ENCODING|REFCOUNT) <any>',
+  'OBJECT <value> [<value>]',
+  'WAIT (0|<value>) <integer>',
+  'LASTSAVE [<value>]',
+  'SAVE <value>',
+  'BGSAVE <value>',
+  'BGREWRITEAOF <value>',
+  'LOLWUT VERSION <value>',
+  'SWAPDB <database> <database>',
+  'MODULE (LIST|LOAD <value>|UNLOAD <value>|<value>)',
+  'REPLICAOF (NO ONE|<value>)',
+  'SLAVEOF (NO ONE|<value>)',
+  'SYNC <value>',
+  'PSYNC <value>',
+  'REPLCONF [<value>]',
+  'FAILOVER (<value>|ABORT)',
+  'SHUTDOWN ABORT',
+  'DEBUG <value> <value>',
+  'CLUSTER (INFO|NODES|SLOTS|KEYSLOT <key>|<value>)',
+  'READONLY',
+  'READWRITE',
+  'ASKING',
 ]
 
 /** More elements than a command reads without a pause. */
@@ -302,6 +452,11 @@ export const shortLives: readonly string[] = [
 
 export const families: Readonly<Record<string, readonly string[]>> = {
   strings,
+  bits,
+  hyperLogLogs,
+  places,
+  sorting,
+  dumps,
   counters,
   keys,
   hashes,
@@ -310,8 +465,12 @@ export const families: Readonly<Record<string, readonly string[]>> = {
   sortedSets,
   sortedSetAlgebra,
   byMember,
+  streams,
+  streamGroups,
   large,
   scripting,
+  functions,
+  administration,
   connection,
   transactions,
 }

@@ -28,6 +28,11 @@ function same(line: string, expected: string, actual: string): boolean {
   return sameReply(reply(expected), reply(actual), ruleOf(args(line)))
 }
 
+/** Their answers are not one for each command (`pubsub.txt` of the golden scripts has them), or each server's own. */
+const answersUnasked = new Set(
+  'subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe monitor latency memory'.split(' '),
+)
+
 describe('templates', () => {
   it('fill what they say', () => {
     const key = (): Buffer[] => [Buffer.from('k')]
@@ -43,8 +48,10 @@ describe('templates', () => {
 
   it('cover every command that Polylog has', () => {
     const named = new Set(allTemplates.map(({ name }) => name))
-    const commands = facts.filter(({ group }) => group !== 'polylog').map(({ name }) => name)
-    expect(commands.filter((name) => !named.has(name))).toEqual([])
+    // Of the version that is compared with.
+    const isThere = (since: string): boolean => Number.parseFloat(since) <= 7
+    const commands = facts.filter(({ group, since }) => group !== 'polylog' && isThere(since)).map(({ name }) => name)
+    expect(commands.filter((name) => !named.has(name) && !answersUnasked.has(name))).toEqual([])
   })
 })
 

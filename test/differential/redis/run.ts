@@ -88,7 +88,9 @@ class Run {
 
   async prepare(): Promise<void> {
     const pair = await Pair.open(this.#targets)
-    await Promise.all([ask(pair.redis, ['FLUSHALL']), ask(pair.polylog, ['FLUSHALL'])])
+    for (const words of [['FLUSHALL'], ['FUNCTION', 'FLUSH']]) {
+      await Promise.all([ask(pair.redis, words), ask(pair.polylog, words)])
+    }
     pair.close()
     for (let at = 0; at <= clientCount; at++) this.#pairs[at] = await Pair.open(this.#targets)
   }

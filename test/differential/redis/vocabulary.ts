@@ -11,6 +11,8 @@ const setKeys: readonly string[] = ['t0', 't1', 't2']
 const hashKeys: readonly string[] = ['h0', 'h1']
 const sortedSetKeys: readonly string[] = ['z0', 'z1', 'z2']
 const lexKeys: readonly string[] = ['x0', 'x1']
+const estimateKeys: readonly string[] = ['p0', 'p1']
+const streamKeys: readonly string[] = ['m0', 'm1']
 const oddKeys: readonly string[] = [
   '',
   '\0\xff',
@@ -34,6 +36,7 @@ export const plainKeys: readonly string[] = [
   ...setKeys,
   ...hashKeys,
   ...sortedSetKeys,
+  ...streamKeys,
   ...oddKeys,
 ]
 export const allKeys: readonly string[] = [...plainKeys, ...lexKeys]
@@ -169,8 +172,44 @@ const patterns: readonly string[] = [
 ]
 const optionNames =
   'NX XX GT LT CH INCR GET EX PX EXAT PXAT KEEPTTL PERSIST LIMIT REV BYSCORE WITHSCORES WITHVALUES COUNT MATCH TYPE RANK ' +
-  'MAXLEN LEFT RIGHT MIN MAX BEFORE AFTER WEIGHTS AGGREGATE SUM REPLACE DB SYNC'
+  'MAXLEN MINID STREAMS GROUP NOACK JUSTID FORCE MKSTREAM FULL LEFT RIGHT MIN MAX BEFORE AFTER WEIGHTS AGGREGATE SUM REPLACE DB SYNC'
 const words: readonly string[] = [...optionNames.split(' '), 'foo', '', 'n\0x']
+
+const greatestPart = '18446744073709551615'
+const oddIds: readonly string[] = [
+  '-',
+  '+',
+  '$',
+  '>',
+  '0',
+  '0-0',
+  '5-*',
+  '1-1-1',
+  '01-01',
+  '-1',
+  '--1',
+  '1--01',
+  '1-',
+  '(1',
+  `${greatestPart}-${greatestPart}`,
+  `${greatestPart}-*`,
+  greatestPart,
+  `1-${greatestPart}`,
+  '1-18446744073709551616',
+]
+
+/** What DUMP of redis-server 7.0 gives of a string, an integer, a list, a set, a sorted set and a hash, and what it never gives. */
+const payloads: readonly string[] = [
+  '\x00\x05\x76\x61\x6c\x75\x65\x0a\x00\x81\xf6\xc1\x38\xc1\xaa\x9b\x6e',
+  '\x00\xc1\x39\x30\x0a\x00\x9d\x94\xea\x27\x93\xfc\x08\xb9',
+  '\x12\x01\x02\x0f\x0f\x00\x00\x00\x03\x00\x81\x61\x02\x81\x62\x02\x01\x01\xff\x0a\x00\xe0\x1b\xab\x4a\x47\xce\x59\x22',
+  '\x0b\x0e\x02\x00\x00\x00\x03\x00\x00\x00\x01\x00\x02\x00\x03\x00\x0a\x00\xa5\x02\x5c\xe2\x6d\x6e\x4d\x1b',
+  '\x02\x01\x01\x78\x0a\x00\xff\xe8\x80\xba\x76\x0c\x2f\x09',
+  '\x11\x14\x14\x00\x00\x00\x04\x00\x81\x61\x02\x01\x01\x81\x62\x02\x83\x32\x2e\x35\x04\xff\x0a\x00\xd4\x4c\x6e\xa4\xf6\x44\xd9\xd7',
+  '\x10\x0d\x0d\x00\x00\x00\x02\x00\x81\x66\x02\x81\x76\x02\xff\x0a\x00\x20\xf1\x3d\x44\x23\x54\x08\x9d',
+  '',
+  'payload',
+]
 
 type Slot = (vocabulary: Vocabulary) => string | readonly string[]
 
@@ -260,11 +299,31 @@ const scripts: readonly string[] = [
   '',
 ]
 
+const libraries: readonly string[] = [
+  "#!lua name=one\nredis.register_function('f1', function(keys, args) return {keys, args} end)",
+  "#!lua name=one\nredis.register_function('f1', function(keys, args) return redis.call('set', keys[1], args[1]) end)",
+  "#!lua name=two\nredis.register_function{function_name='F2', callback=function(keys, args) return redis.pcall('get', keys[1]) end, flags={'no-writes'}, description='d'}",
+  "#!lua name=two\nredis.register_function('f1', function() return 2 end)",
+  "#!lua name=three\nlocal n = 0\nredis.register_function('f3', function() error({err='MY x'}) end)",
+  '#!lua name=three\nreturn 1',
+  '#!lua name=three\nreturn (',
+  '#!lua\nreturn 1',
+  'return 1',
+]
+
 const digests: readonly string[] = scripts.map((script) => createHash('sha1').update(script).digest('hex'))
 
 /** Up to 300 numbers from 0 to 399. */
 function someOf(from: Vocabulary): number[] {
   return Array.from({ length: from.random.between(1, 300) }, () => from.random.below(400))
+}
+
+/** Of an entry, as they are given by `newid`. */
+const id: Slot = (from) => {
+  const { random } = from
+  if (random.chance(0.06)) return from.pick(random.chance(0.3) ? noNumbers : oddIds)
+  const time = random.between(0, Math.min(from.lastTime + 1, 12))
+  return random.chance(0.3) ? `${time}` : `${time}-${random.between(0, 2)}`
 }
 
 const slots: Readonly<Record<string, Slot>> = {
@@ -274,6 +333,30 @@ const slots: Readonly<Record<string, Slot>> = {
   hash: keyOf(hashKeys),
   zset: keyOf(sortedSetKeys),
   lex: (from) => (from.random.chance(0.05) ? from.pick(stringKeys) : from.pick(lexKeys)),
+  // Keys of their own: PFCOUNT of Redis keeps what it has counted in the value, which GET shows.
+  estimate: (from) => from.pick(estimateKeys),
+  stream: keyOf(streamKeys),
+  id,
+  newid: (from) => {
+    if (from.random.chance(0.1)) return id(from)
+    if (from.random.chance(0.7)) from.lastTime++
+    return `${from.lastTime}-${from.random.chance(0.5) ? '*' : from.random.between(0, 2)}`
+  },
+  idbound: (from) => {
+    if (from.random.chance(0.4)) return from.pick(['-', '+'])
+    return from.random.chance(0.3) ? `(${id(from) as string}` : id(from)
+  },
+  new: () => '>',
+  group: (from) => from.pick(['g', 'h', 'g', 'g', '']),
+  consumer: (from) => from.pick(['ann', 'bob', 'ann', 'bob', 'c\0\xff', '']),
+  streamsandids: (from) => {
+    const keys = Array.from({ length: from.random.between(1, 2) }, () => keyOf(streamKeys)(from) as string)
+    return [...keys, ...keys.map(() => (from.random.chance(0.3) ? '0' : (id(from) as string)))]
+  },
+  streamsandnews: (from) => {
+    const keys = Array.from({ length: from.random.between(1, 2) }, () => keyOf(streamKeys)(from) as string)
+    return [...keys, ...keys.map(() => (from.random.chance(0.75) ? '>' : (id(from) as string)))]
+  },
   any: (from) => from.pick(allKeys),
   key: (from) => from.pick(plainKeys),
   lists: keysOf(keyOf(listKeys)),
@@ -285,6 +368,9 @@ const slots: Readonly<Record<string, Slot>> = {
   member: (from) => (from.random.chance(0.95) ? from.pick(elements) : from.pick(oddValues)(from)),
   script: (from) => from.pick(scripts),
   digest: (from) => from.pick(digests),
+  library: (from) => from.pick(libraries),
+  libraryName: (from) => from.pick(['one', 'two', 'three', 'nosuch', 'ONE']),
+  function: (from) => from.pick(['f1', 'F1', 'f2', 'f3', 'nosuch', '']),
   number: spoiled((from) => from.pick(numbers)),
   integer: spoiled((from) => (from.random.chance(0.6) ? `${from.random.between(-20, 20)}` : from.pick(numbers))),
   index: spoiled((from) => (from.random.chance(0.92) ? `${from.random.between(-7, 7)}` : from.pick(numbers))),
@@ -298,6 +384,32 @@ const slots: Readonly<Record<string, Slot>> = {
   offset: spoiled((from) =>
     from.random.chance(0.85) ? `${from.random.between(-1, 30)}` : from.pick([highest, lowest, '536870912', '5000']),
   ),
+  bitOffset: spoiled((from) =>
+    from.random.chance(0.9)
+      ? `${from.pick(['', '', '#'])}${from.random.between(0, 90)}`
+      : from.pick([highest, '4294967296', '-1', '#-1', '#']),
+  ),
+  intType: (from) =>
+    from.random.chance(0.95)
+      ? `${from.pick(['u', 'i'])}${from.random.between(1, 64)}`
+      : from.pick(['u0', 'i65', 'x8', 'u', '8', ...noNumbers]),
+  longitude: spoiled((from) =>
+    from.random.chance(0.95)
+      ? `${from.random.between(-1800, 1800) / 10}`
+      : from.pick(['180', '-180', '180.1', 'inf', 'nan']),
+  ),
+  latitude: spoiled((from) =>
+    from.random.chance(0.95)
+      ? `${from.random.between(-850, 850) / 10}`
+      : from.pick(['85.05112878', '86', '-90', '1e400']),
+  ),
+  radius: spoiled((from) =>
+    from.random.chance(0.95) ? `${from.random.between(0, 30_000) / 3}` : from.pick(['-1', '0', '1e9', 'inf']),
+  ),
+  unit: (from) => from.pick(['m', 'km', 'km', 'km', 'MI', 'ft', 'x', '']),
+  sortPattern: (from) => from.pick(['s*', 'h*->a', 'h*->1', '#', 's*', '*', 'h*->', 'z*', '*->a']),
+  ttl: spoiled((from) => (from.random.chance(0.8) ? '0' : from.pick(['1000000', '99999999999999', '-1']))),
+  payload: (from) => from.pick(payloads),
   float: (from) => {
     if (from.random.chance(0.15)) return from.pick([...infinities, ...noNumbers])
     return from.random.chance(0.5) ? from.pick(floats) : anyFloat(from)
@@ -337,6 +449,8 @@ export class Vocabulary {
   readonly random: SeededRandom
   /** How many keys the last list of keys had: WEIGHTS need as many. */
   keyCount = 1
+  /** Of the last id of an entry. */
+  lastTime = 0
 
   constructor(random: SeededRandom) {
     this.random = random

@@ -11,7 +11,8 @@ export const redisNames: readonly (readonly string[])[] = commands.flatMap(({ na
 
 const options =
   'NX XX GT LT CH INCR GET WITHSCORES WITHVALUES LIMIT COUNT MATCH TYPE EX PX EXAT PXAT KEEPTTL PERSIST BEFORE AFTER LEFT ' +
-  'RIGHT MIN MAX STORE WEIGHTS AGGREGATE SUM BYSCORE BYLEX REV RANK MAXLEN REPLACE DB ASYNC SYNC NOW SAVE ID USER KILL'
+  'RIGHT MIN MAX STORE WEIGHTS AGGREGATE SUM BYSCORE BYLEX REV RANK MAXLEN MINID STREAMS GROUP NOACK BLOCK JUSTID FORCE ' +
+  'MKSTREAM FULL REPLACE DB ASYNC SYNC NOW SAVE ID USER KILL'
 const numbers =
   '0 1 -1 2 3 10 1000 -1000 65536 536870912 4294967296 9007199254740993 9223372036854775807 -9223372036854775808 ' +
   '18446744073709551616 1e3 01 +1 0x10 1.5'
@@ -19,13 +20,31 @@ const floats = '1.5 -0 inf -inf nan 1e400 1e-400 0.1 3.0e17 17976931348623157000
 
 const classes: Readonly<Record<string, readonly string[]>> = {
   /** Keys, of all types: those of the set-up, and others. */
-  k: ['string', 'number', 'list', 'hash', 'set', 'zset', 'k', '', '__proto__', 'long'],
+  k: ['string', 'number', 'list', 'hash', 'set', 'zset', 'stream', 'k', '', '__proto__', 'long'],
   v: ['v', '', '1', '-5', '1.5', '\0', 'é', 'x'.repeat(300), '9223372036854775807', '__proto__'],
   m: ['a', 'b', 'c', '', '1', 'constructor', 'é\xff'],
   n: numbers.split(' '),
   f: [...floats.split(' '), ...numbers.split(' ')],
   s: ['1', '(1', '-inf', '+inf', '(inf', 'nan', '(', '1e400', '[a'],
+  i: [
+    '0',
+    '1',
+    '1-1',
+    '2-0',
+    '5-*',
+    '*',
+    '-',
+    '+',
+    '$',
+    '>',
+    '(1-1',
+    '18446744073709551615-18446744073709551615',
+    '1-',
+    'x',
+  ],
+  g: ['g', 'h', '', 'STREAMS'],
   x: ['-', '+', '[a', '(b', '[', '(', 'a', '[\0', '-\0'],
+  t: ['u8', 'i64', 'u63', 'i1', 'u1', 'u64', 'i0', 'x'],
   p: ['*', 'a*a*a*a*b', '[^a-z]?\\', 'k*', '', '[', '[z-a]', '\\'],
 }
 
@@ -40,7 +59,9 @@ copy k k DB_n? REPLACE?|rename k k|renamenx k k|move k n|del k+|unlink k+|exists
 keys p|scan n MATCH_p? COUNT_n? TYPE_hash|TYPE_nope?|dbsize|flushdb ASYNC|SYNC?|select n
 lpush k v+|rpush k v+|lpushx k v+|rpushx k v+|lpop k n?|rpop k n?|llen k|lrange k n n|lindex k n|lset k n v
 linsert k BEFORE|AFTER v v|lrem k n v|ltrim k n n|lpos k v RANK_n? COUNT_n? MAXLEN_n?|rpoplpush k k
-lmove k k LEFT|RIGHT LEFT|RIGHT|lmpop n k+ LEFT|RIGHT COUNT_n?
+lmove k k LEFT|RIGHT LEFT|RIGHT|lmpop n k+ LEFT|RIGHT COUNT_n?|blpop k+ 0.001|brpop k+ 0.001|bzpopmin k+ 0.001
+blmove k k LEFT|RIGHT LEFT|RIGHT 0.001|brpoplpush k k 0.001|blmpop 0.001 n k+ LEFT|RIGHT COUNT_n?|bzpopmax k+ 0.001
+bzmpop 0.001 n k+ MIN|MAX COUNT_n?|client UNBLOCK n TIMEOUT|ERROR?
 hset k m_v+|hmset k m_v+|hsetnx k m v|hget k m|hmget k m+|hdel k m+|hlen k|hkeys k|hvals k|hgetall k|hexists k m
 hincrby k m n|hincrbyfloat k m f|hstrlen k m|hrandfield k n? WITHVALUES?|hscan k n MATCH_p? COUNT_n?
 sadd k m+|srem k m+|scard k|sismember k m|smismember k m+|smembers k|spop k n?|srandmember k n?|smove k k m
@@ -52,7 +73,15 @@ zrangebylex k x x LIMIT_n_n?|zrevrangebylex k x x|zrevrange k n n|zrangestore k 
 zremrangebyscore k s s|zremrangebylex k x x|zpopmin k n?|zpopmax k n?|zmpop n k+ MIN|MAX COUNT_n?|zscan k n MATCH_p?
 zrandmember k n? WITHSCORES?|zunion n k+ WEIGHTS_f_f? AGGREGATE_SUM|AGGREGATE_MIN? WITHSCORES?|zinter n k+ WITHSCORES?
 zdiff n k+ WITHSCORES?|zunionstore k n k+ WEIGHTS_f?|zinterstore k n k+ AGGREGATE_MAX?|zdiffstore k n k+|zintercard n k+ LIMIT_n?
-multi|exec|discard|watch k+|unwatch|hello n AUTH_m_v? SETNAME_m?|auth m v?|client SETNAME m|client LIST TYPE_normal|ID_n+?
+geoadd k NX|XX? CH? f_f_m+|geopos k m+|geohash k m+|geodist k m m KM|m?|georadius k f f f km STORE_k|WITHDIST? COUNT_n?
+georadiusbymember k m f km ASC|ANY? COUNT_n?|geosearch k FROMMEMBER_m|FROMLONLAT_f_f BYRADIUS_f_km|BYBOX_f_f_mi ASC|DESC? WITHHASH?
+geosearchstore k k FROMMEMBER_m|FROMLONLAT_f_f BYRADIUS_f_km STOREDIST?|sort k BY_m|BY_p? LIMIT_n_n? GET_m|GET_p? ASC|DESC? ALPHA? STORE_k?|sort_ro k BY_p? GET_p?|lcs k k LEN|IDX? MINMATCHLEN_n? WITHMATCHLEN?|dump k|restore k n v REPLACE? ABSTTL? FREQ_n|IDLETIME_n?|pfadd k m+|pfcount k+|pfmerge k k+|pfdebug ENCODING|DECODE|GETREG|TODENSE k|setbit k n n|getbit k n|bitcount k n? n? BIT|BYTE?|bitpos k n n? n? BIT|BYTE?|bitop AND|OR|XOR|NOT k k+
+bitfield k OVERFLOW_WRAP|OVERFLOW_SAT|OVERFLOW_FAIL? GET_t_n|SET_t_n_n|INCRBY_t_n_n+|bitfield_ro k GET_t_n+
+xadd k NOMKSTREAM? MAXLEN_n|MAXLEN_~_n|MINID_i? LIMIT_n? i m_v+|xlen k|xrange k i i COUNT_n?|xrevrange k i i COUNT_n?|xdel k i+
+xtrim k MAXLEN|MINID ~|=? i LIMIT_n?|xsetid k i ENTRIESADDED_n? MAXDELETEDID_i?|xread COUNT_n? BLOCK_1? STREAMS k i|xinfo STREAM k FULL?
+xreadgroup GROUP g m COUNT_n? NOACK? STREAMS k i|xgroup CREATE k g i MKSTREAM? ENTRIESREAD_n?|xgroup SETID k g i|xgroup DESTROY k g
+xgroup CREATECONSUMER|DELCONSUMER k g m|xack k g i+|xpending k g|xpending k g IDLE_n? i i n m?|xinfo GROUPS k|xinfo CONSUMERS k g
+xclaim k g m n i+ IDLE_n|TIME_n? RETRYCOUNT_n? FORCE? JUSTID? LASTID_i?|xautoclaim k g m n i COUNT_n? JUSTID?|multi|exec|discard|watch k+|unwatch|hello n AUTH_m_v? SETNAME_m?|auth m v?|client SETNAME m|client LIST TYPE_normal|ID_n+?
 client KILL ID_n|ADDR_v|USER_m+|config GET p+|config SET maxmemory|maxclients|nope v|info m?|command DOCS m+|command COUNT
 command GETKEYS k v+|command LIST FILTERBY_ACLCAT_m|FILTERBY_PATTERN_p?|slowlog GET n?|acl SETUSER m on|off|>p|~*|+get|%R~a*|nope+
 acl DRYRUN m get|set k+|acl GENPASS n?|acl CAT m?|acl GETUSER m|acl DELUSER m+|echo v|ping v?|time|role|reset
@@ -112,4 +141,8 @@ export const redisSetUp: readonly Buffer[] = [
   redisCommand('SADD', 'set', 'a', 'b', '1'),
   redisCommand('ZADD', 'zset', '1', 'a', 'inf', 'b', '-0.5', 'c'),
   redisCommand('SETRANGE', 'long', '70000', 'end'),
+  redisCommand('XADD', 'stream', '1-1', 'a', '1'),
+  redisCommand('XGROUP', 'CREATE', 'stream', 'g', '0'),
+  redisCommand('XREADGROUP', 'GROUP', 'g', 'a', 'STREAMS', 'stream', '>'),
+  redisCommand('XADD', 'stream', '2-0', 'b', '', 'b', 'x'),
 ]

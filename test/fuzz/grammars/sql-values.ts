@@ -78,11 +78,44 @@ const samples: Readonly<Record<string, readonly string[]>> = {
     'infinity',
   ],
   uuid: ['01234567-89ab-cdef-0123-456789abcdef', 'ffffffffffffffffffffffffffffffff', 'x'],
+  timetz: ['12:00:00+02', '23:59:59.999999-15:59', '24:00+00', '25:00'],
+  bit: ['1', '0', '10', 'xf', '2'],
+  varbit: ['101', '', 'x1f', '2'],
+  money: ['$1,234.56', '-92233720368547758.08', '0', 'x'],
+  inet: ['192.168.0.1/24', '::1', '2001:db8::/32', '1.2.3.4.5'],
+  cidr: ['10.0.0.0/8', '::/0', '192.168.0.1/24'],
+  macaddr: ['08:00:2b:01:02:03', '0800.2b01.0203', 'x'],
+  macaddr8: ['08:00:2b:01:02:03:04:05', '08002b0102030405', 'x'],
+  pg_lsn: ['16/B374D848', '0/0', 'x'],
+  xid8: integers,
+  tid: ['(0,1)', '(4294967295,65535)', 'x'],
+  jsonpath: ['$.a[*] ? (@ > 1)', 'strict $."x".**{1 to 2}.size()', '$', '$['],
+  point: ['(1,2.5)', '(NaN,infinity)', '1,2', '('],
+  lseg: ['[(0,0),(1,1)]', '((0,0),(1,1))', 'x'],
+  path: ['[(0,0),(1,1),(2,0)]', '((0,0),(1,1))', '[]'],
+  box: ['(1,1),(0,0)', '((0,0),(1,1))', 'x'],
+  polygon: ['((0,0),(1,1),(2,0))', '((0,0))', 'x'],
+  line: ['{1,-1,0}', '[(0,0),(1,1)]', '{0,0,1}'],
+  circle: ['<(0,0),5>', '((1,1),0)', '<(0,0),-1>'],
+  int4range: ['[1,10)', 'empty', '(,)', '[2147483647,2147483647]', '[2,1]'],
+  int8range: ['[1,10)', 'empty', '(,9223372036854775807]', '[2,1]'],
+  numrange: ['[1.5,2.5]', '(,1e10)', 'empty', '[2,1]'],
+  daterange: ['[2024-02-29,infinity)', 'empty', '(,)', '[2,1]'],
+  tsrange: ['[2024-02-29 12:00,2024-03-01)', '(,infinity]', 'x'],
+  tstzrange: ['[2024-02-29 12:00+02,2024-03-01)', '(,infinity]', 'x'],
+  int4multirange: ['{[1,3),[7,9)}', '{}', '{(,)}', '{[1'],
+  int8multirange: ['{[1,3),[2,9)}', '{}', 'x'],
+  nummultirange: ['{[1.5,2.5],(3,)}', '{}', 'x'],
+  datemultirange: ['{[2024-01-01,2024-02-01)}', '{}', 'x'],
+  tsmultirange: ['{[2024-01-01,2024-02-01)}', '{}', 'x'],
+  tstzmultirange: ['{[2024-01-01,2024-02-01)}', '{}', 'x'],
   int2vector: ['1 2', '', 'x'],
   oidvector: ['1 2', '', 'x'],
 }
 
-const pseudoTypes = new Set('void record cstring any anyarray trigger anyelement unknown'.split(' '))
+const pseudoTypes: ReadonlySet<string> = new Set(
+  allTypes.filter(({ name, category }) => category === 'P' || name === 'unknown').map(({ name }) => name),
+)
 
 /** What a column may have, but for what only the catalog's own tables have. */
 export const columnTypes: readonly SqlType[] = allTypes.filter(
@@ -95,11 +128,12 @@ function textsOf(name: string): readonly string[] {
   if (!name.startsWith('_')) return names
   const element = samples[name.slice(1)]?.[0] ?? '1'
   const shown = JSON.stringify(element)
+  const comma = name === '_box' ? ';' : ','
   return [
-    `{${shown},NULL}`,
+    `{${shown}${comma}NULL}`,
     '{}',
-    `{{${shown}},{NULL}}`,
-    `[-1:0]={${shown},${shown}}`,
+    `{{${shown}}${comma}{NULL}}`,
+    `[-1:0]={${shown}${comma}${shown}}`,
     '{',
     '[2147483647:2147483647]={1}',
   ]

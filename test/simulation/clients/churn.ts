@@ -101,6 +101,7 @@ const readInPages: Act = async ({ page }, random) => {
 
 const keyNames = ['churn:1', 'churn:2', 'churn:3', 'churn:4']
 const member = (random: SeededRandom): string => `m${random.below(6)}`
+const group = (random: SeededRandom): string => `g${random.below(2)}`
 const score = (random: SeededRandom): string => pick(random, ['-inf', '-2.5', '-1', '-0', '0', '1', '1', '3e300'])
 
 function keyCommand(random: SeededRandom): (string | number)[] {
@@ -126,6 +127,16 @@ function keyCommand(random: SeededRandom): (string | number)[] {
     ['LREM', key, random.between(-2, 2), member(random)],
     ['LTRIM', key, 1, -2],
     ['RPOPLPUSH', key, other],
+    ['XADD', key, '*', 'f', member(random)],
+    ['XADD', key, 'MAXLEN', random.below(6), '*', 'f', 'x'.repeat(random.chance(0.1) ? 70_000 : 9)],
+    ['XGROUP', 'CREATE', key, group(random), pick(random, ['0', '$']), 'MKSTREAM'],
+    ['XGROUP', pick(random, ['DELCONSUMER', 'CREATECONSUMER']), key, group(random), member(random)],
+    ['XGROUP', 'DESTROY', key, group(random)],
+    ['XREADGROUP', 'GROUP', group(random), member(random), 'COUNT', 3, 'STREAMS', key, '>'],
+    ['XREADGROUP', 'GROUP', group(random), member(random), 'BLOCK', random.between(1, 9), 'STREAMS', key, '>'],
+    ['XREAD', 'BLOCK', random.between(1, 9), 'STREAMS', key, other, '$', '0'],
+    ['XAUTOCLAIM', key, group(random), member(random), random.below(5), '0', 'COUNT', 2],
+    ['XTRIM', key, 'MAXLEN', random.below(4)],
     ['SET', key, 'text', 'PX', random.between(1, 9)],
     ['APPEND', key, 'more'],
     ['PEXPIRE', key, random.between(0, 9)],

@@ -2,17 +2,23 @@
 import { keyspaceRange } from '../../../base/tuple.ts'
 import { charge } from '../../../base/work.ts'
 import { ofCollections, privilege, writing } from '../../../database/access/privileges.ts'
+import { isTemporaryName } from '../../../model/table/temporary.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { engineNames, memoryEngine } from '../../../database/engines.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
+import { arrayOf } from '../../../language/mql/expression-contract.ts'
 import { compileFilter } from '../../../language/mql/filter.ts'
 import { buildDocument, type BsonWriter } from '../../../model/document/bson-writer.ts'
 import { bsonType, BsonValue, fieldsOf } from '../../../model/document/bson.ts'
 import { ensureDocumentCollection, ensureNamespace } from '../../../model/document/document.ts'
+import { noteSchema } from '../../../model/document/change-notes.ts'
+import { optionsOf } from '../../../model/document/collection-options.ts'
+import { documentViewKind, isDocumentView, viewOf } from '../../../model/document/view.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { findAllowed, findDroppable, maySee, requireAnyInAll, requireCreate, requireInAll } from '../access.ts'
 import { checkCollectionName, checkDatabaseName, type Command, type Reply, type Request } from '../request.ts'
+import { withCollectionOptions, validationOptions, viewOption } from './modify-collection.ts'
 import { cursorReply } from './cursor-reply.ts'
 import { sizeOfRange } from './range-size.ts'
 import { checkCollation, refuseOptions, requireCollection, variablesOf } from './query-options.ts'
@@ -81,7 +87,8 @@ function listDatabases(request: Request): Reply | Promise<Reply> {
 }
 
 function visibleIn({ catalog, principal }: Transaction, namespace: string): readonly Collection[] {
-  const all = catalog.collectionsOf(namespace).filter(({ kind }) => kind !== 'sequence')
+  if (isTemporaryName(namespace)) return []
+  const all = catalog.relationsOf(namespace).filter(({ kind }) => kind !== 'sequence' && kind !== 'view')
   return principal.rights.areUnlimited ? all : all.filter((collection) => maySee(principal.rights, collection))
 }
 
@@ -119,6 +126,10 @@ function describeCollection(collection: Collection, nameOnly: boolean): BsonValu
     if (collection.engine !== memoryEngine) {
       writer.beginObject('storageEngine').beginObject(collection.engine).end().end()
     }
+    if (isDocumentView(collection)) {
+      const { viewOn, pipeline } = viewOf(collection)
+      writer.string('viewOn', viewOn).value('pipeline', pipeline)
+    } else if (collection.model === 'document') writeOptions(writer, collection)
     writer.end()
     writer.beginObject('info').boolean('readOnly', collection.model === 'view' || collection.model === 'keyvalue')
     writer.string('polylogModel', collection.model).end()
@@ -127,18 +138,23 @@ function describeCollection(collection: Collection, nameOnly: boolean): BsonValu
   })
 }
 
+function writeOptions(writer: BsonWriter, collection: Collection): void {
+  const { validator, hasImages } = optionsOf(collection)
+  if (validator !== undefined) {
+    writer.value('validator', validator.filter)
+    writer.string('validationLevel', validator.level).string('validationAction', validator.action)
+  }
+  if (hasImages) writer.beginObject('changeStreamPreAndPostImages').boolean('enabled', true).end()
+}
+
 const refusedCreateOptions = [
   'capped',
   'size',
   'max',
-  'viewOn',
-  'pipeline',
   'timeseries',
   'expireAfterSeconds',
   'clusteredIndex',
-  'validator',
   'encryptedFields',
-  'changeStreamPreAndPostImages',
 ]
 
 /** MongoDB has options for each engine that may be; a collection lies in one here, and none has options. */
@@ -168,6 +184,7 @@ function create(request: Request): Reply | Promise<Reply> {
   checkCollation(request.getObject('collation'))
   const engine = engineOption(request)
   const { database, collectionName } = request
+  const view = viewOption(request, collectionName)
   return request.session.run((transaction): Reply => {
     requireCreate(transaction, database)
     if (transaction.catalog.findCollection(database, collectionName) !== undefined) {
@@ -177,7 +194,18 @@ function create(request: Request): Reply | Promise<Reply> {
         'duplicate_object',
       )
     }
-    ensureDocumentCollection(transaction, database, collectionName, engine)
+    if (view !== undefined) {
+      const namespace = ensureNamespace(transaction, database)
+      transaction.createCollection(namespace, collectionName, documentViewKind, view)
+      noteSchema(transaction, 'create', database, collectionName, (writer) => {
+        writer.beginObject('operationDescription').string('viewOn', request.getString('viewOn')!)
+        writer.value('pipeline', request.get('pipeline') ?? arrayOf([])).end()
+      })
+      return () => undefined
+    }
+    const made = ensureDocumentCollection(transaction, database, collectionName, engine)
+    const definition = withCollectionOptions(request, made.definition)
+    if (Object.keys(definition).length > 0) transaction.alterCollection(made, { definition })
     return () => undefined
   })
 }
@@ -190,13 +218,14 @@ function drop(request: Request): Reply | Promise<Reply> {
     const count = collection.indexes.length + 1
     refuseTables([collection])
     transaction.dropCollection(collection)
+    noteSchema(transaction, 'drop', database, collectionName)
     return (writer) => writer.int32('nIndexesWas', count).string('ns', `${database}.${collectionName}`)
   })
 }
 
 /** Tables have dependants that only SQL knows: rule 7 leaves their end to it. */
 function refuseTables(collections: readonly Collection[]): void {
-  const table = collections.find(({ model }) => model !== 'document')
+  const table = collections.find((one) => one.model !== 'document' && !isDocumentView(one))
   if (table === undefined) return
   const message = `${table.namespace.name}.${table.name} is a ${table.model}: drop it through its own door`
   // Not IllegalOperation (20): drivers take that for a server that knows no retryable writes.
@@ -213,7 +242,11 @@ function dropDatabase(request: Request): Reply | Promise<Reply> {
     if (namespace === undefined) return () => undefined
     const collections = transaction.catalog.collectionsOf(database)
     refuseTables(collections)
-    for (const collection of collections) transaction.dropCollection(collection)
+    for (const collection of collections) {
+      transaction.dropCollection(collection)
+      noteSchema(transaction, 'drop', database, collection.name)
+    }
+    noteSchema(transaction, 'dropDatabase', database, undefined)
     const isGiven = transaction.catalog.access.has(namespace.id)
     if (!isGiven) transaction.dropNamespace(transaction.catalog.namespaces.get(database)!)
     return (writer) => writer.string('dropped', database)
@@ -245,6 +278,9 @@ function renameCollection(request: Request): Reply | Promise<Reply> {
     }
     const namespace = ensureNamespace(transaction, toDatabase)
     transaction.alterCollection(transaction.catalog.collectionById(collection.id)!, { name: to, namespace })
+    noteSchema(transaction, 'rename', fromDatabase, from, (writer) =>
+      writer.string('toDb', toDatabase).string('to', to),
+    )
     return () => undefined
   })
 }
@@ -261,11 +297,12 @@ export const collectionCommands: readonly Command[] = [
     name: 'create',
     fields: [
       ...refusedCreateOptions,
+      ...validationOptions,
+      'viewOn',
+      'pipeline',
       'storageEngine',
       'collation',
       'autoIndexId',
-      'validationLevel',
-      'validationAction',
     ],
     access: 'collections',
     inTransaction: true,

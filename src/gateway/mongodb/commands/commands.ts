@@ -9,6 +9,7 @@ import { loginCommands } from './login.ts'
 import { modifyCommands } from './find-and-modify.ts'
 import { readCommands } from './reads.ts'
 import { roleCommands } from './roles.ts'
+import { modifyCollectionCommands } from './modify-collection.ts'
 import { parameterCommands } from './parameters.ts'
 import { serverCommands } from './server.ts'
 import { statisticsCommands } from './statistics.ts'
@@ -27,6 +28,7 @@ export const commands: readonly Command[] = [
   ...writeCommands,
   ...modifyCommands,
   ...collectionCommands,
+  ...modifyCollectionCommands,
   ...indexCommands,
   ...statisticsCommands,
   ...explainCommands,

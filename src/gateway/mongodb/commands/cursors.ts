@@ -7,20 +7,28 @@ import { indexName } from '../../../model/document/bson-writer.ts'
 import { readInt64 } from '../../../model/document/values.ts'
 import { mayAdminister } from '../access.ts'
 import type { CursorAsker, OpenCursor } from '../cursors.ts'
+import { nextEvents, wholeDatabase } from './change-streams.ts'
+import type { ChangeStream } from '../change-stream.ts'
 import { checkCollectionName, missingField, type Command, type Reply, type Request } from '../request.ts'
 import { batchWants, cursorReply } from './cursor-reply.ts'
 import { refuseOptions, sourceOfQuery } from './query-options.ts'
 
 function getMore(request: Request): Reply | Promise<Reply> {
-  // Only a cursor that waits for new documents can be given a time to wait, and there are none.
-  refuseOptions(request, ['maxTimeMS'])
   const id = request.getInt64('getMore')!
   const collection = request.getString('collection')
   if (collection === undefined) throw missingField('getMore', 'collection')
-  const namespace = `${request.database}.${checkCollectionName(request.database, collection)}`
+  const namespace = `${request.database}.${cursorName(request.database, collection)}`
   const transaction = request.inTransaction ? request.logical!.transactionKey : undefined
   const cursor = request.gateway.cursors.take(id, namespace, askerOf(request), transaction)
   const batchSize = request.getCount('batchSize')
+  if (cursor.position.kind === 'stream') return moreEvents(request, cursor, batchSize ?? 0)
+  try {
+    // Only a cursor that waits for more can be given a time to wait.
+    refuseOptions(request, ['maxTimeMS'])
+  } catch (error) {
+    request.gateway.cursors.done(cursor, cursor.position)
+    throw error
+  }
   const wants = batchWants(request, batchSize === undefined || batchSize === 0 ? Infinity : batchSize)
   try {
     const result = readBatch(request, cursor, wants)
@@ -32,6 +40,18 @@ function getMore(request: Request): Reply | Promise<Reply> {
   } catch (error) {
     return dropped(request, cursor, error)
   }
+}
+
+/** Of a cursor over more than a collection. */
+function cursorName(database: string, name: string): string {
+  return name === wholeDatabase ? name : checkCollectionName(database, name)
+}
+
+function moreEvents(request: Request, cursor: OpenCursor, batchSize: number): Promise<Reply> {
+  const { stream } = cursor.position as unknown as { readonly stream: ChangeStream }
+  return nextEvents(request, cursor, stream, batchSize === 0 ? Infinity : batchSize).catch((error: unknown) =>
+    dropped(request, cursor, error),
+  )
 }
 
 function askerOf({ session }: Request): CursorAsker {
@@ -60,7 +80,7 @@ function dropped(request: Request, cursor: OpenCursor, error: unknown): never {
 }
 
 function killCursors(request: Request): Reply {
-  const { namespace } = request
+  const namespace = `${request.database}.${cursorName(request.database, request.getString('killCursors') ?? '')}`
   const list = request.getArray('cursors')
   if (list === undefined) throw missingField('killCursors', 'cursors')
   const killed: bigint[] = []

@@ -4,6 +4,7 @@ import type { BsonValue } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { fieldMap, Request, type Command, type Reply } from '../request.ts'
 import { parseAggregate, parseCount, parseFind } from './reads.ts'
+import { wholeDatabase } from './change-streams.ts'
 import { explainQuery } from './explain-plan.ts'
 
 const verbosities = new Set(['queryPlanner', 'executionStats', 'allPlansExecution'])
@@ -15,7 +16,7 @@ function explain(request: Request): Reply | Promise<Reply> {
   if (!verbosities.has(verbosity)) throw mongoError(mongoCode.badValue, `unknown verbosity ${verbosity}`)
   const explained = innerRequest(request, inner)
   const { query, collection } = queryOf(explained)
-  return explainQuery(explained, query, collection, verbosity !== 'queryPlanner')
+  return explainQuery(explained, query, collection ?? wholeDatabase, verbosity !== 'queryPlanner')
 }
 
 function innerRequest(request: Request, command: BsonValue): Request {
@@ -27,7 +28,7 @@ function innerRequest(request: Request, command: BsonValue): Request {
   return made
 }
 
-function queryOf(request: Request): { query: Query; collection: string } {
+function queryOf(request: Request): { query: Query; collection: string | undefined } {
   switch (request.command) {
     case 'find':
       return { query: parseFind(request), collection: request.collectionName }

@@ -10,11 +10,10 @@ import { isEmptyDocument } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { copyElements, type Reply, type ShortReply } from '../reply.ts'
 import type { Command, Request } from '../request.ts'
-import { checkCollation, filterOf, hintOf, refuseOptions, sortOf, variablesOf } from './query-options.ts'
+import { checkCollation, filterOf, hintOf, sortOf, variablesOf } from './query-options.ts'
 import { sourceFor } from './writes.ts'
 
 function findAndModify(request: Request): Reply | Promise<Reply> {
-  refuseOptions(request, ['bypassDocumentValidation'])
   checkCollation(request.getObject('collation'))
   const remove = request.getBoolean('remove', false)
   const update = request.get('update')

@@ -2,31 +2,55 @@
 import { privilege } from '../../../database/access/privileges.ts'
 import type { Collection, Index } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
+import { checkPartialFilter } from '../../../language/mql/partial-index.ts'
 import { buildDocument, type BsonWriter } from '../../../model/document/bson-writer.ts'
 import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../../model/document/bson.ts'
+import { noteSchema } from '../../../model/document/change-notes.ts'
+import {
+  type IndexOptions,
+  noOptions,
+  optionsOf,
+  withIndexOptions,
+} from '../../../model/document/collection-options.ts'
 import { ensureDocumentCollection } from '../../../model/document/document.ts'
 import { createDocumentIndex } from '../../../model/document/index-build.ts'
 import { indexDefinition } from '../../../model/document/index-definition.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { isTruthy, readString, toDouble } from '../../../model/document/values.ts'
+import { isDocumentView } from '../../../model/document/view.ts'
 import type { SourceIndex } from '../../../query/document-source.ts'
 import { openSource } from '../../../query/open-source.ts'
 import { findAllowed, findDescribed, findDroppable, requireCreate } from '../access.ts'
 import { type Command, missingField, type Reply, type Request } from '../request.ts'
 import { cursorReply } from './cursor-reply.ts'
-import { checkCollation, there } from './query-options.ts'
+import { checkCollation, ofView, there } from './query-options.ts'
 
-type KeyField = readonly [string, number]
+type KeyField = readonly [string, number | 'hashed']
 
 interface IndexSpecification {
   readonly name: string
   readonly fields: readonly KeyField[]
   readonly unique: boolean
   readonly sparse: boolean
+  readonly partial: BsonValue | undefined
+  readonly options: Partial<IndexOptions>
 }
 
-/** Options that change nothing here. */
-const harmlessOptions = new Set(['v', 'background', 'ns', 'key', 'name', 'unique', 'sparse', 'collation', 'hidden'])
+/** Those that change nothing here included: `v`, `background`, `ns`. */
+const knownOptions = new Set([
+  'v',
+  'background',
+  'ns',
+  'key',
+  'name',
+  'unique',
+  'sparse',
+  'collation',
+  'hidden',
+  'partialFilterExpression',
+  'expireAfterSeconds',
+])
 
 function parseIndex(specification: BsonValue): IndexSpecification {
   const options = new Map(fieldsOf(specification))
@@ -34,8 +58,8 @@ function parseIndex(specification: BsonValue): IndexSpecification {
   if (key?.type !== bsonType.object) {
     throw mongoError(mongoCode.failedToParse, "The 'key' field is a required property of an index specification")
   }
-  for (const [name, value] of options) {
-    if (harmlessOptions.has(name) && !(name === 'hidden' && isTruthy(value))) continue
+  for (const name of options.keys()) {
+    if (knownOptions.has(name)) continue
     throw mongoError(mongoCode.cannotCreateIndex, `the index option '${name}' is not supported`, 'unsupported')
   }
   checkCollation(options.get('collation'))
@@ -44,16 +68,54 @@ function parseIndex(specification: BsonValue): IndexSpecification {
   if (given?.type !== bsonType.string) {
     throw mongoError(mongoCode.failedToParse, "The 'name' field is a required property of an index specification")
   }
-  return {
-    name: readString(given),
-    fields,
-    unique: options.has('unique') && isTruthy(options.get('unique')!),
-    sparse: options.has('sparse') && isTruthy(options.get('sparse')!),
+  const flag = (name: string): boolean => options.has(name) && isTruthy(options.get(name)!)
+  const seconds = options.get('expireAfterSeconds')
+  const partial = options.get('partialFilterExpression')
+  const specified = { name: readString(given), fields, unique: flag('unique'), sparse: flag('sparse'), partial }
+  checkSpecification(specified, flag('hidden'), seconds)
+  const expireAfterSeconds = seconds === undefined ? undefined : expiryOf(seconds)
+  return { ...specified, options: { hidden: flag('hidden'), expireAfterSeconds } }
+}
+
+function checkSpecification(
+  { fields, unique, sparse, partial }: Omit<IndexSpecification, 'options'>,
+  hidden: boolean,
+  seconds: BsonValue | undefined,
+): void {
+  const refuse = (message: string): never => {
+    throw mongoError(mongoCode.cannotCreateIndex, message)
   }
+  if (partial !== undefined) {
+    if (partial.type !== bsonType.object) {
+      throw mongoError(mongoCode.typeMismatch, "The field 'partialFilterExpression' must be an object", 'wrong_type')
+    }
+    if (sparse) refuse('cannot mix "partialFilterExpression" and "sparse" options')
+    if (isIdKey(fields)) throw mongoError(mongoCode.invalidOptions, '_id index cannot be a partial index')
+    checkPartialFilter(partial)
+  }
+  if (hidden && isIdKey(fields)) throw mongoError(mongoCode.badValue, "can't hide _id index")
+  if (seconds !== undefined) {
+    if (fields.length > 1) refuse('TTL indexes are single-field indexes, compound indexes do not support TTL')
+    if (isIdKey(fields)) refuse("The field 'expireAfterSeconds' is not valid for an _id index specification")
+  }
+  const hashed = fields.filter(([, order]) => order === 'hashed').length
+  if (hashed > 1) throw mongoError(31_303, 'A maximum of one index field is allowed to be hashed')
+  if (hashed > 0 && unique)
+    throw mongoError(16_764, 'Currently hashed indexes cannot guarantee uniqueness. Use a regular index.')
+}
+
+const mostSeconds = 0x7fff_ffff
+
+export function expiryOf(seconds: BsonValue): number {
+  const number = seconds.isNumber ? Math.trunc(toDouble(seconds)) : NaN
+  if (number >= 0 && number <= mostSeconds) return number
+  const message = `TTL index 'expireAfterSeconds' option must be within an acceptable range, from 0 to ${mostSeconds}`
+  throw mongoError(mongoCode.cannotCreateIndex, message)
 }
 
 function parseKey(key: BsonValue): KeyField[] {
   const fields = fieldsOf(key).map(([path, value]): KeyField => {
+    if (value.type === bsonType.string && readString(value) === 'hashed') return [path, 'hashed']
     if (value.type === bsonType.string) {
       throw mongoError(mongoCode.cannotCreateIndex, `${readString(value)} indexes are not supported`, 'unsupported')
     }
@@ -71,7 +133,7 @@ function parseKey(key: BsonValue): KeyField[] {
   return fields
 }
 
-function isIdKey(fields: readonly KeyField[]): boolean {
+export function isIdKey(fields: readonly KeyField[]): boolean {
   return fields.length === 1 && fields[0]![0] === '_id'
 }
 
@@ -85,6 +147,13 @@ function createIndexes(request: Request): Reply | Promise<Reply> {
     const collection = existing ?? ensureDocumentCollection(transaction, database, collectionName)
     requireDocuments(collection)
     for (const specification of specifications) yield* createOne(transaction, collection.id, specification)
+    yield* inPlace(transaction, () => {
+      noteSchema(transaction, 'createIndexes', database, collectionName, (writer) => {
+        writer.beginObject('operationDescription').beginArray('indexes')
+        for (const [i, one] of request.getDocuments('indexes').entries()) writer.value(String(i), one)
+        writer.end().end()
+      })
+    })
     const after = transaction.catalog.collectionById(collection.id)!.indexes.length + 1
     return (writer) => {
       writer.int32('numIndexesBefore', collection.indexes.length + 1).int32('numIndexesAfter', after)
@@ -94,8 +163,9 @@ function createIndexes(request: Request): Reply | Promise<Reply> {
   })
 }
 
-function requireDocuments(collection: Collection): void {
+export function requireDocuments(collection: Collection): void {
   if (collection.model === 'document') return
+  if (isDocumentView(collection)) throw ofView(collection)
   const message = `${collection.name} is a ${collection.model}: its indexes are made through its own door`
   throw mongoError(mongoCode.cannotCreateIndex, message, 'foreign_model_violation')
 }
@@ -105,18 +175,19 @@ function* createOne(
   collectionId: number,
   specification: IndexSpecification,
 ): StatementSteps<void> {
-  const { name, fields, unique, sparse } = specification
+  const { name, fields, unique, sparse, partial, options } = specification
   if (isIdKey(fields)) return
   const collection = transaction.catalog.collectionById(collectionId)!
-  const definition = indexDefinition(fields, sparse)
+  const definition = indexDefinition(fields, sparse, partial)
   const wanted = JSON.stringify(definition)
-  const byKey = collection.indexes.find((index) => keyOf(index) === JSON.stringify(definition['fields']))
+  const byKey = collection.indexes.find((index) => keyOf(index) === keyOf({ definition }))
   const byName = collection.indexes.find((index) => index.name === name)
   if (
     byName !== undefined &&
     byName === byKey &&
     JSON.stringify(byName.definition) === wanted &&
-    byName.unique === unique
+    byName.unique === unique &&
+    optionsOf(collection).index(byName.id).expireAfterSeconds === options.expireAfterSeconds
   )
     return
   if (byName !== undefined) {
@@ -132,25 +203,47 @@ function* createOne(
   }
   if (collection.indexes.length >= 63)
     throw mongoError(mongoCode.cannotCreateIndex, 'add index fails, too many indexes')
-  yield* createDocumentIndex(transaction, collection, { name, unique, definition })
+  const index = yield* createDocumentIndex(transaction, collection, { name, unique, definition })
+  if (options.hidden === true || options.expireAfterSeconds !== undefined) {
+    yield* inPlace(transaction, () => changeIndexOptions(transaction, collectionId, index.id, options))
+  }
 }
 
-function keyOf(index: Index): string {
-  return JSON.stringify(index.definition['fields'])
+export function changeIndexOptions(
+  transaction: Transaction,
+  collectionId: number,
+  index: number,
+  options: Partial<IndexOptions> | undefined,
+): void {
+  const collection = transaction.catalog.collectionById(collectionId)!
+  transaction.alterCollection(collection, { definition: withIndexOptions(collection.definition, index, options) })
+}
+
+/** Of the same key there may be several, each of other documents. */
+function keyOf({ definition }: Pick<Index, 'definition'>): string {
+  return JSON.stringify([definition['fields'], definition['hashed'], definition['partial']])
 }
 
 function writeIndex(writer: BsonWriter, index: SourceIndex): void {
   writer.int32('v', 2).beginObject('key')
-  for (const { path, descending } of index.fields) writer.int32(path.text, descending ? -1 : 1)
+  const { hashed } = index
+  for (const [i, { path, descending }] of index.fields.entries()) {
+    if (i === hashed) writer.string(path.text, 'hashed')
+    else writer.int32(path.text, descending ? -1 : 1)
+  }
   writer.end().string('name', index.name)
   if (index.unique && index.name !== '_id_') writer.boolean('unique', true)
   if (index.sparse) writer.boolean('sparse', true)
+  if (index.partial !== undefined) writer.value('partialFilterExpression', index.partial.filter)
+  if (index.expireAfterSeconds !== undefined) writer.count('expireAfterSeconds', index.expireAfterSeconds)
+  if (index.hidden === true) writer.boolean('hidden', true)
 }
 
 function listIndexes(request: Request): Reply | Promise<Reply> {
   const { database, collectionName, namespace } = request
   const listed = request.read((transaction) => {
     const collection = there(findDescribed(transaction, database, collectionName), database, collectionName)
+    if (isDocumentView(collection)) throw ofView(collection)
     return openSource(collection).indexes.map(
       (index) =>
         new BsonValue(
@@ -171,18 +264,26 @@ function dropIndexes(request: Request): Reply | Promise<Reply> {
     const collection = there(findDroppable(transaction, database, collectionName), database, collectionName)
     requireDocuments(collection)
     const before = collection.indexes.length + 1
-    for (const index of indexesNamed(collection, wanted)) {
+    const gone = indexesNamed(collection, wanted)
+    noteSchema(transaction, 'dropIndexes', database, collectionName, (writer) => {
+      writer.beginObject('operationDescription').beginArray('indexes')
+      for (const [i, { name }] of gone.entries()) writer.beginObject(String(i)).string('name', name).end()
+      writer.end().end()
+    })
+    for (const index of gone) {
       transaction.dropIndex(transaction.catalog.collectionById(collection.id)!, index)
+      if (optionsOf(collection).index(index.id) !== noOptions)
+        changeIndexOptions(transaction, collection.id, index.id, undefined)
     }
     return (writer) => writer.int32('nIndexesWas', before)
   })
 }
 
-function indexesNamed(collection: Collection, wanted: BsonValue): readonly Index[] {
+export function indexesNamed(collection: Collection, wanted: BsonValue): readonly Index[] {
   if (wanted.type === bsonType.array) return elementsOf(wanted).flatMap((one) => indexesNamed(collection, one))
   if (wanted.type === bsonType.object) {
-    const key = JSON.stringify(parseKey(wanted))
-    const found = collection.indexes.find((index) => keyOf(index) === key)
+    const key = JSON.stringify(indexDefinition(parseKey(wanted), false)['fields'])
+    const found = collection.indexes.find(({ definition }) => JSON.stringify(definition['fields']) === key)
     if (found !== undefined) return [found]
     throw mongoError(mongoCode.indexNotFound, `can't find index with key: ${key}`, 'undefined_object')
   }

@@ -4,9 +4,8 @@ import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
 import { compileFilter, type Filter } from '../../../language/mql/filter.ts'
 import { evaluateConstant } from '../../../language/mql/expression.ts'
-import type { CollectionReader } from '../../../language/mql/lookup.ts'
 import type { Hint } from '../../../language/mql/planner.ts'
-import { openQuery, type Query } from '../../../language/mql/query.ts'
+import type { Query } from '../../../language/mql/query.ts'
 import { checkVariableName, rootScope, type Variables } from '../../../language/mql/scope.ts'
 import { parseSort, type SortField } from '../../../language/mql/sort-order.ts'
 import {
@@ -20,6 +19,7 @@ import {
 import { ensureDocumentCollection } from '../../../model/document/document.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { dateValue, isTruthy, readString, toSafeInteger } from '../../../model/document/values.ts'
+import { isDocumentView } from '../../../model/document/view.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
 import { openSource } from '../../../query/open-source.ts'
 import { type Asked, findAllowed, requireCreate } from '../access.ts'
@@ -43,22 +43,33 @@ export function sourceOfQuery(
   asked: Asked,
   namespace: string,
   name: string,
-  { reads }: Query,
+  { reads, below }: Query,
 ): DocumentSource | undefined {
   if (reads !== undefined) for (const other of reads) findAllowed(asked, namespace, other, privilege.read)
+  if (below !== undefined) {
+    findAllowed(asked, namespace, name, privilege.read)
+    const collection = asked.catalog.findCollection(namespace, below)
+    return collection === undefined ? undefined : sourceOf(collection)
+  }
   return findSource(asked, namespace, name, privilege.read)
 }
 
 /** A version of a collection is the same source for all. */
 const sources = new WeakMap<Collection, DocumentSource>()
 
-function sourceOf(collection: Collection): DocumentSource {
+export function sourceOf(collection: Collection): DocumentSource {
+  if (isDocumentView(collection)) throw ofView(collection)
   let source = sources.get(collection)
   if (source === undefined) {
     source = openSource(collection)
     sources.set(collection, source)
   }
   return source
+}
+
+export function ofView(collection: Collection): Error {
+  const name = `${collection.namespace.name}.${collection.name}`
+  return mongoError(mongoCode.commandNotSupportedOnView, `Namespace ${name} is a view, not a collection`, 'unsupported')
 }
 
 /** The source to write to; the first write makes the collection. */
@@ -142,14 +153,5 @@ export function refuseOptions(request: Request, names: readonly string[]): void 
         'unsupported',
       )
     }
-  }
-}
-
-export function collectionReader(namespace: string): CollectionReader {
-  return {
-    names: new Set(),
-    open: (transaction, name, query) => {
-      return openQuery(query, findSource(transaction, namespace, name, privilege.read), transaction)
-    },
   }
 }

@@ -1,9 +1,8 @@
 /** `find`, `aggregate`, `count` and `distinct`. */
 import { charge, isTurnOver } from '../../../base/work.ts'
-import { privilege } from '../../../database/access/privileges.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
-import { pipelineQuery } from '../../../language/mql/pipeline.ts'
+import { type PipelineContext, pipelineQuery } from '../../../language/mql/pipeline.ts'
 import { plainId } from '../../../language/mql/id-filter.ts'
 import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
 import { countMatching, visitMatching, type Query } from '../../../language/mql/query.ts'
@@ -13,21 +12,16 @@ import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { keyText } from '../../../model/document/order.ts'
 import { parsePath, visitPath } from '../../../model/document/path.ts'
 import { toSafeInteger } from '../../../model/document/values.ts'
+import { isDocumentView } from '../../../model/document/view.ts'
 import { SortedRuns } from '../../../query/sorted-runs.ts'
 import { checkCollectionName, missingField, type Command, type Reply, type Request } from '../request.ts'
 import { writeElements } from '../reply.ts'
+import { isChangeStream, openChangeStream, wholeDatabase } from './change-streams.ts'
 import { openCursor } from './cursor-reply.ts'
 import { explainQuery } from './explain-plan.ts'
-import {
-  checkCollation,
-  collectionReader,
-  filterOf,
-  findSource,
-  hintOf,
-  refuseOptions,
-  sortOf,
-  variablesOf,
-} from './query-options.ts'
+import { checkCollation, filterOf, hintOf, refuseOptions, sortOf, sourceOfQuery, variablesOf } from './query-options.ts'
+import { writePipeline } from './write-stages.ts'
+import { collectionReader, throughViews } from './views.ts'
 
 const findFields = [
   'filter',
@@ -52,6 +46,13 @@ const findFields = [
   'allowPartialResults',
 ]
 
+/** Of the collection that the request names, or of what is below the view of that name. */
+function ofNamed(request: Request, query: Query): Query {
+  const { catalog, database, collectionName } = request
+  if (!isDocumentView(catalog.findCollection(database, collectionName))) return query
+  return throughViews(catalog, { database, variables: variablesOf(request) }, collectionName, query)
+}
+
 export function parseFind(request: Request): Query {
   refuseOptions(request, ['noCursorTimeout', 'tailable', 'awaitData', 'returnKey', 'showRecordId', 'min', 'max'])
   checkCollation(request.getObject('collation'))
@@ -65,14 +66,14 @@ export function parseFind(request: Request): Query {
   const usesVariables = !isLookUp || hasProjection || request.get('let') !== undefined
   const variables = usesVariables ? variablesOf(request) : noVariables
   const filter = filterOf(given, variables)
-  return {
+  return ofNamed(request, {
     filter,
     sort: sortOf(sort),
     skip: request.getCount('skip') ?? 0,
     limit: limit === 0 ? undefined : limit,
     hint: hintOf(request.get('hint'), sort),
     stages: hasProjection ? [projectionStage(compileProjection(projection, variables, filter))] : [],
-  }
+  })
 }
 
 function projectionStage(project: Projection): Query['stages'][number] {
@@ -98,24 +99,37 @@ const aggregateFields = [
   'bypassDocumentValidation',
 ]
 
-export function parseAggregate(request: Request): { query: Query; collection: string } {
-  checkCollation(request.getObject('collation'))
+/** Undefined: all of the database. */
+function targetOf(request: Request): string | undefined {
   const target = request.get('aggregate')
-  if (target?.isNumber === true) {
-    throw mongoError(mongoCode.commandNotSupported, 'aggregate on a whole database is not supported', 'unsupported')
-  }
-  const collection = checkCollectionName(request.database, request.getString('aggregate') ?? '')
+  if (target?.isNumber === true) return undefined
+  return checkCollectionName(request.database, request.getString('aggregate') ?? '')
+}
+
+export function parseAggregate(request: Request): { query: Query; collection: string | undefined } {
+  checkCollation(request.getObject('collation'))
+  const collection = targetOf(request)
   const pipeline = request.get('pipeline')
   if (pipeline === undefined) throw missingField('aggregate', 'pipeline')
   const variables = variablesOf(request)
-  const reader = collectionReader(request.database)
-  const query = pipelineQuery(pipeline, { variables, reader })
-  return { query: { ...query, hint: hintOf(request.get('hint')), reads: reader.names }, collection }
+  const reader = collectionReader({ database: request.database, variables })
+  const query = pipelineQuery(pipeline, { variables, reader, mayWrite: true, sources: sourcesOf(request) })
+  if (collection === undefined && query.origin === undefined) {
+    throw mongoError(
+      mongoCode.invalidNamespace,
+      '{aggregate: 1} is not valid for this pipeline: its first stage needs a collection',
+    )
+  }
+  const own = { ...query, hint: hintOf(request.get('hint')), reads: reader.names }
+  return { query: collection === undefined ? own : ofNamed(request, own), collection }
 }
 
-function aggregate(request: Request): Reply | Promise<Reply> {
-  const { query, collection } = parseAggregate(request)
-  if (request.getBoolean('explain', false)) return explainQuery(request, query, collection, false)
+/** First stages that tell of the server. */
+function sourcesOf({ gateway, session }: Request): NonNullable<PipelineContext['sources']> {
+  return new Map([['$listLocalSessions', () => gateway.logical.describe(session.database)]])
+}
+
+function batchSizeOf(request: Request): number | undefined {
   const cursor = request.getObject('cursor')
   if (cursor === undefined) {
     throw mongoError(
@@ -128,27 +142,46 @@ function aggregate(request: Request): Reply | Promise<Reply> {
   if (size !== undefined && (batchSize === undefined || batchSize < 0)) {
     throw mongoError(mongoCode.badValue, 'cursor.batchSize must be a non-negative number')
   }
-  return openCursor(request, query, { collection, batchSize, singleBatch: false })
+  return batchSize
+}
+
+function aggregate(request: Request): Reply | Promise<Reply> {
+  const pipeline = request.get('pipeline')
+  if (pipeline !== undefined && isChangeStream(pipeline)) {
+    checkCollation(request.getObject('collation'))
+    return openChangeStream(request, pipeline, targetOf(request), batchSizeOf(request))
+  }
+  const { query, collection } = parseAggregate(request)
+  if (request.getBoolean('explain', false)) return explainQuery(request, query, collection ?? wholeDatabase, false)
+  if (query.write !== undefined) {
+    void batchSizeOf(request)
+    return writePipeline(request, query, collection)
+  }
+  return openCursor(request, query, {
+    collection: collection ?? wholeDatabase,
+    batchSize: batchSizeOf(request),
+    singleBatch: false,
+  })
 }
 
 export function parseCount(request: Request): Query {
   checkCollation(request.getObject('collation'))
   const limit = Math.abs(request.getInteger('limit') ?? 0)
-  return {
+  return ofNamed(request, {
     filter: filterOf(request.getObject('query'), variablesOf(request)),
     sort: [],
     skip: request.getCount('skip') ?? 0,
     limit: limit === 0 ? undefined : limit,
     hint: hintOf(request.get('hint')),
     stages: [],
-  }
+  })
 }
 
 function count(request: Request): Reply | Promise<Reply> {
   const query = parseCount(request)
   const { database, collectionName } = request
   const counted = request.read(function* (transaction): StatementSteps<number> {
-    const source = findSource(transaction, database, collectionName, privilege.read)
+    const source = sourceOfQuery(transaction, database, collectionName, query)
     return source === undefined ? 0 : yield* countMatching(query, source, transaction)
   })
   const reply =
@@ -163,7 +196,8 @@ function distinct(request: Request): Reply | Promise<Reply> {
   const name = request.getString('key')
   if (name === undefined) throw missingField('distinct', 'key')
   const filter = filterOf(request.getObject('query'), variablesOf(request))
-  const query: Query = { filter, sort: [], skip: 0, limit: undefined, hint: hintOf(request.get('hint')), stages: [] }
+  const plain: Query = { filter, sort: [], skip: 0, limit: undefined, hint: hintOf(request.get('hint')), stages: [] }
+  const query = ofNamed(request, plain)
   const { database, collectionName } = request
   const values = request.read((transaction) => distinctValues(transaction, query, database, collectionName, name))
   const reply = (found: readonly BsonValue[]): Reply => ({
@@ -185,7 +219,7 @@ function* distinctValues(
   collection: string,
   name: string,
 ): StatementSteps<BsonValue[]> {
-  const source = findSource(transaction, namespace, collection, privilege.read)
+  const source = sourceOfQuery(transaction, namespace, collection, query)
   const path = parsePath(name)
   const found = new Set<string>()
   const sorting = new SortedRuns<readonly [string, BsonValue]>(
@@ -241,7 +275,6 @@ export const readCommands: readonly Command[] = [
     name: 'count',
     fields: ['query', 'limit', 'skip', 'hint', 'collation', 'fields'],
     access: 'collections',
-    inTransaction: true,
     run: count,
   },
   {

@@ -111,14 +111,41 @@ function getLog(request: Request): Reply {
 }
 
 function endSessions(request: Request): Reply {
-  for (const lsid of request.getDocuments('endSessions')) {
+  return endNamed(request, 'endSessions')
+}
+
+function endNamed(request: Request, name: string): Reply {
+  for (const lsid of request.getDocuments(name)) {
     const id = getField(lsid, 'id')
-    if (id?.type !== bsonType.binary)
-      throw mongoError(14, 'endSessions needs documents with a UUID as id', 'wrong_type')
+    if (id?.type !== bsonType.binary) throw mongoError(14, `${name} needs documents with a UUID as id`, 'wrong_type')
     const { bytes } = readBinary(id)
     request.gateway.logical.end(logicalKey(request.session, toHex(bytes, 0, bytes.length)))
   }
   return () => undefined
+}
+
+/** Ends transactions, of the caller's sessions or of all that it may end. */
+function killAllSessions(request: Request): Reply {
+  if (!mayAdminister(request.session.rights)) throw new AccessError('database', 'admin')
+  request.gateway.logical.endAll(request.session.database)
+  return () => undefined
+}
+
+function killSessions(request: Request): Reply {
+  return endNamed(request, 'killSessions')
+}
+
+function refreshSessions(request: Request): Reply {
+  request.getDocuments('refreshSessions')
+  return () => undefined
+}
+
+function configureFailPoint(request: Request): Reply {
+  if (!mayAdminister(request.session.rights)) throw new AccessError('database', 'admin')
+  const { failPoints } = request.gateway
+  if (failPoints === undefined) throw mongoError(59, "no such command: 'configureFailPoint'", 'unsupported')
+  failPoints.configure(request.getString('configureFailPoint')!, request.get('mode'), request.getObject('data'))
+  return (writer) => writer.int32('count', 0)
 }
 
 function startSession(request: Request): Reply {
@@ -146,6 +173,10 @@ export const serverCommands: readonly Command[] = [
   { name: 'killOp', fields: ['op'], access: 'user', run: killOp },
   { name: 'getLog', fields: [], access: 'monitor', run: getLog },
   { name: 'endSessions', fields: [], access: 'user', run: endSessions },
+  { name: 'killAllSessions', fields: [], access: 'user', run: killAllSessions },
+  { name: 'killSessions', fields: [], access: 'user', run: killSessions },
+  { name: 'refreshSessions', fields: [], access: 'user', run: refreshSessions },
+  { name: 'configureFailPoint', fields: ['mode', 'data'], access: 'user', run: configureFailPoint },
   { name: 'startSession', fields: [], access: 'user', run: startSession },
   { name: 'polylogDatabases', fields: [], access: 'user', run: polylogDatabases },
 ]

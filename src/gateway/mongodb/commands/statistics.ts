@@ -54,7 +54,7 @@ function dbStats(request: Request): Reply | Promise<Reply> {
   const scale = perUnit(request)
   return request.read(function* (transaction): StatementSteps<Reply> {
     requireAnyInAll(transaction, database, privilege.read | privilege.schema)
-    const collections = transaction.catalog.collectionsOf(database)
+    const collections = transaction.catalog.relationsOf(database)
     let [objects, sizeBytes, indexBytes] = [0, 0, 0]
     for (const collection of collections) {
       const totals = yield* totalsOf(transaction, collection)

@@ -37,7 +37,6 @@ import {
   filterOf,
   findSource,
   hintOf,
-  refuseOptions,
   sortOf,
   variablesOf,
 } from './query-options.ts'
@@ -59,7 +58,6 @@ function throwInTransaction(request: Request, { first }: WriteErrors): void {
 }
 
 function insert(request: Request): Reply | Promise<Reply> {
-  refuseOptions(request, ['bypassDocumentValidation'])
   const documents = request.getDocuments('documents')
   checkBatch(request, documents)
   const { database, collectionName } = request
@@ -178,7 +176,6 @@ interface UpdateTotals {
 }
 
 function update(request: Request): Reply | Promise<Reply> {
-  refuseOptions(request, ['bypassDocumentValidation'])
   const updates = request.getDocuments('updates')
   checkBatch(request, updates)
   const ordered = request.getBoolean('ordered', true)

@@ -74,7 +74,7 @@ export function inheritedPrivileges(principals: Principals, catalog: Catalog, ro
   }
   const found = [...privilegesOf(catalog, (to) => member.roles.has(to))]
   for (const { name } of catalog.namespaces.values()) {
-    for (const collection of catalog.collectionsOf(name)) {
+    for (const collection of catalog.relationsOf(name)) {
       if (collection.ownerId === undefined || !member.roles.has(collection.ownerId)) continue
       found.push(shown(collection, { may: ofCollections | ofSequences, mayGive: noPrivileges }))
     }
@@ -111,7 +111,7 @@ function* privilegesOf(catalog: Catalog, isOf: IsOf): Generator<ShownPrivilege> 
     const held = heldBy(lists?.get('') ?? firstList('namespace', namespace.name), isOf)
     if (isSomething(held)) yield { ...place, actions: actionsOfHeld(held) }
     for (const item of lists?.get('keys') ?? []) if (isOf(item.to)) yield ofKeys(place, item)
-    for (const collection of catalog.collectionsOf(namespace.name)) yield* ofCollection(catalog, collection, isOf)
+    for (const collection of catalog.relationsOf(namespace.name)) yield* ofCollection(catalog, collection, isOf)
   }
 }
 

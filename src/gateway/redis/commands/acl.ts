@@ -17,6 +17,7 @@ import type { Role } from '../../../principal/roles.ts'
 import { AclEdit, type AclUser, newUser } from '../acl-user.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import { allCommands, allowedBy, categoryNames, privilegesUnder } from '../command-rules.ts'
+import { ChannelRules } from '../channel-rules.ts'
 import { CommandError } from '../errors.ts'
 import {
   allKeys,
@@ -158,10 +159,13 @@ async function setUser(call: Call): Promise<void> {
   const words = Array.from({ length: call.count - 3 }, (_, i) => call.name(i + 3))
   if (/[\s\0]/.test(name)) throw new CommandError("ERR Usernames can't contain spaces or null characters")
   const role = principals.find(name)
-  const edit = new AclEdit(role === undefined ? newUser() : userToChange(call, role), {
-    table: server.table,
-    isOwnPassword: (password) => principals.proofs.isOwnPassword(name, password),
-  })
+  const edit = new AclEdit(
+    role === undefined ? { ...newUser(), channels: server.channelsOfNewUsers } : userToChange(call, role),
+    {
+      table: server.table,
+      isOwnPassword: (password) => principals.proofs.isOwnPassword(name, password),
+    },
+  )
   for (const word of words) await edit.apply(word)
   const { user, rules, ownPassword: password } = edit
   if (role?.superuser === true && !user.keys.some(isAllKeys)) {
@@ -178,6 +182,18 @@ async function setUser(call: Call): Promise<void> {
   }
   if (isGiven) await changeLists(call, { to: principals.find(name)!.id, by, privileges }, false)
   call.reply.ok()
+  cutListeners(call, name, user.channels)
+}
+
+/** Who listens to what it may not hear any more has to go. */
+function cutListeners({ server, client: own }: Call, name: string, channels: readonly string[]): void {
+  const allowed = new ChannelRules(channels)
+  for (const client of server.clients.values()) {
+    if (client.session.user !== name || client.subscriptionCount === 0) continue
+    if (allowed.areHeard(client.unasked.subscriptions)) continue
+    if (client === own) client.closeAfterReplies()
+    else client.kill()
+  }
 }
 
 /** What others have given to roles that it belongs to stays theirs. */
@@ -248,12 +264,12 @@ function dryRun(call: Call): void {
   if (denial === undefined) reply.ok()
   else if (denial.reason === 'command') {
     reply.bulkText(`This user has no permissions to run the '${denial.object}' command`)
-  } else reply.bulkText(`This user has no permissions to access the '${denial.object}' key`)
+  } else reply.bulkText(`This user has no permissions to access the '${denial.object}' ${denial.reason}`)
 }
 
 function narrowedRights(call: Call, role: Role): Rights {
   const { member, access } = rightsOf(call, role)
-  return new Rights(member, access, role.redis?.commands)
+  return new Rights(member, access, call.server.sessions.principals.member(role.id))
 }
 
 function categories(call: Call): void {

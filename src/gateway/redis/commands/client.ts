@@ -2,6 +2,7 @@
 import type { Call, ConnectionHandler } from '../call.ts'
 import type { Client } from '../client.ts'
 import { CommandError, syntaxError } from '../errors.ts'
+import type { SubscriptionKind } from '../subscriptions.ts'
 import { writeHelp } from './help.ts'
 
 /** Throws for names that would break CLIENT LIST apart. */
@@ -38,44 +39,84 @@ function setInfo(call: Call): void {
 }
 
 function flagsOf(client: Client): string {
-  const flags = `${client.queue === undefined ? '' : 'x'}${client.isBlocked ? 'b' : ''}`
+  const { tracking } = client
+  const flags = [
+    client.isMonitor ? 'O' : '',
+    client.subscriptionCount > 0 ? 'P' : '',
+    client.queue === undefined ? '' : 'x',
+    client.isBlocked ? 'b' : '',
+    tracking === undefined ? '' : 't',
+    tracking?.isBroken === true ? 'R' : '',
+    tracking?.isBroadcast === true ? 'B' : '',
+    client.isExemptFromEviction ? 'e' : '',
+    client.touchesNothing ? 'T' : '',
+  ].join('')
   return flags === '' ? 'N' : flags
 }
 
+/** Of channels, patterns and channels of shards. */
+function listened(client: Client): string {
+  const count = (kind: SubscriptionKind): number =>
+    client.subscriptionCount === 0 ? 0 : client.unasked.subscriptions.names(kind).size
+  return `sub=${count('channels')} psub=${count('patterns')} ssub=${count('shards')}`
+}
+
 /** As CLIENT LIST and ACL LOG tell of it. */
-export function describeClient(client: Client, nowMs: number): string {
+export function describeClient(client: Client, nowMs: number, requestBytes = 0): string {
   const seconds = (since: number): number => Math.max(0, Math.floor((nowMs - since) / 1000))
   return [
     `id=${client.id}`,
     `addr=${client.remote}`,
+    `laddr=${client.local}`,
+    // Sockets are the system's, and have no numbers here.
+    'fd=-1',
     `name=${client.name}`,
     `age=${seconds(client.openedMs)}`,
     `idle=${seconds(client.lastActiveMs)}`,
     `flags=${flagsOf(client)}`,
     `db=${client.database}`,
-    'sub=0 psub=0 ssub=0',
+    listened(client),
     `multi=${client.queue === undefined ? -1 : client.queue.commands.length}`,
-    `watch=${client.watches.count}`,
-    `qbuf=${client.receivedBytes}`,
+    `qbuf=${client.receivedBytes + requestBytes}`,
+    'qbuf-free=0',
+    `argv-mem=${client.receivedBytes}`,
     `multi-mem=${client.queue?.sizeBytes ?? 0}`,
+    // It has no buffers of its own while it rests.
+    'rbs=0 rbp=0 obl=0 oll=0',
     `omem=${client.pendingBytes}`,
     `tot-mem=${client.memoryBytes}`,
-    `cmd=${client.lastCommand}`,
+    'events=r',
+    `cmd=${client.lastCommand === '' ? 'NULL' : client.lastCommand}`,
     `user=${client.session.user}`,
+    `redir=${client.tracking?.redirect ?? -1}`,
     `resp=${client.protocol}`,
     `lib-name=${client.libraryName}`,
     `lib-ver=${client.libraryVersion}`,
+    `watch=${client.watches.count}`,
   ].join(' ')
 }
 
+/** Of the command at hand, as it came: Redis has it in its buffer still. */
+function requestBytes({ arguments: args }: Call): number {
+  let bytes = `*${args.count}\r\n`.length
+  for (let at = 0; at < args.count; at++) {
+    const { start, end } = args.at(at)
+    bytes += `$${end - start}\r\n\r\n`.length + end - start
+  }
+  return bytes
+}
+
 function info(call: Call): void {
-  call.reply.verbatim(`${describeClient(call.client, call.server.now())}\n`)
+  call.reply.verbatim(`${describeClient(call.client, call.server.now(), requestBytes(call))}\n`)
 }
 
 function list(call: Call): void {
   const chosen = chooseListed(call)
   const now = call.server.now()
-  call.reply.verbatim(chosen.map((client) => `${describeClient(client, now)}\n`).join(''))
+  const lines = chosen.map((client) => {
+    return `${describeClient(client, now, client === call.client ? requestBytes(call) : 0)}\n`
+  })
+  call.reply.verbatim(lines.join(''))
 }
 
 const clientTypes: ReadonlySet<string> = new Set(['NORMAL', 'MASTER', 'REPLICA', 'SLAVE', 'PUBSUB'])
@@ -84,7 +125,7 @@ function chooseListed(call: Call): Client[] {
   const all = [...call.server.clients.values()]
   if (call.count === 2) return all
   const option = call.option(2)
-  if (option === 'TYPE' && call.count === 4) return ofType(call, 3) ? all : []
+  if (option === 'TYPE' && call.count === 4) return all.filter(ofType(call, 3))
   if (option !== 'ID' || call.count < 4) throw syntaxError()
   const chosen: Client[] = []
   for (let at = 3; at < call.count; at++) {
@@ -94,11 +135,13 @@ function chooseListed(call: Call): Client[] {
   return chosen
 }
 
-/** Whether ordinary clients, which all of ours are, have the type. */
-function ofType(call: Call, position: number): boolean {
+/** Who listens is of another type than who does not; there are no others. */
+function ofType(call: Call, position: number): (client: Client) => boolean {
   const type = call.option(position)
   if (!clientTypes.has(type)) throw new CommandError(`ERR Unknown client type '${call.shown(position)}'`)
-  return type === 'NORMAL'
+  if (type === 'REPLICA' || type === 'SLAVE') return (client) => client.isMonitor
+  if (type !== 'NORMAL' && type !== 'PUBSUB') return () => false
+  return (client) => !client.isMonitor && client.subscriptionCount > 0 === (type === 'PUBSUB')
 }
 
 interface KillFilter {
@@ -117,10 +160,14 @@ function parseKill(call: Call): KillFilter {
       if (id <= 0) throw new CommandError('ERR client-id should be greater than 0')
       filter.matches.push((client) => client.id === id)
     } else if (option === 'ADDR') filter.matches.push((client) => client.remote === value)
-    else if (option === 'USER') filter.matches.push((client) => client.session.user === value)
-    else if (option === 'TYPE') {
-      const all = ofType(call, at + 1)
-      filter.matches.push(() => all)
+    else if (option === 'LADDR') filter.matches.push((client) => client.local === value)
+    else if (option === 'USER') {
+      const { principals } = call.server.sessions
+      const isThere = principals.find(value) !== undefined || (!principals.areProved && value === 'default')
+      if (!isThere) throw new CommandError(`ERR No such user '${call.shown(at + 1)}'`)
+      filter.matches.push((client) => client.session.user === value)
+    } else if (option === 'TYPE') {
+      filter.matches.push(ofType(call, at + 1))
     } else if (option === 'SKIPME' && /^(yes|no)$/i.test(value)) filter.skipSelf = value.toLowerCase() === 'yes'
     else throw syntaxError()
   }
@@ -159,6 +206,20 @@ function end(call: Call, client: Client): void {
   }
 }
 
+/** `CLIENT UNBLOCK id [TIMEOUT | ERROR]`: 0 where it does not wait for data. */
+function unblock(call: Call): void {
+  if (call.count > 4) {
+    throw new CommandError("ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP.")
+  }
+  const how = call.count > 3 ? call.option(3) : 'TIMEOUT'
+  if (how !== 'TIMEOUT' && how !== 'ERROR') {
+    throw new CommandError('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR')
+  }
+  const client = call.server.clients.get(call.integer(2))
+  const error = how === 'ERROR' ? new CommandError('UNBLOCKED client unblocked via CLIENT UNBLOCK') : undefined
+  call.reply.integer(client?.unblock(error) === true ? 1 : 0)
+}
+
 /** Clients are never closed for the memory that they take, so this is remembered and shown, and changes nothing. */
 function noEvict(call: Call): void {
   const value = call.option(2)
@@ -176,5 +237,6 @@ export const clientCommands: Readonly<Record<string, ConnectionHandler>> = {
   'client|list': list,
   'client|kill': kill,
   'client|no-evict': noEvict,
+  'client|unblock': unblock,
   'client|help': (call) => writeHelp(call, 'client'),
 }

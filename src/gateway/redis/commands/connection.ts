@@ -3,10 +3,18 @@ import { LoginError } from '../../../principal/proofs.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import { CommandError, syntaxError, wrongArity } from '../errors.ts'
 import { checkClientName, describeClient } from './client.ts'
+import { refuseInCluster } from '../cluster/node.ts'
 import { serverVersion } from '../version.ts'
 
 function ping(call: Call): void {
   if (call.count > 2) throw wrongArity('ping')
+  if (call.client.protocol === 2 && call.client.subscriptionCount > 0) {
+    call.reply.array(2)
+    call.reply.bulkText('pong')
+    if (call.count === 2) call.reply.argument(call.arg(1))
+    else call.reply.bulkText('')
+    return
+  }
   if (call.count === 2) call.reply.argument(call.arg(1))
   else call.reply.status('PONG')
 }
@@ -16,7 +24,9 @@ function echo(call: Call): void {
 }
 
 function select(call: Call): void {
-  call.client.database = call.databaseNumber(1, 'ERR value is not an integer or out of range')
+  const number = call.databaseNumber(1, 'ERR value is not an integer or out of range')
+  if (number !== 0) refuseInCluster(call, 'SELECT is')
+  call.client.database = number
   call.reply.ok()
 }
 
@@ -139,7 +149,7 @@ function welcome(call: Call, wanted: Hello): void {
   reply.bulkText('id')
   reply.integer(client.id)
   reply.bulkText('mode')
-  reply.bulkText('standalone')
+  reply.bulkText(call.server.cluster === undefined ? 'standalone' : 'cluster')
   reply.bulkText('role')
   reply.bulkText(client.session.databaseFacts.leads ? 'master' : 'replica')
   reply.bulkText('modules')

@@ -11,7 +11,7 @@ import {
 } from '../../../model/keyvalue/hashes.ts'
 import { decodeLastElement, elementOffset, elementRange, index, type Keyspace } from '../../../model/keyvalue/keys.ts'
 import { findCollection, openCollection, saveCollection } from '../../../model/keyvalue/keyvalue.ts'
-import { walkValues } from '../../../model/keyvalue/long-values.ts'
+import { walkFields } from '../../../model/keyvalue/field-expiry.ts'
 import { Pieces } from '../../../model/keyvalue/pieces.ts'
 import { readFloat } from '../../../model/keyvalue/strings.ts'
 import { walk } from '../../../model/keyvalue/walk.ts'
@@ -82,7 +82,8 @@ function getMany(call: Call): Steps {
 }
 
 function length(call: Call): void {
-  call.reply.integer(find(call)?.count ?? 0)
+  const hash = find(call)
+  call.reply.integer(hash === undefined ? 0 : hash.count - hash.lapsed)
 }
 
 function exists(call: Call): void {
@@ -100,22 +101,23 @@ function valueLength(call: Call): void {
 function readAll(begin: (call: Call, count: number) => void, shows: { field: boolean; value: boolean }): DataHandler {
   return function* (call: Call): StatementSteps<void> {
     const hash = find(call)
-    begin(call, hash?.count ?? 0)
+    begin(call, hash === undefined ? 0 : hash.count - hash.lapsed)
     if (hash === undefined) return
     const { reply, space, tx } = call
     const offset = elementOffset(space, index.field, hash.generation)
-    const range = elementRange(space, index.field, hash.generation)
     const field = new MutableSlice()
     const short = (key: Slice, value: Slice): void => {
       if (shows.field) reply.bulk(decodeLastElement(key, offset, field))
       if (shows.value) reply.bulk(value)
     }
-    if (!shows.value) return yield* walk(tx, range, short)
-    const long = (key: Slice, value: Pieces): StatementSteps<void> => {
-      if (shows.field) reply.bulk(decodeLastElement(key, offset, field))
-      return replyWithPieces(call, value)
+    if (!shows.value && hash.lapsed === 0) {
+      return yield* walk(tx, elementRange(space, index.field, hash.generation), short)
     }
-    yield* walkValues(tx, space, hash, range, { short, long })
+    const long = function* (key: Slice, value: Pieces): StatementSteps<void> {
+      if (shows.field) reply.bulk(decodeLastElement(key, offset, field))
+      if (shows.value) yield* replyWithPieces(call, value)
+    }
+    yield* walkFields(tx, space, hash, { short, long })
   }
 }
 

@@ -7,6 +7,7 @@ import { Header, kind, kindNames } from '../../../model/keyvalue/codec.ts'
 import { copyKey, countKeys, keysWithPrefix, randomKey, renameKey, walkKeys } from '../../../model/keyvalue/keyspace.ts'
 import { deleteKey, findHeader, findKind } from '../../../model/keyvalue/keyvalue.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
+import { refuseInCluster } from '../cluster/node.ts'
 import { databaseCount, findDatabase } from '../databases.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 import { Glob } from '../glob.ts'
@@ -106,6 +107,7 @@ function parseCopy(call: Call): CopyTarget {
 
 function* copy(call: Call): StatementSteps<void> {
   const { database, replace } = parseCopy(call)
+  if (database !== 0) refuseInCluster(call, 'Copying to another database is')
   if (database === call.client.database && equalSlices(call.arg(1), call.arg(2))) {
     throw new CommandError('ERR source and destination objects are the same')
   }
@@ -125,6 +127,7 @@ function* copy(call: Call): StatementSteps<void> {
 }
 
 function* move(call: Call): StatementSteps<void> {
+  refuseInCluster(call, 'MOVE is')
   const database = call.databaseNumber(2, 'ERR value is not an integer or out of range')
   if (database === call.client.database) throw new CommandError('ERR source and destination objects are the same')
   const header = new Header()

@@ -1,4 +1,4 @@
-/** Lists. Commands that block are not there. */
+/** Lists. Those that wait for items: `blocking-lists.ts`. */
 import { eachStep } from '../../../model/keyvalue/walk.ts'
 import { equalSlices, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
@@ -24,13 +24,13 @@ import { CommandError, syntaxError, wrongArity } from '../errors.ts'
 import { replyWithPieces, replyWithValue } from './long-values.ts'
 import { findFirst, parsePopMany, readPopCount } from './pop-options.ts'
 
-function find(call: Call, position = 1): Header | undefined {
+export function findList(call: Call, position = 1): Header | undefined {
   return findCollection(call.tx, call.space, call.arg(position), kind.list)
 }
 
 function push(atHead: boolean, onlyExisting: boolean): DataHandler {
   return (call): Steps => {
-    const found = find(call)
+    const found = findList(call)
     if (found === undefined && onlyExisting) {
       call.reply.integer(0)
       return
@@ -54,7 +54,7 @@ function pop(name: string, atHead: boolean): DataHandler {
     if (call.count > 3) throw wrongArity(name)
     const { reply } = call
     const wanted = call.count > 2 ? readPopCount(call) : undefined
-    const list = find(call)
+    const list = findList(call)
     if (list === undefined) {
       if (wanted === undefined) reply.null()
       else reply.nullArray()
@@ -66,7 +66,13 @@ function pop(name: string, atHead: boolean): DataHandler {
 }
 
 /** Writes the items that it takes, without the array around them. */
-function* popMany(call: Call, keyAt: number, list: Header, wanted: number, atHead: boolean): StatementSteps<void> {
+export function* popMany(
+  call: Call,
+  keyAt: number,
+  list: Header,
+  wanted: number,
+  atHead: boolean,
+): StatementSteps<void> {
   const { space, tx } = call
   const number = Math.min(wanted, list.count)
   yield* eachStep(tx, 0, number, 1, () => {
@@ -90,20 +96,31 @@ function* popLong(call: Call, list: Header, atHead: boolean): StatementSteps<voi
 function* popFirst(call: Call): StatementSteps<void> {
   const { reply } = call
   const { end, side, wanted } = parsePopMany(call, 'LEFT', 'RIGHT')
-  const found = yield* findFirst(call, 2, end, (at) => find(call, at))
+  const found = yield* findFirst(call, 2, end, (at) => findList(call, at))
   if (found === undefined) {
     reply.nullArray()
     return
   }
-  const { at, collection: list } = found
+  yield* popNested(call, found.at, found.collection, wanted, side === 'LEFT')
+}
+
+/** Answers the key, and the items that it takes. */
+export function* popNested(
+  call: Call,
+  at: number,
+  list: Header,
+  wanted: number,
+  atHead: boolean,
+): StatementSteps<void> {
+  const { reply } = call
   reply.array(2)
   reply.bulk(call.arg(at))
   reply.array(Math.min(wanted, list.count))
-  yield* popMany(call, at, list, wanted, side === 'LEFT')
+  yield* popMany(call, at, list, wanted, atHead)
 }
 
 function length(call: Call): void {
-  call.reply.integer(find(call)?.count ?? 0)
+  call.reply.integer(findList(call)?.count ?? 0)
 }
 
 /** Ranks within the list; `start` is beyond `stop` where none is meant. */
@@ -116,7 +133,7 @@ function clampRanks(count: number, from: number, to: number): { start: number; s
 function* range(call: Call): StatementSteps<void> {
   const from = call.integer(2)
   const to = call.integer(3)
-  const list = find(call)
+  const list = findList(call)
   const { start, stop } = clampRanks(list?.count ?? 0, from, to)
   call.reply.array(Math.max(0, stop - start + 1))
   if (list === undefined) return
@@ -128,7 +145,7 @@ function* range(call: Call): StatementSteps<void> {
 
 function* atIndex(call: Call): StatementSteps<void> {
   const { space, tx } = call
-  const list = find(call)
+  const list = findList(call)
   const rank = list === undefined ? undefined : findRank(call, list)
   if (rank === undefined) {
     call.reply.null()
@@ -147,7 +164,7 @@ function findRank(call: Call, list: Header): number | undefined {
 
 function* set(call: Call): StatementSteps<void> {
   const { space, tx } = call
-  const list = find(call)
+  const list = findList(call)
   if (list === undefined) throw new CommandError('ERR no such key')
   const rank = findRank(call, list)
   if (rank === undefined) throw new CommandError('ERR index out of range')
@@ -161,7 +178,7 @@ function* set(call: Call): StatementSteps<void> {
 function* insert(call: Call): StatementSteps<void> {
   const where = call.option(2)
   if (where !== 'BEFORE' && where !== 'AFTER') throw syntaxError()
-  const list = find(call)
+  const list = findList(call)
   if (list === undefined) {
     call.reply.integer(0)
     return
@@ -179,7 +196,7 @@ function* insert(call: Call): StatementSteps<void> {
 
 function* remove(call: Call): StatementSteps<void> {
   const count = call.integer(2)
-  const list = find(call)
+  const list = findList(call)
   if (list === undefined) {
     call.reply.integer(0)
     return
@@ -195,7 +212,7 @@ function* trim(call: Call): StatementSteps<void> {
   const { space, tx } = call
   const from = call.integer(2)
   const to = call.integer(3)
-  const list = find(call)
+  const list = findList(call)
   if (list !== undefined) {
     const { start, stop } = clampRanks(list.count, from, to)
     yield* trimItems(tx, space, list, start, stop)
@@ -207,7 +224,7 @@ function* trim(call: Call): StatementSteps<void> {
   call.reply.ok()
 }
 
-function readSide(call: Call, position: number): boolean {
+export function readSide(call: Call, position: number): boolean {
   const side = call.option(position)
   if (side !== 'LEFT' && side !== 'RIGHT') throw syntaxError()
   return side === 'LEFT'
@@ -217,13 +234,13 @@ function move(call: Call): Steps {
   return moveItem(call, readSide(call, 3), readSide(call, 4))
 }
 
-function moveItem(call: Call, fromHead: boolean, toHead: boolean): Steps {
-  const source = find(call, 1)
+export function moveItem(call: Call, fromHead: boolean, toHead: boolean): Steps {
+  const source = findList(call, 1)
   if (source === undefined) {
     call.reply.null()
     return
   }
-  find(call, 2)
+  findList(call, 2)
   const { space, tx } = call
   const item = popItem(tx, space, source, fromHead)
   const target = equalSlices(call.arg(1), call.arg(2)) ? source : openCollection(tx, space, call.arg(2), kind.list)
@@ -284,7 +301,7 @@ const rankIsZero =
 function* positions(call: Call): StatementSteps<void> {
   const { reply } = call
   const { rank, count, lookAt } = parsePositions(call)
-  const list = find(call)
+  const list = findList(call)
   const limit = count === undefined ? 1 : count === 0 ? Infinity : count
   const options = { limit, fromTail: rank < 0, skip: Math.abs(rank) - 1, lookAt }
   const item = call.arg(2)

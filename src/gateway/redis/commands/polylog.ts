@@ -113,7 +113,7 @@ function statementOf(call: Call, command: Command, inner: Arguments) {
     call.arguments = inner
     call.reply.restart()
     call.checkMay(command)
-    return command.data!(call)
+    return call.carryOut(command)
   }
 }
 

@@ -4,10 +4,11 @@ import type { StatementSteps } from '../../../database/contract.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
 import type { Kind } from '../../../model/keyvalue/codec.ts'
 import { decodeLastElement, elementOffset, elementRange, type Keyspace } from '../../../model/keyvalue/keys.ts'
+import { livingEntries } from '../../../model/keyvalue/field-expiry.ts'
 import { findCollection } from '../../../model/keyvalue/keyvalue.ts'
 import { findValue } from '../../../model/keyvalue/long-values.ts'
 import { Pieces } from '../../../model/keyvalue/pieces.ts'
-import { randomEntry, sampleDistinct } from '../../../model/keyvalue/sample.ts'
+import { randomBelow, randomEntry, sampleDistinct, sampleOf } from '../../../model/keyvalue/sample.ts'
 import { eachStep } from '../../../model/keyvalue/walk.ts'
 import type { Call, Steps } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
@@ -35,10 +36,16 @@ export function* randomElements(
   const header = findCollection(tx, second.space, call.arg(1), of)
   const range = header === undefined ? undefined : elementRange(second.space, index, header.generation)
   const offset = header === undefined ? 0 : elementOffset(second.space, index, header.generation)
+  const living = header !== undefined && header.lapsed > 0 ? yield* livingEntries(tx, second.space, header) : undefined
+  const count = living?.length ?? header?.count ?? 0
+  const drawOne = function* (): StatementSteps<Uint8Array | undefined> {
+    if (living !== undefined) return living[randomBelow(tx.services, living.length)]
+    return range === undefined ? undefined : yield* randomEntry(tx, range, count)
+  }
   const element = new MutableSlice()
   const write = (entry: Uint8Array): void => reply.bulk(decodeLastElement(sliceOf(entry), offset, element))
   if (counted === undefined) {
-    const entry = range === undefined ? undefined : yield* randomEntry(tx, range, header!.count)
+    const entry = yield* drawOne()
     if (entry === undefined) reply.null()
     else write(entry)
     return
@@ -55,16 +62,17 @@ export function* randomElements(
     if (value instanceof Pieces) return replyWithPieces(call, value)
     if (value !== undefined) second.write(value)
   }
-  const number = wanted < 0 ? -wanted : Math.min(wanted, header!.count)
+  const number = wanted < 0 ? -wanted : Math.min(wanted, count)
   reply.array(withSecond && reply.protocol === 2 ? 2 * number : number)
   if (wanted > 0) {
-    const entries = yield* sampleDistinct(tx, range, header!.count, number)
+    const entries =
+      living === undefined ? yield* sampleDistinct(tx, range, count, number) : yield* sampleOf(tx, living, number)
     yield* eachStep(tx, 0, entries.length, 1, (at) => writePair(entries[at]!))
     return
   }
   for (let i = 0; i < number; i++) {
     if (i % 64 === 63 && tx.slice.spend(64)) yield undefined
-    const entry = yield* randomEntry(tx, range, header!.count)
+    const entry = yield* drawOne()
     const longer = yield* inPlace(tx, () => writePair(entry!))
     if (longer !== undefined) yield* longer
   }

@@ -4,13 +4,14 @@ import type { StatementSteps } from '../../../database/contract.ts'
 import { eachStep, walk } from '../../../model/keyvalue/walk.ts'
 import { decodeUtf8 } from '../../../base/bytes.ts'
 import { copySlice, MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../../../base/slice.ts'
-import { decodeHeader, decodeScore, Header, kind, kindNames, never, type Kind } from '../../../model/keyvalue/codec.ts'
+import { decodeHeader, decodeScore, Header, kind, kindNames, type Kind } from '../../../model/keyvalue/codec.ts'
+import { lapsedTest } from '../../../model/keyvalue/field-expiry.ts'
 import { formatDouble } from '../../../model/keyvalue/double-text.ts'
 import { findLong } from '../../../model/keyvalue/long-values.ts'
 import { Pieces } from '../../../model/keyvalue/pieces.ts'
 import { decodeLastElement, elementOffset, elementRange, headerOffset } from '../../../model/keyvalue/keys.ts'
 import { keysWithPrefix } from '../../../model/keyvalue/keyspace.ts'
-import { elementIndex, findCollection } from '../../../model/keyvalue/keyvalue.ts'
+import { elementIndex, fieldsAreDue, findCollection, isLiving } from '../../../model/keyvalue/keyvalue.ts'
 import type { Call, DataHandler } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 import { Glob } from '../glob.ts'
@@ -115,9 +116,10 @@ function scanKeys(call: Call): StatementSteps<void> {
   const scope = `${space.id} keys ${sliceToLatin1(sliceOf(prefix))}`
   const visit = (entry: Slice, value: Slice): void => {
     decodeHeader(value, header)
-    if (header.expiresAtMs !== never && header.expiresAtMs < call.tx.timeMs) return
+    const own = fieldsAreDue(call.tx, header) ? sliceOf(copySlice(entry)) : entry
+    if (!isLiving(call.tx, space, header)) return
     if (options.kind !== undefined && kindNames[header.kind] !== options.kind) return
-    decodeLastElement(entry, offset, key)
+    decodeLastElement(own, offset, key)
     if (options.match?.matches(key) === false || visibleKeys?.(key) === false) return
     items.push(copySlice(key))
   }
@@ -135,7 +137,11 @@ function scanCollection(of: Kind, pick: (value: Slice) => Uint8Array | string | 
     const offset = elementOffset(space, index, header.generation)
     const element = new MutableSlice()
     const items: ScanItem[] = []
-    const visit = (entry: Slice, value: Slice): void => {
+    const isOver = lapsedTest(call.tx, space, header)
+    const visit = (shown: Slice, stored: Slice): void => {
+      const [entry, value] =
+        header.lapsed > 0 ? [sliceOf(copySlice(shown)), sliceOf(copySlice(stored))] : [shown, stored]
+      if (isOver(entry)) return
       decodeLastElement(entry, offset, element)
       if (options.match !== undefined && !options.match.matches(element)) return
       charge(entry.end - entry.start + value.end - value.start)

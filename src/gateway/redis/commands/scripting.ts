@@ -1,11 +1,10 @@
 /** EVAL, EVALSHA, their read-only forms, and SCRIPT. */
-import { privilege } from '../../../database/access/privileges.ts'
-import type { Session } from '../../../session/contract.ts'
 import { Denial } from '../permissions.ts'
 import { sliceLength, sliceToLatin1 } from '../../../base/slice.ts'
 import type { Call, ConnectionHandler, DataHandler, Steps } from '../call.ts'
 import { CommandError } from '../errors.ts'
 import { writeHelp } from './help.ts'
+import { checkMayRun, killRunning, mayLookAfter } from '../scripts/running.ts'
 import { runScript } from '../scripts/run.ts'
 import { readScript, type Script } from '../scripts/script.ts'
 
@@ -20,33 +19,36 @@ function keyCount(call: Call): number {
   return count
 }
 
-function run(call: Call, script: Script, isReadOnly: boolean): Steps {
-  return runScript(call, {
-    script,
-    firstKey: 3,
-    keyCount: keyCount(call),
-    isReadOnly: isReadOnly || script.isReadOnly,
-  })
+function run(call: Call, script: Script, count: number, isReadOnly: boolean): Steps {
+  const { digest: name } = script
+  const writesNothing = script.flags?.includes('no-writes') === true
+  if (script.flags !== undefined) checkMayRun(call, script.flags, isReadOnly)
+  return runScript(call, { script, name, firstKey: 3, keyCount: count, isReadOnly: isReadOnly || writesNothing })
 }
 
 function evaluate(isReadOnly: boolean): DataHandler {
   return (call) => {
-    keyCount(call)
+    const count = keyCount(call)
     const { cache } = call.server.scripts
     const script = cache.known(call.arg(1)) ?? readScript(call.arg(1))
-    const done = run(call, script, isReadOnly)
+    const done = run(call, script, count, isReadOnly)
     cache.add(script)
     return done
   }
 }
 
+/** By the digest there, in any case. */
+function findScript(call: Call, position: number): Script | undefined {
+  return call.server.scripts.cache.find(sliceToLatin1(call.arg(position)).toLowerCase())
+}
+
 function evaluateDigest(isReadOnly: boolean): DataHandler {
   return (call) => {
     if (sliceLength(call.arg(1)) !== digestLength) throw new CommandError(noScript)
-    keyCount(call)
-    const script = call.server.scripts.cache.find(sliceToLatin1(call.arg(1)).toLowerCase())
+    const count = keyCount(call)
+    const script = findScript(call, 1)
     if (script === undefined) throw new CommandError(noScript)
-    return run(call, script, isReadOnly)
+    return run(call, script, count, isReadOnly)
   }
 }
 
@@ -60,14 +62,8 @@ function load(call: Call): void {
 function exists(call: Call): void {
   call.reply.array(call.count - 2)
   for (let at = 2; at < call.count; at++) {
-    const isThere = call.server.scripts.cache.find(sliceToLatin1(call.arg(at)).toLowerCase()) !== undefined
-    call.reply.integer(isThere ? 1 : 0)
+    call.reply.integer(findScript(call, at) === undefined ? 0 : 1)
   }
-}
-
-/** What touches other users' scripts. */
-function mayLookAfter({ rights }: Session): boolean {
-  return rights.areUnlimited || (rights.ofDatabase & privilege.administer) !== 0
 }
 
 function flush(call: Call): void {
@@ -76,22 +72,6 @@ function flush(call: Call): void {
     throw new CommandError('ERR SCRIPT FLUSH only support SYNC|ASYNC option')
   }
   call.server.scripts.clear()
-  call.reply.ok()
-}
-
-function kill(call: Call): void {
-  const { session } = call.client
-  const all = [...call.server.scripts.running]
-  const runs = mayLookAfter(session) ? all : all.filter(({ rights }) => rights === session.rights)
-  if (runs.length === 0) throw new CommandError('NOTBUSY No scripts in execution right now.')
-  const killable = runs.filter(({ hasWritten }) => !hasWritten)
-  if (killable.length === 0) {
-    throw new CommandError(
-      'UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script ' +
-        'termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.',
-    )
-  }
-  for (const one of killable) one.isKilled = true
   call.reply.ok()
 }
 
@@ -112,5 +92,5 @@ export const scriptServerCommands: Readonly<Record<string, ConnectionHandler>> =
   'script|load': load,
   'script|exists': exists,
   'script|flush': flush,
-  'script|kill': kill,
+  'script|kill': (call) => killRunning(call, false),
 }

@@ -34,13 +34,15 @@ export function parseSetOptions(call: Call, first: number, command: 'set' | 'get
   const ofSet = command === 'set'
   for (let at = first; at < call.count; at++) {
     const option = call.option(at)
-    const canExpire = options.expiryAt === 0 && !options.keepExpiry && !options.persist
+    // Each may be said again, and the last one counts.
+    const isKept = options.keepExpiry || options.persist
+    const hasExpiry = options.expiryAt > 0
     if (ofSet && option === 'NX' && !options.onlyExisting) options.onlyNew = true
     else if (ofSet && option === 'XX' && !options.onlyNew) options.onlyExisting = true
     else if (ofSet && option === 'GET') options.get = true
-    else if (ofSet && option === 'KEEPTTL' && canExpire) options.keepExpiry = true
-    else if (!ofSet && option === 'PERSIST' && canExpire) options.persist = true
-    else if (units.has(option) && canExpire && at + 1 < call.count) {
+    else if (ofSet && option === 'KEEPTTL' && !hasExpiry) options.keepExpiry = true
+    else if (!ofSet && option === 'PERSIST' && !hasExpiry) options.persist = true
+    else if (units.has(option) && !isKept && (!hasExpiry || options.unit === option) && at + 1 < call.count) {
       options.unit = option as ExpiryUnit
       options.expiryAt = ++at
     } else throw syntaxError()

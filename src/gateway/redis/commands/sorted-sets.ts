@@ -5,7 +5,7 @@ import { copySlice, type MutableSlice, type Slice, sliceOf } from '../../../base
 import type { StatementSteps } from '../../../database/contract.ts'
 import { decodeScore, type Header, kind } from '../../../model/keyvalue/codec.ts'
 import { formatDouble } from '../../../model/keyvalue/double-text.ts'
-import { index, type Keyspace } from '../../../model/keyvalue/keys.ts'
+import { index } from '../../../model/keyvalue/keys.ts'
 import { findCollection, openCollection, saveCollection } from '../../../model/keyvalue/keyvalue.ts'
 import { findRank, walkByRank } from '../../../model/keyvalue/sorted-set-ranges.ts'
 import {
@@ -18,7 +18,8 @@ import {
   type ScoreConditions,
 } from '../../../model/keyvalue/sorted-sets.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
-import { CommandError, syntaxError } from '../errors.ts'
+import { CommandError, syntaxError, wrongArity } from '../errors.ts'
+import { popOrBlock, readTimeoutSeconds } from './blocking.ts'
 import { findFirst, parsePopMany, readPopCount } from './pop-options.ts'
 import { randomElements } from './random-elements.ts'
 import { removeElements } from './remove-elements.ts'
@@ -94,6 +95,16 @@ function addChecked(call: Call, options: AddOptions): Steps {
     incrementMember(call, options.conditions, options.first)
     return
   }
+  return addMembers(call, options, 2, (at) => call.double(at))
+}
+
+/** From `options.first` on, every `stride` arguments are what `scoreAt` makes a score of, and a member last. */
+export function addMembers(
+  call: Call,
+  options: AddOptions,
+  stride: number,
+  scoreAt: (position: number) => number,
+): Steps {
   const found = options.conditions.onlyExisting === true ? find(call) : undefined
   if (options.conditions.onlyExisting === true && found === undefined) {
     call.reply.integer(0)
@@ -101,17 +112,14 @@ function addChecked(call: Call, options: AddOptions): Steps {
   }
   const space = call.writableSpace
   const sorted = found ?? openCollection(call.tx, space, call.arg(1), kind.sortedSet)
-  return addAll(call, space, sorted, options)
-}
-
-function addAll(call: Call, space: Keyspace, sorted: Header, options: AddOptions): Steps {
   let added = 0
   let updated = 0
   return call.each(
     options.first,
-    2,
+    stride,
     (at) => {
-      const result = setScore(call.tx, space, sorted, call.arg(at + 1), call.double(at), options.conditions)
+      const score = scoreAt(at)
+      const result = setScore(call.tx, space, sorted, call.arg(at + stride - 1), score, options.conditions)
       if (result === change.added) added++
       else if (result === change.updated) updated++
     },
@@ -137,7 +145,8 @@ function incrementMember(call: Call, conditions: ScoreConditions, at: number): v
     call.reply.null()
     return
   }
-  const score = resultingScore()
+  // Redis answers the sign of a zero that it does not store.
+  const score = result === change.added ? by : resultingScore()
   if (result !== change.unchanged) saveCollection(call.tx, space, call.arg(1), sorted)
   call.reply.double(formatDouble(score))
 }
@@ -176,14 +185,21 @@ function count(call: Call): void {
 
 function rank(reverse: boolean): DataHandler {
   return function* (call: Call): StatementSteps<void> {
+    const { reply } = call
+    if (call.count > 4) throw wrongArity(reverse ? 'zrevrank' : 'zrank')
+    const withScore = call.count === 4
+    if (withScore && call.option(3) !== 'WITHSCORE') throw syntaxError()
     const sorted = find(call)
     const found = sorted === undefined ? undefined : findScore(call.tx, call.space, sorted, call.arg(2))
     if (sorted === undefined || found === undefined) {
-      call.reply.null()
+      if (withScore) reply.nullArray()
+      else reply.null()
       return
     }
     const before = yield* findRank(call.tx, call.space, sorted, call.arg(2), found)
-    call.reply.integer(reverse ? sorted.count - 1 - before : before)
+    if (withScore) reply.array(2)
+    reply.integer(reverse ? sorted.count - 1 - before : before)
+    if (withScore) reply.double(formatDouble(found))
   }
 }
 
@@ -234,12 +250,58 @@ function* popMany(call: Call): StatementSteps<void> {
     reply.nullArray()
     return
   }
-  const { at, collection: sorted } = found
+  yield* popNested(call, found.at, found.collection, wanted, side === 'MAX')
+}
+
+/** Answers the key, and the members that it takes. */
+function* popNested(call: Call, at: number, sorted: Header, wanted: number, highest: boolean): StatementSteps<void> {
+  const { reply } = call
   const number = Math.min(wanted, sorted.count)
   reply.array(2)
   reply.bulk(call.arg(at))
   reply.array(number)
-  yield* writePopped(call, yield* popScored(call, call.arg(at), sorted, number, side === 'MAX'), true)
+  yield* writePopped(call, yield* popScored(call, call.arg(at), sorted, number, highest), true)
+}
+
+/** BZPOPMIN, BZPOPMAX. */
+function popOneOrBlock(highest: boolean): DataHandler {
+  return (call) => {
+    const end = call.count - 1
+    const timeoutMs = readTimeoutSeconds(call, end)
+    return popOrBlock(
+      call,
+      {
+        kind: 'sorted set',
+        of: kind.sortedSet,
+        first: 1,
+        end,
+        timeoutMs,
+        *pop(popping, at, sorted) {
+          popping.reply.array(3)
+          popping.reply.bulk(popping.arg(at))
+          yield* writePopped(popping, yield* popScored(popping, popping.arg(at), sorted, 1, highest), false)
+        },
+      },
+      (at) => find(call, at),
+    )
+  }
+}
+
+function popManyOrBlock(call: Call): Steps {
+  const { end, side, wanted } = parsePopMany(call, 'MIN', 'MAX', 2)
+  const timeoutMs = readTimeoutSeconds(call, 1)
+  return popOrBlock(
+    call,
+    {
+      kind: 'sorted set',
+      of: kind.sortedSet,
+      first: 3,
+      end,
+      timeoutMs,
+      pop: (popping, at, sorted) => popNested(popping, at, sorted, wanted, side === 'MAX'),
+    },
+    (at) => find(call, at),
+  )
 }
 
 function* writePopped(call: Call, popped: readonly Scored[], nested: boolean): StatementSteps<void> {
@@ -272,5 +334,8 @@ export const sortedSetCommands: Readonly<Record<string, DataHandler>> = {
   zpopmin: pop(false),
   zpopmax: pop(true),
   zmpop: popMany,
+  bzpopmin: popOneOrBlock(false),
+  bzpopmax: popOneOrBlock(true),
+  bzmpop: popManyOrBlock,
   zrandmember: random,
 }

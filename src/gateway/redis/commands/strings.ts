@@ -15,6 +15,7 @@ import {
   setStringRange,
   stringLength,
 } from '../../../model/keyvalue/strings.ts'
+import { countLookups } from '../../../model/keyvalue/lookups.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, wrongArity } from '../errors.ts'
 import { followedBy, inOrder, replyWithPieces } from './long-values.ts'
@@ -94,6 +95,8 @@ function getAndExpire(call: Call): Steps {
   const after = readOptionalExpiry(call, options, 'getex')
   return followedBy(call, replyWith(call, found), () => {
     const header = new Header()
+    // It has been counted.
+    countLookups(undefined)
     findHeader(call.tx, call.space, call.arg(1), header)
     if (after === never && (!options.persist || header.expiresAtMs === never)) return
     if (after !== never && after <= call.tx.timeMs) deleteKey(call.tx, call.space, call.arg(1))

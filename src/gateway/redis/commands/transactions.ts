@@ -56,14 +56,13 @@ function execute(call: Call): void | Promise<void> {
     failBlock(call, database, error)
     return
   }
-  if (!(running instanceof Promise)) {
+  // Counted now: what waited has been tried more than once.
+  const completed = (): void => {
+    for (const { command } of queue.commands) command.usage.calls++
     endBlock(call)
-    return
   }
-  return running.then(
-    () => endBlock(call),
-    (error: unknown) => failBlock(call, database, error),
-  )
+  if (!(running instanceof Promise)) return completed()
+  return running.then(completed, (error: unknown) => failBlock(call, database, error))
 }
 
 /** Nothing of the block has happened, a SELECT in it neither. */
@@ -89,25 +88,33 @@ function* executeBlock(call: Call, tx: Transaction, queue: QueuedCommands): Stat
 function* executeQueued(call: Call, { command, arguments: args }: QueuedCommand): StatementSteps<void> {
   const { reply } = call
   const { place } = reply
+  const startedUs = call.server.startQueued()
   call.arguments = args
   try {
     call.checkMay(command)
     if (command.data !== undefined) {
-      const { data } = command
       yield* beginInPlace<void>(call.tx, () => {
         reply.backTo(place)
-        return data(call)
+        return call.carryOut(command)
       })
     } else {
-      // Those that wait refuse to run within a block, so there is no promise to wait for.
-      void command.connection!(call)
+      call.isQueued = true
+      const later = command.connection!(call)
+      // What takes longer than a turn is not for blocks: whatever comes of it, it is not waited for.
+      if (later instanceof Promise) {
+        later.catch(() => undefined)
+        throw new CommandError(`ERR ${command.name.toUpperCase()} is not supported inside MULTI`)
+      }
     }
   } catch (error) {
     if (!isCommandError(error)) throw error
+    command.usage.failed++
     if (error instanceof Denial) noteDenial(call.server, call.client, error.reason, error.object)
     reply.backTo(place)
     reply.error(errorLine(error instanceof Denial ? meanwhileDenied(error) : error))
   }
+  call.isQueued = false
+  call.server.endTiming(command, args, call.client, startedUs)
 }
 
 /** It was allowed when it was queued. */
@@ -115,6 +122,7 @@ function meanwhileDenied({ reason }: Denial): CommandError {
   const why = {
     command: 'no permission to execute the command or subcommand',
     key: 'no permission to touch the specified keys',
+    channel: 'no permission to access one of the channels used as arguments',
   }
   return new CommandError(
     'NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. ' +

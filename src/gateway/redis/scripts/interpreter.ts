@@ -7,6 +7,7 @@
  * WebAssembly: `ScriptRun` tells how it goes on.
  */
 import { ByteWriter } from '../../../base/bytes.ts'
+import type { Slice } from '../../../base/slice.ts'
 import { bitLibrary } from '../../../language/lua/libraries/bit.ts'
 import { cmsgpackLibrary } from '../../../language/lua/libraries/cmsgpack.ts'
 import { createCjson } from '../../../language/lua/libraries/cjson.ts'
@@ -19,17 +20,20 @@ import { formatDouble } from '../../../model/keyvalue/double-text.ts'
 import { CommandError } from '../errors.ts'
 import type { Arguments } from '../wire.ts'
 import { Drand } from './drand.ts'
-import { pushErrorTable, ReplyFailure, ReplyPusher } from './replies.ts'
+import { pushErrorTable, ReplyFailure, ReplyPusher, untilZero } from './replies.ts'
+import type { Library, LibraryText } from './libraries.ts'
+import { LibraryScope, type Registered } from './library-scope.ts'
 import { digestOf, type Script } from './script.ts'
 import { serverVersion, serverVersionNumber } from '../version.ts'
 
 /** What one interpreter may grow to. */
 const mostBytes = 96 * 1024 * 1024
 /** With which it begins, of which most is not touched. */
-export const firstBytes: number = 16 * 1024 * 1024
+const firstBytes = 16 * 1024 * 1024
 
-/** Of compiled scripts that one interpreter keeps. */
+/** Of compiled scripts that one interpreter keeps, and of libraries. */
 const mostChunks = 256
+const mostLibraries = 64
 
 /** What an interpreter asks of whoever it runs a script for. */
 export interface ScriptHost {
@@ -112,17 +116,24 @@ class StackArguments implements ScriptArguments {
 }
 
 export class Interpreter {
+  /** Whose scripts it runs: what one of them has changed in it nobody else meets. */
+  readonly owner: object
   readonly machine: LuaMachine
   /** Where replies to its commands are written. */
   readonly written: ByteWriter = new ByteWriter(1024)
   readonly #drand = new Drand()
   readonly #chunks = new Map<string, number>()
+  readonly #libraries = new Map<Library, Registered>()
+  readonly #scope: LibraryScope
+  /** KEYS and ARGV of the last script are there. */
+  #hasGlobals = false
   readonly #globals: number
   readonly #arguments: StackArguments
   readonly #pusher: ReplyPusher
   #host: ScriptHost | undefined
 
-  constructor() {
+  constructor(owner: object) {
+    this.owner = owner
     const sandbox = createSandbox({
       maxBytes: mostBytes,
       onGrown: (bytes) => this.#host?.grown(bytes),
@@ -138,7 +149,9 @@ export class Interpreter {
     sandbox.addLibrary('cmsgpack', cmsgpackLibrary)
     sandbox.addLibrary('struct', structLibrary)
     sandbox.addLibrary('bit', bitLibrary)
-    sandbox.addLibrary('redis', this.#redisLibrary(), (thread) => this.#addToRedis(thread))
+    const redis = this.#redisLibrary()
+    sandbox.addLibrary('redis', redis, (thread) => this.#addToRedis(thread))
+    this.#scope = new LibraryScope(sandbox, (thread) => this.#addToRedis(thread), redis['log']!)
     this.#replaceRandom()
   }
 
@@ -156,18 +169,76 @@ export class Interpreter {
     return machine.begin(this.compile(script))
   }
 
-  /** What the script finds as KEYS or ARGV: some of the arguments. */
-  setGlobal(thread: State, name: 'KEYS' | 'ARGV', args: Arguments, first: number, end: number): void {
+  /** A thread at the beginning of a function of a library, which takes its KEYS and ARGV. */
+  beginFunction(reference: number, host: ScriptHost): State {
+    this.#host = host
+    this.#drand.seedLater(() => host.seed())
+    if (this.#hasGlobals) this.#forgetGlobals()
+    return this.machine.begin(reference)
+  }
+
+  /** What scripts find as KEYS and ARGV: two tables on top of the thread's stack, which go. */
+  setGlobals(thread: State): void {
     const { machine } = this
     const { lua } = machine
+    const top = lua.lua_gettop(thread)
     lua.lua_rawgeti(thread, registry, this.#globals)
-    lua.lua_createtable(thread, end - first, 0)
-    for (let at = first; at < end; at++) {
-      machine.pushBytes(thread, args.at(at))
-      lua.lua_rawseti(thread, -2, at - first + 1)
+    lua.lua_pushvalue(thread, top - 1)
+    lua.lua_setfield(thread, -2, machine.name('KEYS'))
+    lua.lua_pushvalue(thread, top)
+    lua.lua_setfield(thread, -2, machine.name('ARGV'))
+    lua.lua_settop(thread, top - 2)
+    this.#hasGlobals = true
+  }
+
+  #forgetGlobals(): void {
+    const { lua, state } = this.machine
+    lua.lua_rawgeti(state, registry, this.#globals)
+    for (const name of ['KEYS', 'ARGV']) {
+      lua.lua_pushnil(state)
+      lua.lua_setfield(state, -2, this.machine.name(name))
     }
-    lua.lua_setfield(thread, -2, machine.name(name))
-    lua.lua_settop(thread, -2)
+    lua.lua_settop(state, 0)
+    this.#hasGlobals = false
+  }
+
+  // ---- libraries of functions
+
+  /** A reference to a function of a library that is loaded. */
+  functionOf(library: Library, name: string): number | undefined {
+    return this.#libraries.get(library)?.get(name)?.reference
+  }
+
+  /** A thread at the beginning of a library's code. Errors: `CommandError` of code that does not compile. */
+  beginLoad({ body }: Pick<LibraryText, 'body'>, host: ScriptHost): State {
+    const { machine } = this
+    this.#host = host
+    const chunk = this.#compiled(body, '@user_function', 'ERR Error compiling function')
+    this.#scope.giveTo(chunk)
+    this.#scope.beginLoading()
+    const thread = machine.begin(chunk)
+    machine.forget(chunk)
+    return thread
+  }
+
+  /** Keeps what it has registered, where that is wanted. */
+  endLoad(library?: Library): Registered {
+    const registered = this.#scope.endLoading()
+    this.machine.end()
+    if (library === undefined) this.#forget(registered)
+    else {
+      for (const [oldest, functions] of this.#libraries) {
+        if (this.#libraries.size < mostLibraries) break
+        this.#libraries.delete(oldest)
+        this.#forget(functions)
+      }
+      this.#libraries.set(library, registered)
+    }
+    return registered
+  }
+
+  #forget(registered: Registered): void {
+    for (const { reference } of registered.values()) this.machine.forget(reference)
   }
 
   end(): void {
@@ -185,21 +256,21 @@ export class Interpreter {
       this.machine.forget(chunk)
       this.#chunks.delete(oldest)
     }
-    const chunk = this.#compiled(script)
+    const chunk = this.#compiled(script.body, '@user_script', 'ERR Error compiling script (new function)')
     this.#chunks.set(script.digest, chunk)
     return chunk
   }
 
-  #compiled(script: Script): number {
+  #compiled(body: Slice, chunkName: string, failed: string): number {
     try {
-      return this.machine.compile(script.body, '@user_script')
+      return this.machine.compile(body, chunkName)
     } catch (error) {
       if (!(error instanceof LuaFailure)) throw error
-      throw new CommandError(`ERR Error compiling script (new function): ${error.message}`)
+      throw new CommandError(`${failed}: ${error.message}`)
     }
   }
 
-  // ---- libraries
+  // ---- what scripts find
 
   #redisLibrary(): Record<string, LuaFunction> {
     const one = (machine: LuaMachine, thread: State): void => {
@@ -299,7 +370,7 @@ export class Interpreter {
       pushErrorTable(machine, thread, 'ERR wrong number or type of arguments')
       return 1
     }
-    const text = machine.textAt(thread, 1)!
+    const text = untilZero(machine.textAt(thread, 1)!)
     if (field === 'err') {
       pushErrorTable(machine, thread, withCode(text.startsWith('-') ? text.slice(1) : text))
       return 1

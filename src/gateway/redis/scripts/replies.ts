@@ -264,8 +264,9 @@ class ValueWriter {
       reply.set(this.#count())
       yield* this.#entries(depth, false)
     } else if (this.#has('big_number', luaType.string)) {
-      if (reply.protocol === 3) reply.bigNumber(this.#line())
-      else reply.bulkText(this.#line())
+      const digits = this.#text().replace(/[\r\n]/g, ' ')
+      if (reply.protocol === 3) reply.bigNumber(digits)
+      else reply.bulkText(digits)
     } else if (this.#has('verbatim_string', luaType.table)) {
       if (this.#has('string', luaType.string)) {
         reply.verbatim(this.#text())
@@ -281,9 +282,9 @@ class ValueWriter {
     return this.#machine.textAt(this.#thread, -1)!
   }
 
-  /** Of an error or a status. */
+  /** Of an error or a status, which end at the first zero byte, as in C. */
   #line(): string {
-    return this.#text().replace(/[\r\n]+/g, ' ')
+    return untilZero(this.#text()).replace(/[\r\n]/g, ' ')
   }
 
   #count(): number {
@@ -333,6 +334,10 @@ class ValueWriter {
       if (isTurnOver()) yield undefined
     }
   }
+}
+
+export function untilZero(text: string): string {
+  return text.split('\0', 1)[0]!
 }
 
 /** As C casts it. */

@@ -3,6 +3,8 @@ import type { Session } from '../../../session/contract.ts'
 import type { Client } from '../client.ts'
 import type { Parties } from '../parties.ts'
 import type { QueuedCommands } from '../queue.ts'
+import type { Unasked } from '../unasked.ts'
+import type { Tracking } from '../watching/tracking.ts'
 import type { Watches } from '../watches.ts'
 import { CommandError } from '../errors.ts'
 
@@ -14,6 +16,7 @@ export class ScriptClient implements Client {
   database: number
   protocol = 2
   readonly queue: QueuedCommands | undefined = undefined
+  readonly isAlone = false
   readonly #of: Client
 
   constructor(of: Client) {
@@ -27,6 +30,18 @@ export class ScriptClient implements Client {
 
   get remote(): string {
     return this.#of.remote
+  }
+
+  get local(): string {
+    return this.#of.local
+  }
+
+  get isMonitor(): boolean {
+    return this.#of.isMonitor
+  }
+
+  get isLocal(): boolean {
+    return this.#of.isLocal
   }
 
   get openedMs(): number {
@@ -47,6 +62,22 @@ export class ScriptClient implements Client {
 
   get parties(): Parties {
     return this.#of.parties
+  }
+
+  get unasked(): Unasked {
+    return this.#of.unasked
+  }
+
+  get tracking(): Tracking | undefined {
+    return this.#of.tracking
+  }
+
+  get touchesNothing(): boolean {
+    return this.#of.touchesNothing
+  }
+
+  get subscriptionCount(): number {
+    return this.#of.subscriptionCount
   }
 
   get name(): string {
@@ -95,6 +126,10 @@ export class ScriptClient implements Client {
 
   get lastActiveMs(): number {
     return this.#of.lastActiveMs
+  }
+
+  unblock(): never {
+    return refuse()
   }
 
   identify(): never {

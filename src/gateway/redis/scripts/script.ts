@@ -12,19 +12,19 @@ export interface Script {
   readonly text: Slice
   /** What is compiled: without the first line's `#!`. */
   readonly body: Slice
-  /** Its first line says `no-writes`. */
-  readonly isReadOnly: boolean
+  /** What its first line says; undefined where that says nothing, and the script may do all that its commands may. */
+  readonly flags: readonly ScriptFlag[] | undefined
 }
 
 const heldBytes = 512
 const shortBytes = 2048
-const flags: ReadonlySet<string> = new Set([
-  'no-writes',
-  'allow-oom',
-  'allow-stale',
-  'no-cluster',
-  'allow-cross-slot-keys',
-])
+/** What a script, or a function of a library, may say of itself; in the order in which they are told. */
+export const scriptFlags = ['no-writes', 'allow-oom', 'allow-stale', 'no-cluster', 'allow-cross-slot-keys'] as const
+export type ScriptFlag = (typeof scriptFlags)[number]
+
+export function isScriptFlag(word: string): word is ScriptFlag {
+  return scriptFlags.some((flag) => flag === word)
+}
 
 export function digestOf({ bytes, start, end }: Slice): string {
   return createHash('sha1').update(bytes.subarray(start, end)).digest('hex')
@@ -35,21 +35,22 @@ export function readScript(text: Slice): Script {
   const bytes = copySlice(text)
   const whole = { bytes, start: 0, end: bytes.length }
   const digest = digestOf(whole)
-  if (bytes[0] !== 0x23 || bytes[1] !== 0x21) return { digest, text: whole, body: whole, isReadOnly: false }
+  if (bytes[0] !== 0x23 || bytes[1] !== 0x21) return { digest, text: whole, body: whole, flags: undefined }
   const lineEnd = bytes.indexOf(0x0a)
   if (lineEnd < 0) throw new CommandError('ERR Invalid script shebang')
   const [engine, ...options] = decodeUtf8(bytes, 0, lineEnd).split(/\s+/)
   if (engine !== '#!lua') throw new CommandError(`ERR Unexpected engine in script shebang: ${engine}`)
-  let isReadOnly = false
+  const said: ScriptFlag[] = []
   for (const option of options.filter((one) => one !== '')) {
     if (!option.startsWith('flags=')) throw new CommandError(`ERR Unknown lua shebang option: ${option}`)
     for (const flag of option.slice('flags='.length).split(',')) {
-      if (flag !== '' && !flags.has(flag)) throw new CommandError(`ERR Unexpected flag in script shebang: ${flag}`)
-      isReadOnly ||= flag === 'no-writes'
+      if (flag === '') continue
+      if (!isScriptFlag(flag)) throw new CommandError(`ERR Unexpected flag in script shebang: ${flag}`)
+      said.push(flag)
     }
   }
   // The line break stays: lines are counted from the first.
-  return { digest, text: whole, body: { bytes, start: lineEnd, end: bytes.length }, isReadOnly }
+  return { digest, text: whole, body: { bytes, start: lineEnd, end: bytes.length }, flags: said }
 }
 
 export class ScriptCache {
@@ -62,12 +63,12 @@ export class ScriptCache {
     this.#memory = work.child('scripts', { quantumBytes: 4096 })
   }
 
-  get count(): number {
-    return this.#byDigest.size
+  get usedBytes(): number {
+    return this.#bytes
   }
 
-  get sizeBytes(): number {
-    return this.#bytes
+  get count(): number {
+    return this.#byDigest.size
   }
 
   /** By its text, where that is short: a digest costs as much as a command. */

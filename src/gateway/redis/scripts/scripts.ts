@@ -10,18 +10,11 @@ const mostIdle = 4
 /** Lua garbage beyond this is collected before the interpreter waits. */
 const mostHeldBytes = 4 * 1024 * 1024
 
-interface Idle {
-  readonly interpreter: Interpreter
-  /** Whose scripts it runs: what one of them has changed in its interpreter nobody else meets. */
-  readonly owner: object
-}
-
 export class Scripts {
   readonly cache: ScriptCache
   readonly running: Set<ScriptRun> = new Set()
   readonly #host: SessionHost['host']
-  readonly #owners = new WeakMap<Interpreter, object>()
-  #idle: Idle[] = []
+  #idle: Interpreter[] = []
 
   constructor({ host, memory }: SessionHost) {
     this.#host = host
@@ -36,16 +29,19 @@ export class Scripts {
 
   takeInterpreter(owner: object): Interpreter {
     const at = this.#idle.findLastIndex((one) => one.owner === owner)
-    if (at >= 0) return this.#idle.splice(at, 1)[0]!.interpreter
-    const interpreter = new Interpreter()
-    this.#owners.set(interpreter, owner)
-    return interpreter
+    return at < 0 ? new Interpreter(owner) : this.#idle.splice(at, 1)[0]!
+  }
+
+  /** Of those that have let others run, and began before: the first. */
+  longestRunning(beforeMs: number): ScriptRun | undefined {
+    for (const run of this.running) if (run.startedMs !== undefined && run.startedMs <= beforeMs) return run
+    return undefined
   }
 
   giveBack(interpreter: Interpreter): void {
     if (interpreter.isLarge) return
     if (interpreter.machine.heldBytes > mostHeldBytes) interpreter.machine.collectGarbage()
-    this.#idle.push({ interpreter, owner: this.#owners.get(interpreter)! })
+    this.#idle.push(interpreter)
     if (this.#idle.length > mostIdle) this.#idle.shift()
   }
 

@@ -1,6 +1,5 @@
 /** LuaBitOp, as Redis brings it: operations on 32 bits, of numbers modulo 2^32. */
 import type { LuaFunction, LuaMachine } from '../machine.ts'
-import { LuaFailure } from '../values.ts'
 import type { State } from '../wasm.ts'
 
 const double = new Float64Array(1)
@@ -13,10 +12,7 @@ function toBits(value: number): number {
 }
 
 function bitsAt(machine: LuaMachine, thread: State, at: number, name: string): number {
-  if (machine.lua.lua_isnumber(thread, at) === 0) {
-    throw new LuaFailure(`bad argument #${at} to '${name}' (number expected, got ${machine.typeName(thread, at)})`)
-  }
-  return toBits(machine.lua.lua_tonumber(thread, at))
+  return toBits(machine.needNumber(thread, at, name))
 }
 
 function unary(name: string, run: (bits: number) => number): LuaFunction {

@@ -1,5 +1,6 @@
 /** lua-cjson 2.1, as Redis brings it: Lua values as JSON and back. Strings are bytes, whatever is in them. */
 import { ByteWriter } from '../../../base/bytes.ts'
+import { sliceToLatin1 } from '../../../base/slice.ts'
 import { charge } from '../../../base/work.ts'
 import type { LuaFunction, LuaMachine } from '../machine.ts'
 import { LuaFailure, luaType } from '../values.ts'
@@ -101,24 +102,12 @@ class Encoder {
 
   /** The greatest key where all are positive integers; −1 else. */
   #arrayLength(): number {
-    const { lua } = this.#machine
-    const thread = this.#thread
-    let greatest = 0
-    let items = 0
-    lua.lua_pushnil(thread)
-    while (lua.lua_next(thread, -2) !== 0) {
-      const key = lua.lua_type(thread, -2) === luaType.number ? lua.lua_tonumber(thread, -2) : 0
-      if (key < 1 || Math.floor(key) !== key) {
-        lua.lua_settop(thread, -3)
-        return -1
-      }
-      greatest = Math.max(greatest, key)
-      items++
-      lua.lua_settop(thread, -2)
-    }
-    charge(50 * items)
+    const keys = this.#machine.arrayKeys(this.#thread)
+    if (keys === undefined) return -1
+    const { count, greatest } = keys
+    charge(50 * count)
     const { sparseRatio, sparseSafe, sparseConvert } = this.#settings
-    if (sparseRatio > 0 && greatest > items * sparseRatio && greatest > sparseSafe) {
+    if (sparseRatio > 0 && greatest > count * sparseRatio && greatest > sparseSafe) {
       if (!sparseConvert) throw refused('table', 'excessively sparse array')
       return -1
     }
@@ -165,8 +154,9 @@ class Encoder {
       this.#out.latin1('":')
       return
     }
-    if (type !== luaType.string)
+    if (type !== luaType.string) {
       throw refused(this.#machine.typeName(this.#thread, -2), 'table key must be a number or string')
+    }
     lua.lua_pushvalue(this.#thread, -2)
     this.#string()
     lua.lua_settop(this.#thread, -2)
@@ -414,11 +404,7 @@ function coders(settings: Settings): Record<string, LuaFunction> {
     },
     decode: (machine, thread) => {
       needOne(machine, thread, 'decode')
-      const given = machine.stringAt(thread, 1)
-      if (given === undefined) {
-        throw new LuaFailure(`bad argument #1 to 'decode' (string expected, got ${machine.typeName(thread, 1)})`)
-      }
-      const text = Buffer.from(given.bytes.buffer, given.start, given.end - given.start).toString('latin1')
+      const text = sliceToLatin1(machine.needString(thread, 1, 'decode'))
       charge(text.length)
       if (text.length >= 2 && text.slice(0, 2).includes('\0')) {
         throw new LuaFailure('JSON parser does not support UTF-16 or UTF-32')

@@ -1,5 +1,6 @@
 /** lua-cmsgpack, as Redis brings it: Lua values in MessagePack and back. Strings are written as such, whatever their bytes. */
 import { ByteWriter } from '../../../base/bytes.ts'
+import { copySlice } from '../../../base/slice.ts'
 import { charge } from '../../../base/work.ts'
 import type { LuaFunction, LuaMachine } from '../machine.ts'
 import { LuaFailure, luaType } from '../values.ts'
@@ -112,8 +113,9 @@ class Packer {
     const { lua } = this.#machine
     const thread = this.#thread
     this.#machine.needStack(thread, 3)
-    const length = this.#arrayLength()
-    if (length >= 0) {
+    const keys = this.#machine.arrayKeys(thread)
+    if (keys !== undefined && keys.greatest === keys.count) {
+      const length = keys.count
       this.#head(length, 0x90, 0xdc)
       for (let i = 1; i <= length; i++) {
         lua.lua_rawgeti(thread, -1, i)
@@ -143,24 +145,6 @@ class Packer {
       out.u8(tag + 1)
       out.u32be(count)
     }
-  }
-
-  /** How many items where the keys are 1 to that; −1 else. */
-  #arrayLength(): number {
-    const { lua } = this.#machine
-    const thread = this.#thread
-    let count = 0
-    let greatest = 0
-    for (lua.lua_pushnil(thread); lua.lua_next(thread, -2) !== 0; lua.lua_settop(thread, -2)) {
-      const key = lua.lua_type(thread, -2) === luaType.number ? lua.lua_tonumber(thread, -2) : 0
-      if (key <= 0 || !Number.isInteger(key)) {
-        lua.lua_settop(thread, -3)
-        return -1
-      }
-      count++
-      greatest = Math.max(greatest, key)
-    }
-    return greatest === count ? greatest : -1
   }
 }
 
@@ -272,11 +256,7 @@ class Unpacker {
 }
 
 function given(machine: LuaMachine, thread: State): Buffer {
-  const text = machine.stringAt(thread, 1)
-  if (text === undefined) {
-    throw new LuaFailure(`bad argument #1 to 'unpack' (string expected, got ${machine.typeName(thread, 1)})`)
-  }
-  return Buffer.from(text.bytes.subarray(text.start, text.end))
+  return Buffer.from(copySlice(machine.needString(thread, 1, 'unpack')).buffer)
 }
 
 function pack(machine: LuaMachine, thread: State): number {

@@ -1,5 +1,6 @@
 /** Roberto Ierusalimschy's `struct` 0.2, as Redis brings it: values in C's layouts and back. */
 import { ByteWriter } from '../../../base/bytes.ts'
+import { copySlice, sliceToLatin1 } from '../../../base/slice.ts'
 import { charge } from '../../../base/work.ts'
 import type { LuaFunction, LuaMachine } from '../machine.ts'
 import { LuaFailure, luaType } from '../values.ts'
@@ -91,19 +92,7 @@ class Format {
 }
 
 function formatAt(machine: LuaMachine, thread: State, name: string): Format {
-  const text = machine.stringAt(thread, 1)
-  if (text === undefined) {
-    throw new LuaFailure(`bad argument #1 to '${name}' (string expected, got ${machine.typeName(thread, 1)})`)
-  }
-  return new Format(Buffer.from(text.bytes.buffer, text.start, text.end - text.start).toString('latin1'), name)
-}
-
-function numberAt(machine: LuaMachine, thread: State, at: number): number {
-  const { lua } = machine
-  if (lua.lua_isnumber(thread, at) === 0) {
-    throw new LuaFailure(`bad argument #${at} to 'pack' (number expected, got ${machine.typeName(thread, at)})`)
-  }
-  return lua.lua_tonumber(thread, at)
+  return new Format(sliceToLatin1(machine.needString(thread, 1, name)), name)
 }
 
 const integers = 'bBhHlLTiI'
@@ -116,17 +105,12 @@ function pack(machine: LuaMachine, thread: State): number {
     const size = format.size(letter)
     for (let pad = format.padding(letter, size, out.end); pad > 0; pad--) out.u8(0)
     charge(50)
-    if (integers.includes(letter)) writeInteger(out, numberAt(machine, thread, given++), size, format.isLittle)
+    if (integers.includes(letter)) writeInteger(out, machine.needNumber(thread, given++, 'pack'), size, format.isLittle)
     else if (letter === 'x') out.u8(0)
     else if (letter === 'f' || letter === 'd') {
-      writeFloat(out, numberAt(machine, thread, given++), letter, format.isLittle)
+      writeFloat(out, machine.needNumber(thread, given++, 'pack'), letter, format.isLittle)
     } else if (letter === 'c' || letter === 's') {
-      const text = machine.stringAt(thread, given)
-      if (text === undefined) {
-        throw new LuaFailure(
-          `bad argument #${given} to 'pack' (string expected, got ${machine.typeName(thread, given)})`,
-        )
-      }
+      const text = machine.needString(thread, given, 'pack')
       const length = text.end - text.start
       const wanted = letter === 's' || size === 0 ? length : size
       if (length < wanted) throw new LuaFailure(`bad argument #${given} to 'pack' (string too short)`)
@@ -163,11 +147,7 @@ function readInteger(bytes: Uint8Array, at: number, size: number, isLittle: bool
 function unpack(machine: LuaMachine, thread: State): number {
   const { lua } = machine
   const format = formatAt(machine, thread, 'unpack')
-  const found = machine.stringAt(thread, 2)
-  if (found === undefined) {
-    throw new LuaFailure(`bad argument #2 to 'unpack' (string expected, got ${machine.typeName(thread, 2)})`)
-  }
-  const bytes = Buffer.from(found.bytes.subarray(found.start, found.end))
+  const bytes = Buffer.from(copySlice(machine.needString(thread, 2, 'unpack')).buffer)
   const start = lua.lua_gettop(thread) >= 3 ? Math.trunc(lua.lua_tonumber(thread, 3)) : 1
   if (!(start >= 1)) throw new LuaFailure("bad argument #3 to 'unpack' (offset must be 1 or greater)")
   let at = start - 1

@@ -62,6 +62,11 @@ export class AccessNeeds {
     })
   }
 
+  /** The collections of which anything is asked. */
+  named(): number[] {
+    return [...this.#needs.keys()]
+  }
+
   /** It names columns of the collection to read them. */
   readsColumns(collection: Collection | undefined): boolean {
     const need = collection && this.#needs.get(collection.id)

@@ -41,10 +41,10 @@ export class AggregateOwner {
   }
 
   /** Throws 42803 where that block may not have one in this place. */
-  check(location: number | undefined): void {
+  check(location: number | undefined, what = 'aggregate functions'): void {
     const { forbidsAggregates } = this.#scope
     if (forbidsAggregates === undefined) return
-    throw failure('42803', `aggregate functions are not allowed in ${forbidsAggregates}`, { location })
+    throw failure('42803', `${what} are not allowed in ${forbidsAggregates}`, { location })
   }
 
   /** The aggregate's value where it stands. */

@@ -8,7 +8,9 @@ import { comparatorOf } from '../functions/comparison.ts'
 import { oid } from '../types/oids.ts'
 import { bindOperation } from './bind-operation.ts'
 import { bindFunctionCall, bindSqlValueFunction } from './bind-function.ts'
+import { bindGroupingCall } from './grouping-call.ts'
 import { bindSubquery } from './bind-subquery.ts'
+import { bindSubscripts } from './bind-subscript.ts'
 import { chunksOf } from '../progress.ts'
 import type { Binder } from './binder.ts'
 import {
@@ -19,10 +21,13 @@ import {
   commonModifier,
   commonType,
   fold,
+  requireBoolean,
   tryCoerce,
 } from './coerce.ts'
+import { bindField, bindRow, rowNullTest, wholeRow } from './row-values.ts'
 import type { Scope } from './scope.ts'
-import { kindOf, lastName, stringOf, stringsOf } from './tree.ts'
+import type { Variables } from './variables.ts'
+import { kindOf, lastName, stringOf } from './tree.ts'
 import { bindTypeName } from './type-name.ts'
 
 export function bindExpression(binder: Binder, scope: Scope, node: Node): Expression {
@@ -30,6 +35,8 @@ export function bindExpression(binder: Binder, scope: Scope, node: Node): Expres
   if ('ColumnRef' in node) return bindColumn(binder, scope, node.ColumnRef)
   if ('ParamRef' in node) {
     const number = node.ParamRef.number ?? 0
+    const variable = binder.variables?.parameter(number, node.ParamRef.location)
+    if (variable !== undefined) return variable
     const type = locate(node.ParamRef.location ?? 0, () => binder.parameterType(number))
     return { kind: 'parameter', type, modifier: -1, location: node.ParamRef.location ?? 0, index: number - 1 }
   }
@@ -64,8 +71,15 @@ function bindRest(binder: Binder, scope: Scope, node: Node): Expression {
     }
     return binder.expression(scope, node.CollateClause.arg!)
   }
-  if ('RowExpr' in node) throw notBuilt('a row as a value', node.RowExpr.location)
-  if ('GroupingFunc' in node) throw notBuilt('GROUPING', node.GroupingFunc.location)
+  if ('RowExpr' in node) {
+    const { args = [], location } = node.RowExpr
+    return bindRow(
+      binder,
+      binder.each(scope, args, (one) => binder.expression(scope, one)),
+      location,
+    )
+  }
+  if ('GroupingFunc' in node) return bindGroupingCall(binder, scope, node.GroupingFunc)
   if ('SetToDefault' in node) {
     throw failure('42601', 'DEFAULT is not allowed in this context', { location: node.SetToDefault.location })
   }
@@ -79,7 +93,10 @@ function bindConstant(value: A_Const): Expression {
   if (value.ival !== undefined) return constant(value.ival.ival ?? 0, oid.int4, location)
   if (value.boolval !== undefined) return constant(value.boolval.boolval ?? false, oid.bool, location)
   if (value.fval !== undefined) return bindNumber(value.fval.fval ?? '0', location)
-  throw notBuilt('a bit string', location)
+  if (value.bsval !== undefined) {
+    return locate(location, () => constant(getType(oid.bit).parseText(value.bsval?.bsval ?? ''), oid.bit, location))
+  }
+  throw notBuilt('this constant', location)
 }
 
 function bindNumber(text: string, location: number): Expression {
@@ -100,14 +117,33 @@ function bindColumn(binder: Binder, scope: Scope, reference: ColumnRef): Express
     throw failure('42601', 'row expansion via "*" is not supported here', { location })
   }
   const path = fields.map(stringOf)
+  const { variables } = binder
+  if (variables?.conflict === 'variable') {
+    const variable = variables.find(path, location)
+    if (variable !== undefined) return variable
+  }
   const found = scope.findColumn(path, location)
   binder.access.reads(found?.source)
-  if (found !== undefined) return { ...found.expression, location }
+  if (found !== undefined) {
+    if (variables?.conflict === 'error') checkOne(variables, path, location)
+    return { ...found.expression, location }
+  }
+  const variable = variables?.find(path, location)
+  if (variable !== undefined) return variable
   if (path.length === 1) {
-    if (scope.findTable(path) !== undefined) throw notBuilt(`the whole row "${path[0]!}" as a value`, location)
+    const table = scope.findTable(path)
+    if (table !== undefined) return wholeRow(binder, table.columns, path[0]!, location)
     throw failure('42703', `column "${path[0]!}" does not exist`, { location })
   }
   throw missingTable(scope, path[path.length - 2]!, location)
+}
+
+function checkOne(variables: Variables, path: readonly string[], location: number | undefined): void {
+  if (variables.find(path, location) === undefined) return
+  throw failure('42702', `column reference "${path.join('.')}" is ambiguous`, {
+    location,
+    detail: 'It could refer to either a PL/pgSQL variable or a table column.',
+  })
 }
 
 export function missingTable(scope: Scope, table: string, location: number | undefined): Error {
@@ -117,7 +153,7 @@ export function missingTable(scope: Scope, table: string, location: number | und
 }
 
 function bindCast(binder: Binder, scope: Scope, cast: TypeCast): Expression {
-  const target = bindTypeName(cast.typeName)
+  const target = bindTypeName(binder, cast.typeName)
   const argument = cast.arg!
   const element = findType(target.type)?.element
   // ARRAY[…]::type[] says what the elements are, also where there are none.
@@ -135,14 +171,6 @@ function bindCast(binder: Binder, scope: Scope, cast: TypeCast): Expression {
   throw failure('42846', `cannot cast type ${formatType(value.type, -1)} to ${formatType(target.type, -1)}`, {
     location: at,
   })
-}
-
-/** What must be true or false. `clause` names it in the error. */
-export function requireBoolean(binder: Binder, expression: Expression, clause: string): Expression {
-  const converted = tryCoerce(binder, expression, oid.bool, -1, 'implicit')
-  if (converted !== undefined) return converted
-  const message = `argument of ${clause} must be type boolean, not type ${formatType(expression.type, -1)}`
-  throw failure('42804', message, { location: expression.location })
 }
 
 function bindLogic(binder: Binder, scope: Scope, node: BoolExpr): Expression {
@@ -165,7 +193,8 @@ function bindTest(binder: Binder, scope: Scope, node: Node): Expression {
     let argument = binder.expression(scope, arg!)
     // A parameter of which nothing else is said is an error, as in PostgreSQL.
     if (argument.type === oid.unknown && argument.kind !== 'parameter') argument = coerce(binder, argument, oid.text)
-    return { ...common, location, test: 'null', negated: nulltesttype === 'IS_NOT_NULL', argument }
+    const negated = nulltesttype === 'IS_NOT_NULL'
+    return rowNullTest(argument, negated) ?? { ...common, location, test: 'null', negated, argument }
   }
   if (!('BooleanTest' in node)) throw new Error('invariant broken: not a test')
   const { arg, booltesttype, location } = node.BooleanTest
@@ -202,6 +231,7 @@ function bindCase(binder: Binder, scope: Scope, node: CaseExpr): Expression {
   const type = commonType(results, 'CASE')
   return {
     kind: 'case',
+    ...(node.arg !== undefined && { form: 'simple' as const }),
     type,
     modifier: commonModifier(results, type),
     location: node.location,
@@ -288,50 +318,20 @@ function arrayOf(binder: Binder, array: ArrayExpression): Expression {
 
 function bindIndirection(binder: Binder, scope: Scope, node: A_Indirection): Expression {
   let value = binder.expression(scope, node.arg!)
-  for (const step of node.indirection ?? []) {
-    if (!('A_Indices' in step)) {
-      throw notBuilt(`field selection ${'String' in step ? `".${stringsOf([step])[0]!}"` : ''}`.trim(), value.location)
+  const steps = [...(node.indirection ?? [])]
+  while (steps.length > 0) {
+    const end = steps.findIndex((step) => !('A_Indices' in step))
+    const subscripts = steps.splice(0, end < 0 ? steps.length : end)
+    if (subscripts.length > 0) {
+      const indices = subscripts.flatMap((step) => ('A_Indices' in step ? [step.A_Indices] : []))
+      value = bindSubscripts(binder, scope, value, indices)
+      continue
     }
-    value = bindSubscript(binder, scope, value, step.A_Indices)
+    const step = steps.shift()!
+    if (!('String' in step)) {
+      throw failure('42601', 'row expansion via "*" is not supported here', { location: value.location })
+    }
+    value = bindField(value, stringOf(step), value.location)
   }
   return value
-}
-
-interface Indices {
-  is_slice?: boolean
-  lidx?: Node
-  uidx?: Node
-}
-
-function bindSubscript(binder: Binder, scope: Scope, value: Expression, indices: Indices): Expression {
-  const element = findType(value.type)?.element
-  const bound = (node: Node | undefined, missing: number): Expression => {
-    const at = node === undefined ? constant(missing, oid.int4) : binder.expression(scope, node)
-    return coerce(binder, at, oid.int4, -1, 'assignment')
-  }
-  if (value.type === oid.jsonb && indices.is_slice !== true && indices.uidx !== undefined) {
-    return bindJsonSubscript(binder, value, binder.expression(scope, indices.uidx))
-  }
-  if (element === undefined) {
-    const message = `cannot subscript type ${formatType(value.type, -1)} because it does not support subscripting`
-    throw failure('42804', message, { location: value.location })
-  }
-  if (indices.is_slice === true) {
-    const slice = (list: readonly SqlValue[], from: number, to: number): SqlValue =>
-      list.slice(Math.max(0, from - 1), Math.max(0, to))
-    const parts = [value, bound(indices.lidx, 1), bound(indices.uidx, 2_147_483_647)]
-    return plainCall('slice', value.type, parts, slice, value.location)
-  }
-  const at = (list: readonly SqlValue[], index: number): SqlValue => {
-    const found = list[index - 1] ?? null
-    return found
-  }
-  return plainCall('subscript', element.oid, [value, bound(indices.uidx, 1)], at, value.location)
-}
-
-function bindJsonSubscript(binder: Binder, value: Expression, key: Expression): Expression {
-  const isText = key.type === oid.unknown || key.type === oid.text
-  const type = isText ? oid.text : oid.int4
-  const parts = [value, coerce(binder, key, type)]
-  return binder.operator('->', parts, value.location)
 }

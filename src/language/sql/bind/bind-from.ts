@@ -1,21 +1,34 @@
 /** FROM: names to relations, joins, subqueries and functions, each at its place in the block's row. */
-import type { Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar } from 'libpg-query'
+import type { Alias, FuncCall, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar } from 'libpg-query'
 import { privilege } from '../../../database/access/privileges.ts'
 import type { Relation } from '../../../query/relation.ts'
+import { TableRelation } from '../../../query/table-relation.ts'
 import { relationOf, relationOid } from '../catalog/relations.ts'
+import { memoryRelation } from '../catalog/memory-relation.ts'
+import type { TransitionTable } from '../contract.ts'
 import { systemRelation } from '../catalog/system-views.ts'
 import type { Expression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { functionsNamed, setFunctionsNamed, type SetFunctionEntry } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
-import { setArguments, settle } from './bind-function.ts'
+import { bindRoutineOf, setArguments, settle } from './bind-function.ts'
+import { routineRows, routinesOf } from './bind-routine.ts'
 import type { Binder } from './binder.ts'
+import { bindBuiltInArguments } from './bind-arguments.ts'
+import { bindRecordSource } from './bind-record-source.ts'
 import { coerce, commonType } from './coerce.ts'
-import type { FromItem, OutputColumn } from './query.ts'
+import { withFamily } from './families.ts'
+import type { ColumnSource } from './access-needs.ts'
+import { bindView } from './bind-view.ts'
+import type { FromItem, FunctionItem, OutputColumn, QueryItem, WrittenAlias, WrittenJoin } from './query.ts'
 import { securedFor } from './row-security.ts'
+import { type RowsSource, separated, sideBySide } from './rows-from.ts'
 import { Frame, Scope, type ScopeColumn } from './scope.ts'
+import { schemaNamed } from './names.ts'
 import { lastName, stringOf, stringsOf } from './tree.ts'
+import { asRead } from './with/freezing.ts'
+import { ViewRelation } from './view-relation.ts'
 
 /** A bound item, the columns that names see of it, and those that a join's USING merges. */
 interface Bound {
@@ -51,15 +64,46 @@ function bindName(binder: Binder, scope: Scope, name: RangeVar): Bound {
     const common = scope.findCommonTable(name.relname ?? '')
     if (common !== undefined) {
       const { table, captures } = common
+      if (table.isSilent === true) throw withoutRows(name)
+      binder.readInWith.add(table.frame.id)
       const columns = table.bound.columns
       const placed = { first: scope.width, width: columns.length, alias }
-      const item: FromItem = { kind: 'shared', ...placed, id: table.frame.id, query: table.bound, captures }
+      const { bound: query, frame, columnNames, isMaterialized, readers } = table
+      readers.count++
+      const names = { name: table.name, columnNames }
+      scope.readsItself ||= table.working !== undefined
+      const item: FromItem =
+        table.working === undefined
+          ? { kind: 'shared', ...placed, ...names, id: frame.id, query, captures, isMaterialized, readers }
+          : { kind: 'function', ...placed, ...workingItem(binder, table.working), captures }
       return placeQuery(scope, item, renamed(columns, table.columnNames), name.alias)
     }
   }
-  const relation = securedFor(binder, findRelation(binder, name), 'select')
+  const found = findRelation(binder, name)
+  if (found instanceof ViewRelation) return bindViewItem(binder, scope, found, alias, name.alias)
+  const relation = securedFor(binder, found, 'select')
   binder.access.any(relation.collection, privilege.read)
-  return bindRelation(scope, relation, alias, name.alias)
+  const bound = bindRelation(scope, asRead(binder, relation), alias, name.alias)
+  if (name.inh === true || bound.item.kind !== 'relation' || !isParent(relation)) return bound
+  return { ...bound, item: { ...bound.item, written: { isGiven: false, ...bound.item.written, isOnly: true } } }
+}
+
+/** ONLY makes a difference. */
+function isParent(relation: Relation): boolean {
+  if (!(relation instanceof TableRelation)) return false
+  const { partitioning, children = [] } = relation.table.definition
+  return partitioning !== undefined || children.length > 0
+}
+
+function withoutRows({ relname = '', location }: RangeVar): Error {
+  return failure('0A000', `WITH query "${relname}" does not have a RETURNING clause`, { location })
+}
+
+function workingItem(
+  binder: Binder,
+  entry: SetFunctionEntry,
+): Pick<FunctionItem, 'entry' | 'arguments' | 'id' | 'withOrdinality'> {
+  return { entry, arguments: [], id: binder.nextSubquery(), withOrdinality: false }
 }
 
 export function bindRelation(scope: Scope, relation: Relation, alias: string, names?: Alias): Bound {
@@ -77,7 +121,10 @@ export function bindRelation(scope: Scope, relation: Relation, alias: string, na
       ...(collection !== undefined && { source: { collection, column: number } }),
     }
   })
-  const width = columns.length + (scope.reservesKeys && isWritable(relation) ? 1 : 0)
+  const system = relation.systemColumns ?? 0
+  if (relation.kind === 'table')
+    columns.push(tableOidColumn(relation, tableOid, system > 0 ? first + columns.length : undefined))
+  const width = relation.columns.length + system + (scope.reservesKeys && isWritable(relation) ? 1 : 0)
   scope.width += width
   const primary = relation.indexes.find((index) => index.isPrimary)
   addTable(scope, {
@@ -87,7 +134,48 @@ export function bindRelation(scope: Scope, relation: Relation, alias: string, na
     first,
     primaryKey: primary?.parts.map((part) => part.column),
   })
-  return { item: { kind: 'relation', relation, first, width, alias }, columns }
+  return { item: { kind: 'relation', relation, first, width, alias, written: writtenAlias(names, columns) }, columns }
+}
+
+/** Undefined where the text says nothing. */
+function writtenAlias(alias: Alias | undefined, columns: readonly ScopeColumn[]): WrittenAlias | undefined {
+  if (alias?.aliasname === undefined) return undefined
+  const hasNames = (alias.colnames?.length ?? 0) > 0
+  const shown = columns.filter(({ isHidden }) => isHidden !== true)
+  return { isGiven: true, ...(hasNames && { columns: shown.map(({ name }) => name) }) }
+}
+
+/** A view: its query in FROM, under its name. Who reads it is asked for the view's columns. */
+function bindViewItem(binder: Binder, scope: Scope, view: ViewRelation, alias: string, names?: Alias): Bound {
+  const { collection } = view
+  binder.access.any(collection, privilege.read)
+  const query = bindView(binder, view)
+  const id = binder.nextSubquery()
+  const placed = { first: scope.width, width: view.columns.length, alias }
+  const isBarrier = view.definition.options?.securityBarrier === true
+  const item: QueryItem = { kind: 'query', ...placed, query, id, captures: [], isLateral: false, view, isBarrier }
+  const tableOid = relationOid(view)
+  const columns = view.columns.map((column, i): OutputColumn => {
+    return { ...query.columns[i]!, name: column.name, origin: { tableOid, columnNumber: column.number } }
+  })
+  const schema = names?.aliasname === undefined ? view.schema : undefined
+  return placeQuery(scope, item, columns, names, {
+    schema,
+    sources: view.columns.map(({ number }) => ({ collection, column: number })),
+  })
+}
+
+/** The table that a row lies in: `place` is where the rows of several tables say it. */
+function tableOidColumn(
+  { alias, name }: Relation & { alias?: string },
+  tableOid: number,
+  place: number | undefined,
+): ScopeColumn {
+  const expression: Expression =
+    place === undefined
+      ? { kind: 'constant', type: oid.oid, modifier: -1, value: tableOid }
+      : { kind: 'column', type: oid.oid, modifier: -1, index: place, name: `${alias ?? name}.tableoid` }
+  return { name: 'tableoid', expression, origin: undefined, isHidden: true }
 }
 
 function isWritable(relation: Relation): boolean {
@@ -112,16 +200,23 @@ export function findRelation(binder: Binder, name: RangeVar): Relation {
     throw failure('0A000', `cross-database references are not implemented: "${full}"`, { location: name.location })
   }
   if (name.schemaname !== undefined) binder.requireSchema(name.schemaname)
-  const schemas = name.schemaname === undefined ? binder.searchPath : [name.schemaname]
+  const changed = name.schemaname === undefined ? binder.context.transitions?.get(relname) : undefined
+  if (changed !== undefined) return transitionRelation(relname, changed)
+  const schemas = name.schemaname === undefined ? binder.searchPath : [schemaNamed(binder.context, name.schemaname)]
   for (const schema of schemas) {
     if (!binder.maySearch(schema)) continue
     const view = systemRelation(binder.context, schema, relname)
     if (view !== undefined) return view
     const relation = relationOf(binder, schema, relname)
-    if (relation !== undefined) return relation
+    if (relation !== undefined) return name.inh === true ? withFamily(binder, relation) : relation
   }
   const shown = name.schemaname === undefined ? relname : `${name.schemaname}.${relname}`
   throw failure('42P01', `relation "${shown}" does not exist`, { location: name.location })
+}
+
+/** The rows are those of the run: of the trigger's call. */
+function transitionRelation(name: string, { columns }: TransitionTable): Relation {
+  return memoryRelation('', name, columns, ({ context }) => context.transitions?.get(name)?.rows ?? [])
 }
 
 function aliasColumns(alias: Alias | undefined, count: number, name: string): readonly string[] {
@@ -136,7 +231,18 @@ function renamed(columns: readonly OutputColumn[], names: readonly string[]): Ou
   return columns.map((column, i) => ({ ...column, name: names[i] ?? column.name }))
 }
 
-function placeQuery(scope: Scope, item: FromItem, columns: readonly OutputColumn[], alias: Alias | undefined): Bound {
+interface NamedSource {
+  readonly schema: string | undefined
+  readonly sources: readonly ColumnSource[]
+}
+
+function placeQuery(
+  scope: Scope,
+  item: Exclude<FromItem, { kind: 'join' }>,
+  columns: readonly OutputColumn[],
+  alias: Alias | undefined,
+  source?: NamedSource,
+): Bound {
   const names = aliasColumns(alias, columns.length, item.alias)
   const visible = columns.map(({ name, type, modifier, origin }, i): ScopeColumn => {
     const shown = names[i] ?? name
@@ -144,11 +250,16 @@ function placeQuery(scope: Scope, item: FromItem, columns: readonly OutputColumn
       name: shown,
       expression: { kind: 'column', type, modifier, index: item.first + i, name: `${item.alias}.${shown}` },
       origin,
+      ...(source && { source: source.sources[i] }),
     }
   })
   scope.width = item.first + item.width
-  addTable(scope, { alias: item.alias, schema: undefined, columns: visible, first: item.first })
-  return { item, columns: visible }
+  addTable(scope, { alias: item.alias, schema: source?.schema, columns: visible, first: item.first })
+  const written = writtenAlias(alias, visible)
+  const isCall = item.kind === 'function'
+  // What a function's columns are called by themselves may change.
+  const all = isCall ? { isGiven: true, columns: visible.map(({ name }) => name) } : written
+  return { item: all === undefined ? item : { ...item, written: all }, columns: visible }
 }
 
 function bindDerived(binder: Binder, scope: Scope, node: RangeSubselect): Bound {
@@ -160,21 +271,26 @@ function bindDerived(binder: Binder, scope: Scope, node: RangeSubselect): Bound 
   const query = binder.query(inner, subquery.SelectStmt)
   const name = alias?.aliasname ?? `unnamed_subquery_${frame.id}`
   const placed = { first: scope.width, width: query.columns.length, alias: name }
-  const item: FromItem = { kind: 'query', ...placed, query, id: frame.id, captures: frame.captures, isLateral }
+  const item = { kind: 'query', ...placed, query, id: frame.id, captures: frame.captures, isLateral } as const
   return placeQuery(scope, item, query.columns, alias)
 }
 
 function bindRangeFunction(binder: Binder, scope: Scope, node: RangeFunction): Bound {
-  if (node.is_rowsfrom === true && (node.functions?.length ?? 0) > 1) throw notBuilt('ROWS FROM with several functions')
-  const [call, definitions] = listOf(node.functions?.[0])
+  const functions = (node.functions ?? []).map(listOf)
+  const [call] = functions[0] ?? []
   if (call === undefined) throw notBuilt('this function in FROM')
-  if (definitions !== undefined || node.coldeflist !== undefined) throw notBuilt('a column definition list')
   const frame = new Frame(binder.nextSubquery())
   const inner = new Scope(scope, frame)
   const { forbidsAggregates } = scope
   inner.forbidsAggregates = scope.forbidsAggregates = 'functions in FROM'
-  const name = 'FuncCall' in call ? lastName(call.FuncCall.funcname) : 'value'
-  const bound = bindSource(binder, inner, call, name)
+  const name = nameOfCall(call)
+  const sources = functions.flatMap(([one, definitions]) => {
+    const described =
+      node.coldeflist ?? (definitions !== undefined && 'List' in definitions ? definitions.List.items : undefined)
+    if (described !== undefined && 'FuncCall' in one!) return bindRecordSource(binder, inner, one.FuncCall, described)
+    return separated(one!).map((each) => bindSource(binder, inner, each, nameOfCall(each)))
+  })
+  const bound = sideBySide(sources)
   scope.forbidsAggregates = forbidsAggregates
   const alias = node.alias?.aliasname ?? name
   const isScalar = bound.columns.length === 1
@@ -185,7 +301,7 @@ function bindRangeFunction(binder: Binder, scope: Scope, node: RangeFunction): B
     name: isScalar && column.name === name ? alias : column.name,
   }))
   if (withOrdinality) columns.push({ name: 'ordinality', type: oid.int8, modifier: -1 })
-  const item: FromItem = {
+  const item: FunctionItem = {
     kind: 'function',
     first: scope.width,
     width: columns.length,
@@ -199,6 +315,10 @@ function bindRangeFunction(binder: Binder, scope: Scope, node: RangeFunction): B
   return placeQuery(scope, item, columns, node.alias)
 }
 
+function nameOfCall(call: Node): string {
+  return 'FuncCall' in call ? lastName(call.FuncCall.funcname) : 'value'
+}
+
 function listOf(node: Node | undefined): [Node | undefined, Node | undefined] {
   if (node === undefined) return [undefined, undefined]
   if (!('List' in node)) return [node, undefined]
@@ -206,15 +326,33 @@ function listOf(node: Node | undefined): [Node | undefined, Node | undefined] {
   return [call, definitions !== undefined && 'List' in definitions ? definitions : undefined]
 }
 
-interface Source {
-  readonly entry: SetFunctionEntry
-  readonly arguments: readonly Expression[]
-  readonly columns: readonly OutputColumn[]
+/** A function that CREATE FUNCTION has made: its row, or its rows. */
+function bindRoutineSource(binder: Binder, scope: Scope, node: FuncCall): RowsSource | undefined {
+  const path = stringsOf(node.funcname)
+  const routines = routinesOf(binder, path)
+  if (routines.length === 0) return undefined
+  const bound = bindRoutineOf(binder, scope, node, path, routines)
+  if (!('routine' in bound)) return undefined
+  const { definition } = bound.routine
+  if (definition.kind === 'procedure') binder.expression(scope, { FuncCall: node })
+  const isVoid = bound.columns.length === 0
+  const columns = isVoid ? [{ name: definition.name, type: oid.void, modifier: -1 }] : bound.columns
+  const rows = routineRows(bound)
+  const entry: SetFunctionEntry = {
+    name: definition.name,
+    takes: [],
+    variadic: false,
+    columns,
+    rows: isVoid ? (run, values) => [...rows(run, values)].map(() => ['']) : rows,
+  }
+  return { entry, arguments: bound.arguments, columns }
 }
 
-function bindSource(binder: Binder, scope: Scope, call: Node, name: string): Source {
+function bindSource(binder: Binder, scope: Scope, call: Node, name: string): RowsSource {
+  const routine = 'FuncCall' in call ? bindRoutineSource(binder, scope, call.FuncCall) : undefined
+  if (routine !== undefined) return routine
   if ('FuncCall' in call && setFunctionsNamed(name).length > 0) {
-    const parts = (call.FuncCall.args ?? []).map((one) => binder.expression(scope, one))
+    const parts = bindBuiltInArguments(binder, scope, name, call.FuncCall.args ?? [])
     const types = parts.map(({ type }) => type)
     const found = resolve(setFunctionsNamed(name), types)
     if (found.kind === 'found') {
@@ -234,6 +372,7 @@ function bindSource(binder: Binder, scope: Scope, call: Node, name: string): Sou
     takes: [],
     variadic: false,
     columns: [column],
+    isValue: true,
     rows: (_run, values) => [values],
   }
   return { entry, arguments: [value], columns: [column] }
@@ -245,10 +384,12 @@ export function joinItems(
   left: FromItem,
   right: FromItem,
   condition: Expression | undefined,
+  written?: WrittenJoin,
 ): FromItem {
   const width = right.first + right.width - left.first
   const id = binder.nextSubquery()
-  return { kind: 'join', id, join, left, right, condition, first: left.first, width, alias: '' }
+  const item = { kind: 'join', id, join, left, right, condition, first: left.first, width, alias: '' } as const
+  return written === undefined ? item : { ...item, written }
 }
 
 const joinKinds: Readonly<Record<string, 'inner' | 'left' | 'right' | 'full'>> = {
@@ -275,18 +416,25 @@ function bindJoin(binder: Binder, scope: Scope, node: JoinExpr): Bound {
     bindCondition(binder, scope, node, [...left.columns, ...right.columns], merged),
   )
   scope.columns = [...before, ...columns]
-  const bound = { item: joinItems(binder, kind, left.item, right.item, condition), columns }
-  if (node.alias?.aliasname === undefined) return bound
-  return aliasJoin(scope, bound, node.alias, tablesBefore)
+  const join = (written: WrittenJoin): FromItem => joinItems(binder, kind, left.item, right.item, condition, written)
+  if (node.alias?.aliasname === undefined) return { item: join({ using: names, columns }), columns }
+  const visible = aliasJoin(scope, columns, node.alias, tablesBefore, left.item.first)
+  return { item: join({ using: names, columns: visible, alias: node.alias.aliasname }), columns: visible }
 }
 
 /** `(a JOIN b) AS j` hides the names of a and b. */
-function aliasJoin(scope: Scope, bound: Bound, alias: Alias, tablesBefore: number): Bound {
+function aliasJoin(
+  scope: Scope,
+  joined: readonly ScopeColumn[],
+  alias: Alias,
+  tablesBefore: number,
+  first: number,
+): readonly ScopeColumn[] {
   scope.tables.length = tablesBefore
-  const names = aliasColumns(alias, bound.columns.length, alias.aliasname!)
-  const columns = bound.columns.map((column, i) => ({ ...column, name: names[i] ?? column.name }))
-  addTable(scope, { alias: alias.aliasname!, schema: undefined, columns, first: bound.item.first })
-  return { item: bound.item, columns }
+  const names = aliasColumns(alias, joined.length, alias.aliasname!)
+  const columns = joined.map((column, i) => ({ ...column, name: names[i] ?? column.name }))
+  addTable(scope, { alias: alias.aliasname!, schema: undefined, columns, first })
+  return columns
 }
 
 function bindCondition(
@@ -314,7 +462,10 @@ function bindCondition(
 }
 
 function commonNames(left: Bound, right: Bound): string[] {
-  return left.columns.map(({ name }) => name).filter((name) => right.columns.some((one) => one.name === name))
+  const seen = ({ columns }: Bound): string[] =>
+    columns.flatMap(({ name, isHidden }) => (isHidden === true ? [] : [name]))
+  const others = seen(right)
+  return seen(left).filter((name) => others.includes(name))
 }
 
 function mergeColumn(

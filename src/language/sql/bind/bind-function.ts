@@ -1,49 +1,133 @@
 /** Calls: plain functions, aggregates, functions that return sets, and the standard's functions without parentheses. */
 import type { FuncCall, Node, SortBy, SQLValueFunction } from 'libpg-query'
 import { findTypeByName, formatType } from '../../../model/table/types/registry.ts'
-import { childrenOf, type Expression, type Implementation, plainCall, type SortKey } from '../expression/expression.ts'
+import {
+  childrenOf,
+  type Expression,
+  fingerprint,
+  type Implementation,
+  plainCall,
+  type SortKey,
+} from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { costOfTypes } from '../functions/cost.ts'
 import { aggregatesNamed, functionsNamed, type SetFunctionEntry, setFunctionsNamed } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
+import { recordText } from '../routine/record-text.ts'
+import type { Routine } from '../routine/routines.ts'
 import { AggregateOwner } from './aggregate-owner.ts'
 import { callEntry } from './bind-operation.ts'
+import {
+  bindArguments,
+  bindRoutine,
+  type BoundRoutine,
+  resolveRoutine,
+  routineCall,
+  routineRows,
+  routinesOf,
+} from './bind-routine.ts'
+import { bindBuiltInArguments } from './bind-arguments.ts'
+import { bindOrderedSet, checkWithinGroup } from './bind-ordered-set.ts'
 import type { Binder } from './binder.ts'
-import { coerce, fold, tryCoerce } from './coerce.ts'
+import { withoutStars } from './variables.ts'
+import { coerce, fold, requireBoolean, tryCoerce, settle } from './coerce.ts'
 import { aggregateCalls, type Scope } from './scope.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- loading it registers them
+import './enum-functions.ts'
 import { specialFunctions } from './special-functions.ts'
 import { lastName, stringsOf } from './tree.ts'
+import { bindWindowCall, findWindow, requireOver, withoutArguments } from './windows/bind-window-call.ts'
+
+export { settle }
 
 export function bindFunctionCall(binder: Binder, scope: Scope, node: FuncCall): Expression {
   const location = node.location
   const path = stringsOf(node.funcname)
   const name = path[path.length - 1]!
+  const routines = routinesOf(binder, path)
+  if (routines.length > 0) return bindRoutineCall(binder, scope, node, path, routines)
   if (path.length > 1 && path[0] !== 'pg_catalog' && path[0] !== 'polylog') {
     throw failure('42883', `function ${path.join('.')}() does not exist`, { location })
   }
-  if (node.over !== undefined) throw notBuilt('a window function', location)
-  if (node.agg_within_group === true) throw notBuilt('WITHIN GROUP', location)
-  if (aggregatesNamed(name).length > 0) return bindAggregate(binder, scope, node, name)
+  if (node.over !== undefined) return bindWindowCall(binder, scope, node, name, bindAggregateCall)
+  checkWithinGroup(node, name)
+  if (node.agg_within_group !== true) requireOver(node, name)
+  if (aggregatesNamed(name).length > 0 || node.agg_within_group === true) {
+    return bindAggregate(binder, scope, node, name)
+  }
   if (node.agg_distinct === true || node.agg_filter !== undefined || node.agg_star === true) {
     throw failure('42809', `DISTINCT, FILTER and * specified, but ${name} is not an aggregate function`, { location })
   }
   if (node.args !== undefined && node.args.length > maxArguments) {
     throw failure('54023', `cannot pass more than ${maxArguments} arguments to a function`, { location })
   }
-  const parts = binder.each(scope, node.args ?? [], (one) => bindArgument(binder, scope, one))
+  const parts = bindBuiltInArguments(binder, scope, name, node.args ?? [])
   if (setFunctionsNamed(name).length > 0 && functionsNamed(name).length === 0)
     return bindSetCall(binder, scope, name, parts, location)
-  return binder.call(name, parts, location)
+  const call = binder.call(name, parts, location)
+  return node.funcformat === 'COERCE_SQL_SYNTAX' && call.kind === 'call' ? { ...call, isSqlSyntax: true } : call
+}
+
+/** Of a name that functions have which CREATE FUNCTION has made. */
+function bindRoutineCall(
+  binder: Binder,
+  scope: Scope,
+  node: FuncCall,
+  path: readonly string[],
+  routines: readonly Routine[],
+): Expression {
+  const { location } = node
+  const bound = bindRoutineOf(binder, scope, node, path, routines)
+  if (!('routine' in bound)) return bound.plain
+  if (bound.routine.definition.kind === 'procedure') {
+    const shown = signature(bound.routine.definition.name, bound.types)
+    throw failure('42809', `${shown} is a procedure`, { location, hint: 'To call a procedure, use CALL.' })
+  }
+  if (bound.routine.definition.returns?.isSet !== true) return routineCall(bound, location)
+  scope.checkSet(location)
+  const rows = routineRows(bound)
+  const { columns } = bound
+  const isRow = bound.isComposite && (columns.length !== 1 || bound.routine.definition.returns.table !== undefined)
+  const type = isRow ? oid.record : columns[0]!.type
+  const shown: typeof rows = isRow
+    ? (run, values) => [...rows(run, values)].map((row) => [recordText(row, columns)])
+    : rows
+  const mayWrite = bound.routine.definition.volatility === 'volatile'
+  const { name } = bound.routine.definition
+  return { kind: 'set', type, modifier: -1, location, name, arguments: bound.arguments, rows: shown, mayWrite }
+}
+
+/** The function that a call means, or what it is where one that is built in is meant. */
+export function bindRoutineOf(
+  binder: Binder,
+  scope: Scope,
+  node: FuncCall,
+  path: readonly string[],
+  routines: readonly Routine[],
+): BoundRoutine | { readonly plain: Expression } {
+  const { location } = node
+  const name = path.at(-1)!
+  if (node.args !== undefined && node.args.length > maxArguments) {
+    throw failure('54023', `cannot pass more than ${maxArguments} arguments to a function`, { location })
+  }
+  const given = bindArguments(binder, scope, withoutStars(binder.variables, node.args ?? []))
+  const builtIn = path.length > 1 ? [] : functionsNamed(name)
+  const found = resolveRoutine(routines, builtIn, given, node.func_variadic === true)
+  if (found.kind !== 'found') {
+    const types = given.map(({ value, name: title }) => ({ type: value.type, name: title }))
+    throw noSuchFunction(path.join('.'), types, location, found.kind === 'ambiguous')
+  }
+  const { fitting } = found.entry
+  if (fitting === undefined) {
+    const parts = given.map(({ value }) => value)
+    return { plain: callEntry(binder, found.entry.entry!, parts, found.takes, location, false) }
+  }
+  return bindRoutine(binder, fitting, found.takes, given, location)
 }
 
 /** PostgreSQL's FUNC_MAX_ARGS. */
 const maxArguments = 100
-
-function bindArgument(binder: Binder, scope: Scope, node: Node): Expression {
-  if ('NamedArgExpr' in node) throw notBuilt('a named argument', node.NamedArgExpr.location)
-  return binder.expression(scope, node)
-}
 
 /** A plain function over bound arguments. */
 export function applyFunction(
@@ -60,25 +144,42 @@ export function applyFunction(
   if (found.kind === 'found') return callEntry(binder, found.entry, parts, found.takes, location, false)
   const cast = functionalCast(binder, name, parts)
   if (cast !== undefined) return cast
-  throw noSuchFunction(name, types, location, found.kind === 'ambiguous')
+  throw noSuchFunction(name, plainly(types), location, found.kind === 'ambiguous')
 }
 
-function noSuchFunction(
+interface ShownArgument {
+  readonly type: number
+  readonly name?: string | undefined
+}
+
+function plainly(types: readonly number[]): ShownArgument[] {
+  return types.map((type) => ({ type }))
+}
+
+export function signature(name: string, types: readonly number[]): string {
+  return `${name}(${types.map((type) => formatType(type, -1)).join(', ')})`
+}
+
+export function noSuchFunction(
   name: string,
-  types: readonly number[],
+  given: readonly ShownArgument[],
   location: number | undefined,
   ambiguous: boolean,
+  word = 'function',
 ): Error {
-  const shown = `${name.startsWith('like ') ? 'like' : name}(${types.map((type) => formatType(type, -1)).join(', ')})`
+  const types = given.map(
+    ({ type, name: title }) => `${title === undefined ? '' : `${title} => `}${formatType(type, -1)}`,
+  )
+  const shown = `${name.startsWith('like ') ? 'like' : name}(${types.join(', ')})`
   if (ambiguous) {
-    return failure('42725', `function ${shown} is not unique`, {
+    return failure('42725', `${word} ${shown} is not unique`, {
       location,
       hint: 'Could not choose a best candidate function. You might need to add explicit type casts.',
     })
   }
-  return failure('42883', `function ${shown} does not exist`, {
+  return failure('42883', `${word} ${shown} does not exist`, {
     location,
-    hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
+    hint: `No ${word} matches the given name and argument types. You might need to add explicit type casts.`,
   })
 }
 
@@ -97,7 +198,7 @@ function bindSetCall(
 ): Expression {
   const types = parts.map(({ type }) => type)
   const found = resolve(setFunctionsNamed(name), types)
-  if (found.kind !== 'found') throw noSuchFunction(name, types, location, found.kind === 'ambiguous')
+  if (found.kind !== 'found') throw noSuchFunction(name, plainly(types), location, found.kind === 'ambiguous')
   if (found.entry.columns.length !== 1) throw notBuilt(`${name} outside of FROM`, location)
   scope.checkSet(location)
   const type = concreteResult(found.entry.columns[0]!.type, found.entry.takes, found.takes)
@@ -129,9 +230,7 @@ function listCall(
 
 function bindAggregate(binder: Binder, scope: Scope, node: FuncCall, name: string): Expression {
   const location = node.location
-  if (node.args === undefined && node.agg_star !== true && name === 'count') {
-    throw failure('42809', 'count(*) must be used to call a parameterless aggregate function', { location })
-  }
+  if (node.args === undefined && node.agg_star !== true && name === 'count') throw withoutArguments(name, location)
   const owned = new AggregateOwner(scope)
   const aggregate = scope.withoutSets(aggregateCalls, () => bindAggregateCall(binder, scope, node, name))
   const own = owned.lift(aggregate)
@@ -142,6 +241,11 @@ function bindAggregate(binder: Binder, scope: Scope, node: FuncCall, name: strin
   if (nested !== undefined) {
     throw failure('42803', 'aggregate function calls cannot be nested', { location: nested.location })
   }
+  const window = findWindow(childrenOf(own))
+  if (window !== undefined) {
+    const message = 'aggregate function calls cannot contain window function calls'
+    throw failure('42803', message, { location: window.location })
+  }
   const gathered = owned.bring(own)
   const finishing = own.kind === 'aggregate' ? own.aggregate.finishing : undefined
   if (finishing === undefined) return gathered
@@ -151,20 +255,26 @@ function bindAggregate(binder: Binder, scope: Scope, node: FuncCall, name: strin
 
 function bindAggregateCall(binder: Binder, scope: Scope, node: FuncCall, name: string): Expression {
   const { location } = node
+  if (node.agg_within_group === true) {
+    const filter = node.agg_filter === undefined ? undefined : bindFilter(binder, scope, node.agg_filter)
+    return bindOrderedSet(binder, scope, node, name, { filter, directionOf })
+  }
   const parts = (node.args ?? []).map((one) => binder.expression(scope, one))
   const types = parts.map(({ type }) => type)
   const found = resolve(aggregatesNamed(name), types)
-  if (found.kind !== 'found') throw noSuchFunction(name, types, location, found.kind === 'ambiguous')
+  if (found.kind !== 'found') throw noSuchFunction(name, plainly(types), location, found.kind === 'ambiguous')
   const { entry, takes } = found
   const type = concreteResult(entry.gives, entry.takes, takes)
   const distinct = node.agg_distinct === true
   const values = parts.map((part, i) => {
     const converted = coerce(binder, part, takes[i]!)
     const by = distinct || converted.type === oid.unknown ? undefined : entry.through?.[i]
-    return by === undefined ? converted : binder.call(by, [converted], location)
+    return by === undefined ? converted : implicit(binder.call(by, [converted], location))
   })
   const { finishing } = entry
   const result = finishing?.of ?? type
+  const order = (node.agg_order ?? []).map((one) => bindAggregateOrder(binder, scope, one))
+  if (distinct) checkDistinctOrder([...parts, ...values], order)
   return {
     kind: 'aggregate',
     type: result,
@@ -178,12 +288,30 @@ function bindAggregateCall(binder: Binder, scope: Scope, node: FuncCall, name: s
     arguments: values,
     distinct,
     filter: node.agg_filter === undefined ? undefined : bindFilter(binder, scope, node.agg_filter),
-    order: (node.agg_order ?? []).map((one) => bindAggregateOrder(binder, scope, one)),
+    order,
   }
 }
 
+function implicit(expression: Expression): Expression {
+  return expression.kind === 'call' ? { ...expression, isImplicit: true } : expression
+}
+
+/** Rows of equal arguments are one: what they are sorted by must be the same for them. */
+function checkDistinctOrder(values: readonly Expression[], order: readonly SortKey[]): void {
+  const prints = new Set(values.map(fingerprint))
+  const other = order.find(({ expression }) => !prints.has(fingerprint(expression)))
+  if (other === undefined) return
+  const message = 'in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list'
+  throw failure('42P10', message, { location: other.expression.location })
+}
+
 function bindFilter(binder: Binder, scope: Scope, node: Node): Expression {
-  return coerce(binder, binder.expression(scope, node), oid.bool)
+  const filter = requireBoolean(binder, binder.expression(scope, node), 'FILTER')
+  const aggregate = findAggregate(filter)
+  if (aggregate !== undefined) {
+    throw failure('42803', 'aggregate functions are not allowed in FILTER', { location: aggregate.location })
+  }
+  return filter
 }
 
 function findAggregate(expression: Expression): Expression | undefined {
@@ -201,14 +329,6 @@ function bindAggregateOrder(binder: Binder, scope: Scope, node: Node): SortKey {
   return { expression: settle(binder, expression), ...directionOf(node.SortBy) }
 }
 
-/** A literal that is still of no type is text. */
-export function settle(binder: Binder, expression: Expression): Expression {
-  if (expression.type !== oid.unknown) return expression
-  if (expression.kind === 'parameter') return binder.settleParameter(expression)
-  const text = coerce(binder, expression, oid.text)
-  return text.kind === 'constant' ? { ...text, isSettled: true } : text
-}
-
 export function directionOf(node: SortBy): { descending: boolean; nullsFirst: boolean } {
   if (node.sortby_dir === 'SORTBY_USING') throw notBuilt('ORDER BY USING', node.location)
   const descending = node.sortby_dir === 'SORTBY_DESC'
@@ -221,7 +341,10 @@ export function bindSqlValueFunction(binder: Binder, node: SQLValueFunction): Ex
   const location = node.location
   const modifier = node.typmod ?? -1
   const clock = (type: number): Expression => {
-    return coerce(binder, binder.call('now', [], location), type, modifier, 'explicit')
+    const value = coerce(binder, binder.call('now', [], location), type, modifier, 'explicit')
+    const word = (node.op ?? '').replace('SVFOP_', '').replace(/_N$/, '')
+    const keyword = modifier < 0 ? word : `${word}(${modifier})`
+    return value.kind === 'call' ? { ...value, keyword } : value
   }
   switch (node.op) {
     case 'SVFOP_CURRENT_DATE':
@@ -248,7 +371,7 @@ export function bindSqlValueFunction(binder: Binder, node: SQLValueFunction): Ex
     case 'SVFOP_SESSION_USER':
       return binder.call('session_user', [], location)
     default:
-      throw notBuilt('CURRENT_TIME: type time with time zone', location)
+      return clock(oid.timetz)
   }
 }
 
@@ -270,6 +393,8 @@ function strongName(node: Node): string | undefined {
   if ('CollateClause' in node) return strongName(node.CollateClause.arg!)
   if ('TypeCast' in node) return strongName(node.TypeCast.arg!)
   if ('CoalesceExpr' in node) return 'coalesce'
+  if ('RowExpr' in node) return 'row'
+  if ('GroupingFunc' in node) return 'grouping'
   if ('MinMaxExpr' in node) return node.MinMaxExpr.op === 'IS_LEAST' ? 'least' : 'greatest'
   if ('A_ArrayExpr' in node) return 'array'
   if ('A_Expr' in node) return node.A_Expr.kind === 'AEXPR_NULLIF' ? 'nullif' : undefined

@@ -4,7 +4,7 @@ import { privilege } from '../../../database/access/privileges.ts'
 import type { LockMode, LockPolicy } from '../../../database/contract.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { Expression } from '../expression/expression.ts'
-import { failure } from '../failure.ts'
+import { failure, notBuilt } from '../failure.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
 import type { FromItem, Locking } from './query.ts'
@@ -29,7 +29,7 @@ export function bindLocking(
   scope: Scope,
   statement: SelectStmt,
   from: FromItem | undefined,
-  isGrouped: boolean,
+  { isGrouped, hasAggregates }: { readonly isGrouped: boolean; readonly hasAggregates: boolean },
 ): Locking[] {
   return (statement.lockingClause ?? []).flatMap((node) => {
     if (!('LockingClause' in node)) return []
@@ -41,7 +41,9 @@ export function bindLocking(
           ? 'DISTINCT clause'
           : statement.groupClause !== undefined
             ? 'GROUP BY clause'
-            : 'aggregate functions'
+            : hasAggregates
+              ? 'aggregate functions'
+              : 'window functions'
       throw failure('0A000', `FOR ${mode.toUpperCase()} is not allowed with ${clause}`)
     }
     const names = (lockedRels ?? []).map((one) => ('RangeVar' in one ? (one.RangeVar.relname ?? '') : ''))
@@ -83,6 +85,7 @@ function lockable(item: FromItem, names: readonly string[]): Lockable[] {
   if (item.kind === 'relation' && item.relation.kind === 'table') {
     return [{ first: item.first, relation: item.relation }]
   }
+  if (item.kind === 'query' && item.view !== undefined) throw notBuilt('FOR UPDATE of a view')
   if (names.length === 0) return []
   throw failure('0A000', `rows of "${item.alias}" cannot be locked: it is not a table`)
 }

@@ -1,18 +1,30 @@
 /** Operators, and what the grammar writes as one: IN, BETWEEN, LIKE, NULLIF, IS DISTINCT FROM, ANY and ALL. */
 import type { A_Expr } from 'libpg-query'
 import { findType, formatType } from '../../../model/table/types/registry.ts'
+import { isMade } from '../../../model/table/types/user/user-type.ts'
 import type { SqlValue } from '../contract.ts'
 import type { CallExpression, Expression, Implementation } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
-import { arrayImplementation } from '../functions/array-functions.ts'
+import { arrayImplementation } from '../functions/arrays/array-functions.ts'
+import { comparatorOf, comparisonOf } from '../functions/comparison.ts'
 import { costOfTypes } from '../functions/cost.ts'
 import { operatorsNamed, type FunctionEntry } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
 import { bindRowSubquery, isSingleRow } from './bind-subquery.ts'
-import { coerce, coerceAll, commonType, constantValues, firstOfEachType, fold, tryCoerce } from './coerce.ts'
+import {
+  coerce,
+  coerceAll,
+  commonType,
+  constantValues,
+  firstOfEachType,
+  fold,
+  tryCoerce,
+  withoutDomain,
+} from './coerce.ts'
 import { bindRowComparison } from './row-comparison.ts'
+import { compareRowValues } from './row-values.ts'
 import type { Scope } from './scope.ts'
 import { itemsOf, lastName } from './tree.ts'
 
@@ -47,6 +59,7 @@ export function bindOperation(binder: Binder, scope: Scope, node: A_Expr): Expre
       const branch = { when: equal, then: { kind: 'constant', type: value.type, modifier: -1, value: null } as const }
       return {
         kind: 'case',
+        form: 'nullif',
         type: value.type,
         modifier: value.modifier,
         location,
@@ -91,13 +104,16 @@ const comparisons: ReadonlySet<string> = new Set(['=', '<>', '<', '<=', '>', '>=
 export function applyOperator(
   binder: Binder,
   symbol: string,
-  parts: readonly Expression[],
+  given: readonly Expression[],
   location: number | undefined,
 ): Expression {
+  const parts = given.map(withoutDomain)
   const name = symbol === '!=' ? '<>' : symbol
   const types = parts.map(({ type }) => type)
   const ofArrays = parts.length === 2 ? arrayOperation(binder, name, parts, location) : undefined
   if (ofArrays !== undefined) return ofArrays
+  const ofMade = parts.length === 2 && comparisons.has(name) ? madeComparison(binder, name, parts, location) : undefined
+  if (ofMade !== undefined) return ofMade
   const concatenation = name === '||' ? textConcatenation(binder, parts, location) : undefined
   if (concatenation !== undefined) return concatenation
   const found = resolve(operatorsNamed(name), types, true)
@@ -170,6 +186,21 @@ function arrayOperation(
   if (left === undefined || right === undefined) return undefined
   const call = operatorCall(name, [left, right], arrayImplementation(name, array), location)
   return fold({ ...call, cost: costOfTypes([array]), remote: { kind: 'array', name, type: array } })
+}
+
+/** Comparison of values of a type that a user made: by its own order. */
+function madeComparison(
+  binder: Binder,
+  name: string,
+  parts: readonly Expression[],
+  location: number | undefined,
+): Expression | undefined {
+  const ofRows = compareRowValues(name, parts, location)
+  if (ofRows !== undefined) return ofRows
+  const made = parts.find(({ type }) => isMade(type))?.type
+  if (made === undefined || !parts.every(({ type }) => type === made || type === oid.unknown)) return undefined
+  const converted = parts.map((part) => coerce(binder, part, made))
+  return fold(operatorCall(name, converted, comparisonOf(name, comparatorOf(made)), location))
 }
 
 function operatorCall(

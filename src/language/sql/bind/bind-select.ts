@@ -1,48 +1,35 @@
 /** SELECT, VALUES and the set operations. */
-import type { Node, SelectStmt, SortBy, WithClause } from 'libpg-query'
-import {
-  type ConstantExpression,
-  type Expression,
-  fingerprint,
-  type ParameterExpression,
-  someExpression,
-} from '../expression/expression.ts'
+import type { A_Indirection, Node, SelectStmt, SortBy } from 'libpg-query'
+import { type Expression, fingerprint, someExpression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { oid } from '../types/oids.ts'
-import { missingTable, requireBoolean } from './bind-expression.ts'
+import { missingTable } from './bind-expression.ts'
+import { requireBoolean, coerce, commonModifier, commonType, tryCoerce } from './coerce.ts'
 import { bindFrom } from './bind-from.ts'
 import { columnName, directionOf, settle } from './bind-function.ts'
 import type { Binder } from './binder.ts'
 import { bindLocking, lockedKeys } from './bind-locking.ts'
-import { beginningOf, coerce, commonModifier, commonType, tryCoerce } from './coerce.ts'
 import { group } from './grouping.ts'
-import { type BoundQuery, emptyTail, type OrderKey, type OutputColumn, type QueryTail } from './query.ts'
-import { Frame, Scope, type ScopeColumn } from './scope.ts'
+import type { BoundQuery, OrderKey, OutputColumn, QueryTail } from './query.ts'
+import { allFields } from './row-values.ts'
+import { Scope, type ScopeColumn } from './scope.ts'
+import { bindSetOperation } from './set-operation.ts'
 import { itemsOf, stringOf, stringsOf } from './tree.ts'
-import { eachOf } from '../progress.ts'
+import { bindWith } from './with/bind-with.ts'
+import { bindWindows } from './windows/bind-windows.ts'
 
 export function bindQuery(binder: Binder, scope: Scope, statement: SelectStmt): BoundQuery {
-  if (statement.withClause !== undefined) bindWith(binder, scope, statement.withClause)
-  if (statement.op !== undefined && statement.op !== 'SETOP_NONE') return bindSetOperation(binder, scope, statement)
-  if (statement.valuesLists !== undefined) return bindValues(binder, scope, statement)
-  return bindSelect(binder, scope, statement)
+  if (statement.withClause === undefined) return bindBody(binder, scope, statement)
+  const clause = bindWith(binder, scope, statement.withClause)
+  return { ...bindBody(binder, scope, statement), with: clause }
 }
 
-export function bindWith(binder: Binder, scope: Scope, clause: WithClause): void {
-  if (clause.recursive === true) throw notBuilt('WITH RECURSIVE', clause.location)
-  for (const node of clause.ctes ?? []) {
-    if (!('CommonTableExpr' in node)) continue
-    const { ctename, ctequery, aliascolnames, location } = node.CommonTableExpr
-    if (ctequery === undefined || !('SelectStmt' in ctequery))
-      throw notBuilt('a statement that writes in WITH', location)
-    const name = ctename ?? ''
-    if (scope.commonTables.has(name)) {
-      throw failure('42712', `WITH query name "${name}" specified more than once`, { location })
-    }
-    const frame = new Frame(binder.nextSubquery())
-    const bound = binder.query(new Scope(scope.beside(), frame), ctequery.SelectStmt)
-    scope.commonTables.set(name, { name, frame, bound, columnNames: stringsOf(aliascolnames) })
+function bindBody(binder: Binder, scope: Scope, statement: SelectStmt): BoundQuery {
+  if (statement.op !== undefined && statement.op !== 'SETOP_NONE') {
+    return bindSetOperation(binder, scope, statement, (columns) => tailOf(binder, scope, statement, columns))
   }
+  if (statement.valuesLists !== undefined) return bindValues(binder, scope, statement)
+  return bindSelect(binder, scope, statement)
 }
 
 interface Target {
@@ -51,12 +38,12 @@ interface Target {
 }
 
 function bindSelect(binder: Binder, scope: Scope, statement: SelectStmt): BoundQuery {
-  if (statement.windowClause !== undefined) throw notBuilt('WINDOW')
   if (statement.intoClause !== undefined) throw notBuilt('SELECT INTO')
   scope.reservesKeys = statement.lockingClause !== undefined
   scope.forbidsAggregates = 'FROM clause of their own query level'
   const from = bindFrom(binder, scope, statement.fromClause ?? [])
   scope.forbidsAggregates = undefined
+  scope.allowsWindows = true
   const targets = binder.each(scope, statement.targetList ?? [], (node) => bindTarget(binder, scope, node)).flat()
   const where = bindWhere(binder, scope, statement.whereClause)
   checkTargets(targets.length)
@@ -65,9 +52,17 @@ function bindSelect(binder: Binder, scope: Scope, statement: SelectStmt): BoundQ
   const sorted = bindOrder(binder, scope, statement.sortClause ?? [], targets, expressions)
   const isDistinct = statement.distinctClause !== undefined
   const on = isDistinct ? distinctOn(binder, scope, statement.distinctClause!, targets, expressions) : undefined
+  const windows = bindWindows(binder, scope, statement.windowClause, expressions)
   // Last: what was added to be sorted or told apart by is grouped like the rest.
-  const grouped = group(binder, scope, statement, targets, expressions)
-  const locking = bindLocking(binder, scope, statement, from, grouped.grouping !== undefined || isDistinct)
+  const grouped = group(binder, scope, statement, { targets, expressions, windows })
+  const hasAggregates = grouped.grouping !== undefined
+  const [aggregate] = scope.readsItself ? (grouped.grouping?.aggregates ?? []) : []
+  if (aggregate !== undefined) {
+    const message = "aggregate functions are not allowed in a recursive query's recursive term"
+    throw failure('42P19', message, { location: aggregate.location })
+  }
+  const isGrouped = hasAggregates || isDistinct || windows !== undefined
+  const locking = bindLocking(binder, scope, statement, from, { isGrouped, hasAggregates })
   if (isDistinct && on === undefined && expressions.length > visible) {
     const { location } = expressions[visible]!
     throw failure('42P10', 'for SELECT DISTINCT, ORDER BY expressions must appear in select list', { location })
@@ -79,6 +74,7 @@ function bindSelect(binder: Binder, scope: Scope, statement: SelectStmt): BoundQ
       from,
       where,
       grouping: grouped.grouping,
+      windows: grouped.windows,
       targets: [...grouped.targets, ...lockedKeys(from, locking)],
       isDistinct,
       distinctOn: on,
@@ -114,10 +110,25 @@ export function bindTarget(binder: Binder, scope: Scope, node: Node): Target[] {
     if (last !== undefined && 'A_Star' in last)
       return bindStar(binder, scope, fields.slice(0, -1).map(stringOf), val.ColumnRef.location)
   }
+  const fields = val !== undefined && 'A_Indirection' in val ? starFields(binder, scope, val.A_Indirection) : undefined
+  if (fields !== undefined) return fields
   const expression = settle(binder, binder.expression(scope, val!))
   const { type, modifier } = expression
   const origin = val !== undefined && 'ColumnRef' in val ? originOf(scope, val.ColumnRef.fields ?? []) : undefined
   return [{ column: { name: name ?? columnName(val!), type, modifier, origin }, expression }]
+}
+
+/** `(row).*`. */
+function starFields(binder: Binder, scope: Scope, { arg, indirection = [] }: A_Indirection): Target[] | undefined {
+  const last = indirection.at(-1)
+  if (last === undefined || !('A_Star' in last)) return undefined
+  const before = indirection.slice(0, -1)
+  const node: Node = before.length === 0 ? arg! : { A_Indirection: { arg: arg!, indirection: before } }
+  const row = binder.expression(scope, node)
+  return allFields(row, row.location).map(({ name, value: expression }) => {
+    const { type, modifier } = expression
+    return { column: { name, type, modifier, origin: undefined }, expression }
+  })
 }
 
 function originOf(scope: Scope, fields: readonly Node[]): OutputColumn['origin'] {
@@ -129,7 +140,12 @@ function bindStar(binder: Binder, scope: Scope, path: readonly string[], locatio
   if (path.length > 0) {
     const found = scope.findTable(path)
     if (found === undefined) {
-      throw missingTable(scope, path[path.length - 1]!, location)
+      const fields = binder.variables?.star?.(path)
+      if (fields === undefined) throw missingTable(scope, path[path.length - 1]!, location)
+      return fields.map(({ name, expression }) => {
+        const { type, modifier } = expression
+        return { column: { name, type, modifier, origin: undefined }, expression }
+      })
     }
     columns = found.columns
   } else if (scope.tables.length === 0) {
@@ -273,8 +289,11 @@ function bindValues(binder: Binder, scope: Scope, statement: SelectStmt): BoundQ
     return { name: `column${i + 1}`, type, modifier: commonModifier(parts, type) }
   })
   const converted = binder.each(scope, rows, (row) => row.map((one, i) => coerce(binder, one, columns[i]!.type)))
-  const tail = { ...bindLimits(binder, scope, statement), order: bindOutputOrder(statement, columns) }
-  return { columns, body: { kind: 'values', rows: converted, tail } }
+  return { columns, body: { kind: 'values', rows: converted, tail: tailOf(binder, scope, statement, columns) } }
+}
+
+function tailOf(binder: Binder, scope: Scope, statement: SelectStmt, columns: readonly OutputColumn[]): QueryTail {
+  return { ...bindLimits(binder, scope, statement), order: bindOutputOrder(statement, columns) }
 }
 
 /** After VALUES and UNION only output columns can be sorted by. */
@@ -297,106 +316,4 @@ function bindOutputOrder(statement: SelectStmt, columns: readonly OutputColumn[]
       hint: 'Add the expression/function to every SELECT, or move the UNION into a FROM clause.',
     })
   })
-}
-
-const operations: Readonly<Record<string, 'union' | 'intersect' | 'except'>> = {
-  SETOP_UNION: 'union',
-  SETOP_INTERSECT: 'intersect',
-  SETOP_EXCEPT: 'except',
-}
-
-function bindSetOperation(binder: Binder, scope: Scope, statement: SelectStmt): BoundQuery {
-  const operation = operations[statement.op!]!
-  const left = binder.query(scope.beside(), statement.larg!)
-  const right = binder.query(scope.beside(), statement.rarg!)
-  const name = operation.toUpperCase()
-  if (left.columns.length !== right.columns.length) {
-    const location = right.body.kind === 'select' ? right.body.targets[0]?.location : undefined
-    throw failure('42601', `each ${name} query must have the same number of columns`, { location })
-  }
-  const columns = left.columns.map((column, i): OutputColumn => {
-    const sides = [left, right].map((side) => probe(side, i))
-    const type = commonType(sides, name)
-    return { name: column.name, type, modifier: commonModifier(sides, type) }
-  })
-  const tail = { ...bindLimits(binder, scope, statement), order: bindOutputOrder(statement, columns) }
-  const body = {
-    kind: 'set',
-    operation,
-    all: statement.all === true,
-    left: convertColumns(binder, left, columns),
-    right: convertColumns(binder, right, columns),
-    tail,
-  } as const
-  return { columns, body }
-}
-
-function probe(query: BoundQuery, index: number): Expression {
-  const { type, modifier, name } = query.columns[index]!
-  const open = openTarget(query, index)
-  if (open !== undefined) return { ...open, type: oid.unknown }
-  const target = query.body.kind === 'select' ? query.body.targets[index] : undefined
-  const location = target === undefined ? undefined : beginningOf(target)
-  return { kind: 'column', index, type, modifier, name, location }
-}
-
-/** A literal or parameter that was settled as text, and may still become what takes the query's column. */
-function openTarget(query: BoundQuery, index: number): ConstantExpression | ParameterExpression | undefined {
-  if (query.body.kind !== 'select') return undefined
-  const { targets, isDistinct, tail } = query.body
-  const target = targets[index]
-  if (target?.kind === 'constant' && target.isSettled === true) return target
-  if (target?.kind !== 'parameter' || target.isSettled !== true) return undefined
-  return isDistinct || tail.order.some((key) => key.target === index) ? undefined : target
-}
-
-/** The same to be converted by what takes it, in the column's place. */
-export function unsettledTarget(binder: Binder, query: BoundQuery, index: number): Expression | undefined {
-  const open = openTarget(query, index)
-  if (open === undefined || (open.kind === 'parameter' && !binder.takeSettled(open))) return undefined
-  return { ...open, type: oid.unknown, isSettled: false }
-}
-
-/** The same query with its columns cast to the result's types. */
-function convertColumns(binder: Binder, query: BoundQuery, columns: readonly OutputColumn[]): BoundQuery {
-  const changes = columns.some((column, i) => column.type !== query.columns[i]!.type)
-  if (!changes) return query
-  const { body } = query
-  const retyped = query.columns.map((column, i) => ({
-    ...column,
-    type: columns[i]!.type,
-    modifier: columns[i]!.modifier,
-  }))
-  if (body.kind === 'values') {
-    const rows = eachOf(binder.progress, body.rows, (row) =>
-      row.map((one, i) => coerce(binder, one, columns[i]!.type, -1, 'explicit')),
-    )
-    return { columns: retyped, body: { ...body, rows } }
-  }
-  // Around anything else: a block that only converts, so that its own ORDER BY and DISTINCT stay what they were.
-  const placed = { first: 0, width: query.columns.length, alias: '' }
-  const targets = query.columns.map(({ type, modifier, name }, index) =>
-    coerce(
-      binder,
-      unsettledTarget(binder, query, index) ?? { kind: 'column', index, type, modifier, name },
-      columns[index]!.type,
-      -1,
-      'explicit',
-    ),
-  )
-  const from = { kind: 'query', ...placed, query, id: binder.nextSubquery(), captures: [], isLateral: false } as const
-  return {
-    columns: retyped,
-    body: {
-      kind: 'select',
-      from,
-      where: undefined,
-      grouping: undefined,
-      targets,
-      isDistinct: false,
-      distinctOn: undefined,
-      tail: emptyTail(),
-      locking: [],
-    },
-  }
 }

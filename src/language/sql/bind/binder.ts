@@ -1,17 +1,22 @@
 /** What binding one statement shares: the caller's context, parameter types, and what the plan will depend on. */
-import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
+import type { Catalog, Collection, NameSpace } from '../../../database/catalog/catalog.ts'
 import { privilege } from '../../../database/access/privileges.ts'
 import { type Rights, unlimited } from '../../../database/access/rights.ts'
+import { noOwner } from '../../../database/access/access-list.ts'
 import { AccessNeeds } from './access-needs.ts'
 import type { SqlContext } from '../contract.ts'
+import { schemaNamed, wholePath } from './names.ts'
 import { failure } from '../failure.ts'
 import type { Marked, Progress } from '../progress.ts'
 import { oid } from '../types/oids.ts'
-import type { Node, SelectStmt } from 'libpg-query'
+import type { CommonTableExpr, Node, SelectStmt } from 'libpg-query'
 import type { Expression, ParameterExpression } from '../expression/expression.ts'
 import { seal } from '../expression/sealed.ts'
-import type { BoundQuery } from './query.ts'
+import { typeOfNumber } from './made-types.ts'
+import type { BoundQuery, OutputColumn } from './query.ts'
 import { type Frame, framesOf, type Scope } from './scope.ts'
+import type { FrozenRelation } from './with/frozen-relation.ts'
+import type { Variables } from './variables.ts'
 
 /** Nested expressions and queries: the JavaScript stack holds several times as many. */
 const maxDepth = 1000
@@ -19,8 +24,14 @@ const maxDepth = 1000
 export interface Dependency {
   readonly namespace: string
   readonly name: string
+  readonly space?: NameSpace
   /** An immutable value: any change makes another one. Undefined: it was looked for and was not there. */
   readonly collection: Collection | undefined
+}
+
+/** Whether the catalog still gives the answer. */
+export function holdsIn(catalog: Catalog, { namespace, name, space, collection }: Dependency): boolean {
+  return catalog.findCollection(namespace, name, space) === collection
 }
 
 /** The two entrances that binding code calls back into: the files of this folder need each other, imports must not. */
@@ -30,6 +41,20 @@ export interface BindingRules {
   operator(binder: Binder, name: string, parts: readonly Expression[], location: number | undefined): Expression
   callFunction(binder: Binder, name: string, parts: readonly Expression[], location: number | undefined): Expression
 }
+
+/** Somebody as who a part of a statement is bound, and what it must be allowed. */
+export interface Owner {
+  readonly roleId: number
+  readonly rights: Rights
+  readonly access: AccessNeeds
+}
+
+/** What a statement in WITH returns, and what does it. */
+export type PlanWriting = (
+  binder: Binder,
+  scope: Scope,
+  node: Node,
+) => { readonly columns: readonly OutputColumn[] | undefined; readonly work: unknown }
 
 /** What binding has counted and decided up to a place. */
 interface Mark {
@@ -59,10 +84,31 @@ export class Binder {
   readonly #dependencies = new Map<string, Dependency>()
   /** The statement calls a function that writes: nextval, setval. */
   writes = false
+  /** How statements in WITH are planned: what is above binding says so. */
+  planWriting: PlanWriting | undefined
+  /** Collections that statements in WITH, or the one around them, write: how many of those do. */
+  written: ReadonlyMap<number, number> | undefined
+  /** Statements in WITH, by their places in the tree. */
+  readonly writing: Map<CommonTableExpr, object> = new Map()
+  /** Queries in WITH that something reads, by their numbers. */
+  readonly readInWith: Set<number> = new Set()
+  readonly frozen: FrozenRelation[] = []
+  /** It calls a function that may. */
+  calls = false
+  /** Those of the function that the statement is part of. */
+  variables: Variables | undefined
+  /** Collections of the types that the text names. */
+  readonly usedTypes: Set<number> = new Set()
   /** Tables whose policies are being bound. */
   readonly securing: Set<number> = new Set()
-  /** What its caller must be allowed. */
-  readonly access: AccessNeeds = new AccessNeeds()
+  /** What its caller must be allowed, */
+  readonly #ownAccess = new AccessNeeds()
+  /** and what owners of views must be, by their roles. */
+  readonly #owners = new Map<number, Owner>()
+  /** The views whose queries are being bound. */
+  readonly #views = new Set<number>()
+  #acting: Owner | undefined
+  #isSilent = false
   /** Of a long text: what is done of it. */
   readonly progress: Progress | undefined
   readonly #givenTypes: readonly number[]
@@ -80,8 +126,8 @@ export class Binder {
   constructor(context: SqlContext, parameterTypes: readonly number[], rules: BindingRules, progress?: Progress) {
     this.context = context
     this.catalog = context.catalog
-    this.#givenTypes = parameterTypes
-    this.parameterTypes = [...parameterTypes]
+    this.#givenTypes = parameterTypes.map((number) => typeOfNumber(this, number)?.oid ?? number)
+    this.parameterTypes = [...this.#givenTypes]
     this.#rules = rules
     this.progress = progress
   }
@@ -173,9 +219,10 @@ export class Binder {
   }
 
   /** Looks a collection up and notes that the plan depends on the answer. */
-  findCollection(namespace: string, name: string): Collection | undefined {
-    const found = this.catalog.findCollection(namespace, name)
-    this.#dependencies.set(`${namespace}\0${name}`, { namespace, name, collection: found })
+  findCollection(namespace: string, name: string, space?: NameSpace): Collection | undefined {
+    const found = this.catalog.findCollection(namespace, name, space)
+    const asked = { namespace, name, ...(space !== undefined && { space }) }
+    this.#dependencies.set(`${namespace}\0${name}\0${space ?? ''}`, { ...asked, collection: found })
     return found
   }
 
@@ -187,8 +234,10 @@ export class Binder {
       namespaces: catalog.namespaces,
       namespaceById: (id) => catalog.namespaceById(id),
       collectionById: (id) => catalog.collectionById(id),
-      findCollection: (namespace, name) => this.findCollection(namespace, name),
+      findCollection: (namespace, name, space) => this.findCollection(namespace, name, space),
       collectionsOf: (namespace) => catalog.collectionsOf(namespace),
+      relationsOf: (namespace) => catalog.relationsOf(namespace),
+      othersOf: (namespace) => catalog.othersOf(namespace),
       findOwnerOfPart: (namespace, name) => catalog.findOwnerOfPart(namespace, name),
       referrersOf: (id) => catalog.referrersOf(id),
       findGlobal: (kind, name) => catalog.findGlobal(kind, name),
@@ -250,28 +299,94 @@ export class Binder {
     }
   }
 
+  /** Of whom is asked what is bound. */
   get rights(): Rights {
-    return this.context.rights ?? unlimited
+    return this.#acting?.rights ?? this.context.rights ?? unlimited
+  }
+
+  get access(): AccessNeeds {
+    return this.#acting?.access ?? this.#ownAccess
+  }
+
+  /** As who views are read, beside the caller. */
+  get owners(): readonly Owner[] {
+    return [...this.#owners.values()]
+  }
+
+  /** Errors: `AccessError`. */
+  checkAccess(): void {
+    this.#ownAccess.check(this.context.rights ?? unlimited)
+    for (const { access, rights } of this.#owners.values()) access.check(rights)
+  }
+
+  /**
+   * Binds the text that a view keeps, as its owner or as who is bound for by now: its names are found wherever they lie.
+   * Errors: 42P17 where it comes back to itself.
+   */
+  within<T>(view: Collection, as: 'owner' | 'caller', bind: () => T): T {
+    const { id, name, ownerId } = view
+    if (this.#views.has(id)) throw failure('42P17', `infinite recursion detected in rules for relation "${name}"`)
+    const outer = this.#acting
+    this.#views.add(id)
+    if (as === 'owner' && !this.#isSilent) this.#acting = this.#ownerOf(ownerId)
+    try {
+      return bind()
+    } finally {
+      this.#acting = outer
+      this.#views.delete(id)
+    }
+  }
+
+  /** Nothing that `bind` binds is asked of anybody: whoever binds it asks for what it comes to. */
+  withoutAsking<T>(bind: () => T): T {
+    const outer = this.#acting
+    const isSilent = this.#isSilent
+    this.#acting = { roleId: noOwner, rights: unlimited, access: new AccessNeeds() }
+    this.#isSilent = true
+    try {
+      return bind()
+    } finally {
+      this.#acting = outer
+      this.#isSilent = isSilent
+    }
+  }
+
+  /** What was made before there were roles is the server's. */
+  #ownerOf(ownerId: number | undefined): Owner {
+    const roleId = this.context.rightsOf === undefined ? noOwner : (ownerId ?? noOwner)
+    let owner = this.#owners.get(roleId)
+    if (owner === undefined) {
+      const rights = roleId === noOwner ? unlimited : this.context.rightsOf!(roleId)
+      this.#owners.set(roleId, (owner = { roleId, rights, access: new AccessNeeds() }))
+    }
+    return owner
+  }
+
+  /** Stored text is being bound: it has all names in full. */
+  get #isStored(): boolean {
+    return this.securing.size > 0 || this.#views.size > 0
   }
 
   /** Errors: `AccessError` where the caller may not look anything up there. */
-  requireSchema(schema: string): void {
-    // Names in policies were looked up when those were made.
-    const namespace = this.securing.size > 0 ? undefined : this.catalog.namespaces.get(schema)
+  requireSchema(name: string): void {
+    const schema = schemaNamed(this.context, name)
+    // Names in policies and views were looked up when those were made.
+    const namespace = this.#isStored ? undefined : this.catalog.namespaces.get(schema)
     if (namespace !== undefined) this.rights.requireUse(namespace)
   }
 
   /** A schema of the search path that may not be used is passed over. */
   maySearch(schema: string): boolean {
-    const namespace = this.securing.size > 0 ? undefined : this.catalog.namespaces.get(schema)
+    const namespace = this.#isStored ? undefined : this.catalog.namespaces.get(schema)
     return namespace === undefined || (this.rights.ofNamespace(namespace) & privilege.usage) !== 0
   }
 
   /** The schemas that unqualified names are looked for in, `pg_catalog` first. */
   get searchPath(): readonly string[] {
+    if (this.#views.size > 0) return ['pg_catalog']
     const path = this.context.searchPath.map((name) =>
       name === '"$user"' || name === '$user' ? this.context.user : name,
     )
-    return path.includes('pg_catalog') ? path : ['pg_catalog', ...path]
+    return wholePath(this.context, path)
   }
 }

@@ -2,7 +2,12 @@
  * Converting a bound expression to another type: literals are parsed, parameters take the type, everything else gets a
  * cast node. And the common type of several expressions, for CASE, VALUES, UNION and IN.
  */
+import { checkDomain, checkElements } from '../../../model/table/domains.ts'
 import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
+import type { SqlType } from '../../../model/table/types/type.ts'
+import { RowValue } from '../../../model/table/types/user/row-value.ts'
+import { domainModifier } from '../../../model/table/types/user/domain.ts'
+import { isMade } from '../../../model/table/types/user/user-type.ts'
 import type { SqlValue } from '../contract.ts'
 import {
   type CallExpression,
@@ -18,6 +23,7 @@ import { failure, locate } from '../failure.ts'
 import { chunksOf, eachOf } from '../progress.ts'
 import { costOfTypes } from '../functions/cost.ts'
 import { type CastContext, findCast } from '../types/casts.ts'
+import type { SqlRun } from '../plan/run.ts'
 import { objectTypes, oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
 import { describeObject, lookUpObject } from './objects.ts'
@@ -35,8 +41,22 @@ function castCall(
   return fold({ ...call, modifier, needsRun, remote, cost: remote && costOfTypes([argument.type, type]) })
 }
 
+let folds = true
+
+/** What `bind` binds stays as it is written, as a stored query shows it. */
+export function unfolded<T>(bind: () => T): T {
+  const outer = folds
+  folds = false
+  try {
+    return bind()
+  } finally {
+    folds = outer
+  }
+}
+
 /** Computes what depends on nothing; an error waits for the execution, which may never reach it. */
 export function fold(call: CallExpression): Expression {
+  if (!folds) return call
   if (call.volatile || call.needsRun || !call.arguments.every((one) => one.kind === 'constant')) return call
   const values = call.arguments.map((one) => (one as { value: SqlValue }).value)
   if (call.strict && values.includes(null))
@@ -64,6 +84,14 @@ export function tryCoerce(
 ): Expression | undefined {
   if (expression.type === type) return applyModifier(expression, modifier, context)
   if (type === oid.any || type === oid.anyelement || type === oid.unknown) return expression
+  const target = isMade(type) ? getType(type) : undefined
+  if (target?.over !== undefined) return coerceToDomain(binder, expression, target, context)
+  if (target?.element?.over !== undefined) return coerceToDomains(binder, expression, target, context)
+  if (target?.fields !== undefined && isMade(expression.type)) return coerceRow(binder, expression, target, context)
+  if (isMade(expression.type)) {
+    const plain = withoutDomain(expression)
+    if (plain !== expression) return tryCoerce(binder, plain, type, modifier, context)
+  }
   if (expression.type === oid.unknown) return coerceUnknown(binder, expression, type, modifier, context)
   if (expression.kind === 'array' && expression.elements.length === 0) return { ...expression, type }
   if (objectTypes.has(type) && getType(expression.type).category === 'S')
@@ -72,13 +100,107 @@ export function tryCoerce(
     return objectToName(expression, type, context)
   const cast = findCast(expression.type, type, context)
   if (cast === undefined) return undefined
+  const { sized } = cast
+  if (sized !== undefined) {
+    return castCall(expression, type, modifier, (value: never) => sized(value, modifier), undefined)
+  }
   const converted =
     cast.convert === undefined
-      ? expression.kind === 'constant'
+      ? expression.kind === 'constant' && folds
         ? { ...expression, type, modifier: -1 }
         : castCall(expression, type, -1, (value: SqlValue) => value, undefined)
       : castCall(expression, type, -1, cast.convert, { kind: 'cast', from: expression.type, to: type })
-  return applyModifier(converted, modifier, context)
+  // Only who writes it down asks.
+  const implied = !folds && context !== 'explicit' && converted.kind === 'call'
+  return applyModifier(implied ? { ...converted, isImplied: true } : converted, modifier, context)
+}
+
+/** A value of a domain, as one of what that is over: they are the same. */
+export function withoutDomain(expression: Expression): Expression {
+  const type = isMade(expression.type) ? getType(expression.type) : undefined
+  if (type === undefined) return expression
+  if (type.base !== undefined) return { ...expression, type: type.base.oid, modifier: domainModifier(type) }
+  const element = type.fields === undefined ? type.element?.base : undefined
+  return element === undefined ? expression : { ...expression, type: element.arrayOid, modifier: -1 }
+}
+
+function baseNumber(type: number): number {
+  return isMade(type) ? (getType(type).base?.oid ?? type) : type
+}
+
+/** A row to a type with as many fields: each of them as it is converted alone. */
+function coerceRow(binder: Binder, given: Expression, target: SqlType, context: CastContext): Expression | undefined {
+  const expression = withoutDomain(given)
+  const source = getType(expression.type)
+  const fields = target.fields!
+  // What has a type of its own is not taken for another one by itself.
+  if (source.fields === undefined || source.made?.id !== 0) return undefined
+  if (source.fields.length !== fields.length) {
+    const detail = source.fields.length < fields.length ? 'Input has too few columns.' : 'Input has too many columns.'
+    const message = `cannot cast type record to ${target.title}`
+    throw failure('42846', message, { location: expression.location, detail })
+  }
+  const written = expression.kind === 'call' && expression.name === 'row' ? expression.arguments : undefined
+  const parts = fields.map(({ type, modifier }, at) => {
+    const part = written?.[at] ?? rowPart(expression, source, at)
+    const converted = tryCoerce(binder, part, type.oid, modifier, context === 'implicit' ? 'assignment' : context)
+    if (converted !== undefined) return converted
+    const place = `in column ${at + 1}`
+    const detail = `Cannot cast type ${formatType(part.type, -1)} to ${type.title} ${place}.`
+    throw failure('42846', `cannot cast type record to ${target.title}`, { location: expression.location, detail })
+  })
+  return fold(
+    plainCall('row', target.oid, parts, (...values: SqlValue[]) => new RowValue(values), expression.location, false),
+  )
+}
+
+function rowPart(value: Expression, { fields }: SqlType, at: number): Expression {
+  const { name, type, modifier } = fields![at]!
+  if (value.kind === 'constant') {
+    const row = value.value as RowValue | null
+    return { ...constant(row?.values[at] ?? null, type.oid, value.location), modifier }
+  }
+  const take = (row: RowValue): SqlValue => row.values[at] ?? null
+  return { ...plainCall(`field ${name}`, type.oid, [value], take, value.location), modifier }
+}
+
+/** To what it is over, and then its rules are asked. */
+function coerceToDomain(
+  binder: Binder,
+  expression: Expression,
+  domain: SqlType,
+  context: CastContext,
+): Expression | undefined {
+  const plain = tryCoerce(binder, withoutDomain(expression), domain.base!.oid, domainModifier(domain), context)
+  if (plain === undefined) return undefined
+  return checked(plain, domain, (run, value) => checkDomain(run.transaction, domain, value))
+}
+
+/** Of an array each element. */
+function coerceToDomains(
+  binder: Binder,
+  expression: Expression,
+  array: SqlType,
+  context: CastContext,
+): Expression | undefined {
+  const element = array.element!
+  const plain = tryCoerce(binder, withoutDomain(expression), element.base!.arrayOid, domainModifier(element), context)
+  if (plain === undefined) return undefined
+  return checked(plain, array, (run, value) => {
+    if (value !== null) checkElements(run.transaction, element, value as readonly SqlValue[])
+  })
+}
+
+function checked(
+  plain: Expression,
+  { oid: type }: SqlType,
+  check: (run: Pick<SqlRun, 'transaction'>, value: SqlValue) => void,
+): Expression {
+  const implementation = (run: Pick<SqlRun, 'transaction'>, value: SqlValue): SqlValue => {
+    check(run, value)
+    return value
+  }
+  return { ...plainCall('cast', type, [plain], implementation, plain.location, false), needsRun: true }
 }
 
 export function coerce(
@@ -93,6 +215,14 @@ export function coerce(
   throw failure('42846', `cannot cast type ${formatType(expression.type, -1)} to ${formatType(type, -1)}`, {
     location: expression.location,
   })
+}
+
+/** A literal that is still of no type is text. */
+export function settle(binder: Binder, expression: Expression): Expression {
+  if (expression.type !== oid.unknown) return expression
+  if (expression.kind === 'parameter') return binder.settleParameter(expression)
+  const text = coerce(binder, expression, oid.text)
+  return text.kind === 'constant' ? { ...text, isSettled: true } : text
 }
 
 /** The first expression of each type, which is all that a common type depends on. */
@@ -121,6 +251,7 @@ export function coerceAll(
 
 /** Undefined where not all are constants. */
 export function constantValues(binder: Binder, expressions: readonly Expression[]): readonly SqlValue[] | undefined {
+  if (!folds) return undefined
   const chunks = eachOf(binder.progress, chunksOf(expressions), (chunk) =>
     chunk.every(({ kind }) => kind === 'constant') ? chunk.map((one) => (one as ConstantExpression).value) : undefined,
   )
@@ -222,12 +353,15 @@ export function commonType(expressions: readonly Expression[], construct: string
   let chosen = oid.unknown as number
   let decided: Set<number> | undefined
   for (const expression of expressions) {
-    const { type } = expression
+    let { type } = expression
     if (type === oid.unknown || type === chosen || decided?.has(type) === true) continue
     if (chosen === oid.unknown) {
       chosen = type
       continue
     }
+    // Domains that are not one and the same meet in what they are over.
+    ;[chosen, type] = [baseNumber(chosen), baseNumber(type)]
+    if (type === chosen) continue
     // Long lists are mostly of few types: each is compared once.
     decided ??= new Set([chosen])
     decided.add(type)
@@ -258,4 +392,12 @@ export function commonModifier(expressions: readonly Expression[], type: number)
   const [first] = expressions
   if (first === undefined || first.type !== type) return -1
   return expressions.every((one) => one.type === type && one.modifier === first.modifier) ? first.modifier : -1
+}
+
+/** What must be true or false. `clause` names it in the error. */
+export function requireBoolean(binder: Binder, expression: Expression, clause: string): Expression {
+  const converted = tryCoerce(binder, expression, oid.bool, -1, 'implicit')
+  if (converted !== undefined) return converted
+  const message = `argument of ${clause} must be type boolean, not type ${formatType(expression.type, -1)}`
+  throw failure('42804', message, { location: expression.location })
 }

@@ -1,10 +1,12 @@
 /** Names of objects and their numbers: what the casts to and from regclass, regtype, regnamespace and regrole do. */
 import { noPrivileges, privilege } from '../../../database/access/privileges.ts'
 import { unlimited } from '../../../database/access/rights.ts'
-import { findType, findTypeByName, formatType } from '../../../model/table/types/registry.ts'
+import { findType } from '../../../model/table/types/registry.ts'
 import { partsOf } from '../../../database/catalog/objects.ts'
 import type { SqlContext } from '../contract.ts'
 import { failure } from '../failure.ts'
+import { schemaNamed, searchPathOf, splitName } from './names.ts'
+import { formatNumber, typeNumberNamed } from './made-types.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
 import { oid } from '../types/oids.ts'
 import {
@@ -18,26 +20,7 @@ import {
 import { namedRoleOid, shownRoleName } from '../catalog/roles.ts'
 import { registerSystemView, systemViewNameByOid, systemViewOid } from '../catalog/system-view-names.ts'
 
-/** `a.b` and `"A"."b"` to their parts, folded as identifiers are. */
-function splitName(text: string): string[] {
-  const parts: string[] = []
-  const pattern = /\s*(?:"((?:[^"]|"")*)"|([^."\s]+))\s*(\.|$)/y
-  let at = 0
-  while (at < text.length) {
-    pattern.lastIndex = at
-    const found = pattern.exec(text)
-    if (found === null) throw failure('42602', 'invalid name syntax')
-    parts.push(found[1] === undefined ? found[2]!.toLowerCase() : found[1].replaceAll('""', '"'))
-    at = pattern.lastIndex
-  }
-  if (parts.length === 0) throw failure('42602', 'invalid name syntax')
-  return parts
-}
-
-export function searchPathOf(context: SqlContext): readonly string[] {
-  const path = context.searchPath.map((name) => (name === '"$user"' || name === '$user' ? context.user : name))
-  return path.includes('pg_catalog') ? path : ['pg_catalog', ...path]
-}
+export { searchPathOf }
 
 /** The number of the object with this name; throws where there is none. */
 export function lookUpObject(context: SqlContext, type: number, text: string): number {
@@ -45,13 +28,8 @@ export function lookUpObject(context: SqlContext, type: number, text: string): n
   if (text === '-') return 0
   if (type === oid.regclass) return lookUpRelation(context, text)
   if (type === oid.regtype) {
-    const found = findTypeByName(
-      text
-        .toLowerCase()
-        .replace(/\(.*\)$/, '')
-        .replace(/^pg_catalog\./, ''),
-    )
-    if (found !== undefined) return found.oid
+    const found = typeNumberNamed(context, text)
+    if (found !== undefined) return found
     throw failure('42704', `type "${text}" does not exist`)
   }
   if (type === oid.regnamespace) {
@@ -80,7 +58,7 @@ export function findRelationOid(context: SqlContext, parts: readonly string[]): 
   const name = parts[parts.length - 1]!
   const rights = context.rights ?? unlimited
   if (parts.length > 1) {
-    const schema = parts[parts.length - 2]!
+    const schema = schemaNamed(context, parts[parts.length - 2]!)
     const namespace = context.catalog.namespaces.get(schema)
     if (namespace !== undefined) rights.requireUse(namespace)
     return relationOidIn(context, schema, name)
@@ -116,7 +94,7 @@ function servedViewOid(context: SqlContext, schema: string, name: string): numbe
 /** As PostgreSQL prints it: with its schema only where the search path does not find it. */
 export function describeObject(context: SqlContext, type: number, value: number): string {
   if (value === 0) return '-'
-  if (type === oid.regtype) return formatType(value, -1)
+  if (type === oid.regtype) return formatNumber(context.catalog, value, -1)
   if (type === oid.regnamespace) {
     const name = namespaceNameByOid(context.catalog, value)
     return name === undefined ? String(value) : quoteIdentifier(name)

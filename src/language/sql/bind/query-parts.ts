@@ -1,6 +1,7 @@
 /** Every expression of a bound query, with those of the queries in its FROM. */
 import { type Expression, someExpression } from '../expression/expression.ts'
 import type { BoundQuery, FromItem } from './query.ts'
+import { expressionsOfWindow } from './windows/window.ts'
 
 type Test = (one: Expression) => boolean
 
@@ -11,10 +12,10 @@ export function someInQuery({ body }: BoundQuery, test: Test): boolean {
   if (some([body.tail.limit, body.tail.offset])) return true
   if (body.kind === 'values') return body.rows.some(some)
   if (body.kind === 'set') return someInQuery(body.left, test) || someInQuery(body.right, test)
-  const { from, where, grouping, targets } = body
+  const { from, where, grouping, windows = [], targets } = body
   if (from !== undefined && someInItem(from, test)) return true
   if (grouping !== undefined && some([...grouping.keys, ...grouping.aggregates, grouping.having])) return true
-  return some([where, ...targets])
+  return some([where, ...targets, ...windows.flatMap(expressionsOfWindow)])
 }
 
 export function someInItem(item: FromItem, test: Test): boolean {

@@ -2,6 +2,7 @@
 import type { Node } from 'libpg-query'
 import type { Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
+import { isVolatile } from '../expression/volatile.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
 import type { Scope } from './scope.ts'
@@ -70,7 +71,10 @@ export function compareRows(
     })
     return logic('or', terms)
   }
-  return order(0, pairs.length, name)
+  const ordered = order(0, pairs.length, name)
+  // Follows from it, and an index can use it.
+  if (pairs[0]!.some(isVolatile)) return ordered
+  return logic('and', [compare(`${strict}=`, 0), ordered])
 }
 
 const maxFlatRow = 8

@@ -18,6 +18,7 @@ import {
 } from '../../../model/table/policies.ts'
 import type { Table } from '../../../model/table/table.ts'
 import type { Relation } from '../../../query/relation.ts'
+import { FamilyRelation } from '../../../query/family-relation.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import { constant, type Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
@@ -41,8 +42,9 @@ export function secureAlso(binder: Binder, relation: Relation, command: PolicyCo
 }
 
 /** Whether policies concern the caller. Errors: 42501 where `row_security` is off. */
-export function isSecured(binder: Binder, relation: Relation): relation is TableRelation {
-  if (!(relation instanceof TableRelation) || !isSubject(binder.rights, relation.collection)) return false
+export function isSecured(binder: Binder, relation: Relation): relation is TableRelation | FamilyRelation {
+  const isStored = relation instanceof TableRelation || relation instanceof FamilyRelation
+  if (!isStored || !isSubject(binder.rights, relation.collection)) return false
   if (binder.context.getSetting('row_security') !== 'off') return true
   throw wouldBeAffected(binder.rights, relation.collection)
 }

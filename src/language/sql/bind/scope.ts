@@ -7,6 +7,7 @@
 import { type Expression, fingerprint } from '../expression/expression.ts'
 import type { ColumnSource } from './access-needs.ts'
 import { failure } from '../failure.ts'
+import type { SetFunctionEntry } from '../functions/registry.ts'
 import type { BoundQuery, ColumnOrigin } from './query.ts'
 
 export interface ScopeColumn {
@@ -78,6 +79,14 @@ export interface CommonTable {
   readonly frame: Frame
   readonly bound: BoundQuery
   readonly columnNames: readonly string[]
+  /** AS MATERIALIZED. */
+  readonly isMaterialized: boolean
+  /** Places that read it. */
+  readonly readers: { count: number }
+  /** Of a query that reads itself, within itself: the rows that came last. */
+  readonly working?: SetFunctionEntry | undefined
+  /** A statement that writes, and returns nothing. */
+  readonly isSilent?: boolean
 }
 
 /** A WITH query as one of its readers sees it. */
@@ -89,6 +98,11 @@ export interface VisibleCommonTable {
 
 /** The place of an aggregate's arguments, for `withoutSets`. */
 export const aggregateCalls = 'aggregate function calls'
+/** And of a window function's. */
+export const windowCalls = 'window function calls'
+const calls: ReadonlySet<string> = new Set([aggregateCalls, windowCalls])
+/** What forbids sets wherever it stands. */
+const expressions: ReadonlySet<string> = new Set(['CASE', 'COALESCE', ...calls])
 
 export class Scope {
   readonly parent: Scope | undefined
@@ -99,6 +113,10 @@ export class Scope {
   readonly commonTables: Map<string, CommonTable> = new Map()
   /** Aggregates are allowed here; where not, this names the clause. */
   forbidsAggregates: string | undefined
+  /** Calls with OVER are: in a SELECT list, and where it is sorted. */
+  allowsWindows = false
+  /** One of its items is the recursive query that it is a part of. */
+  readsItself = false
   /** Likewise functions that return sets. */
   #forbidsSets: string | undefined
   width: number = 0
@@ -143,18 +161,30 @@ export class Scope {
   checkSet(location: number | undefined): void {
     const place = this.#forbidsSets
     if (place === undefined) return
-    const isExpression = place === 'CASE' || place === 'COALESCE' || place === aggregateCalls
     const hint = 'You might be able to move the set-returning function into a LATERAL FROM item.'
-    const message =
-      place === aggregateCalls
-        ? 'aggregate function calls cannot contain set-returning function calls'
-        : `set-returning functions are not allowed in ${place}`
-    throw failure('0A000', message, { location, ...(isExpression && { hint }) })
+    const message = calls.has(place)
+      ? `${place} cannot contain set-returning function calls`
+      : `set-returning functions are not allowed in ${place}`
+    throw failure('0A000', message, { location, ...(expressions.has(place) && { hint }) })
+  }
+
+  /** Throws 42P20 where a call with OVER may not stand. */
+  checkWindow(location: number | undefined): void {
+    const clause = expressions.has(this.#forbidsSets ?? 'CASE') ? undefined : this.#forbidsSets
+    const place = this.forbidsAggregates ?? clause ?? (this.allowsWindows ? undefined : 'this place')
+    if (place === undefined) return
+    const shown = place.startsWith('window ') ? 'window definitions' : place
+    throw failure('42P20', `window functions are not allowed in ${shown}`, { location })
   }
 
   /** For a query in this block's FROM, WITH or set operation: it sees what this block may see from outside. */
   beside(): Scope {
     return new Scope(this.parent, this.frame, this)
+  }
+
+  /** Of the statement itself: no other block is around it. */
+  get isOutermost(): boolean {
+    return this.parent === undefined && this.#within === undefined
   }
 
   findCommonTable(name: string): VisibleCommonTable | undefined {

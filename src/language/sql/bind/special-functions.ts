@@ -1,25 +1,24 @@
 /** Functions whose meaning depends on the types of their arguments in ways that a signature cannot say. */
 import { PolylogError } from '../../../base/errors.ts'
-import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
-import { arrayDimensions } from '../../../model/table/types/array.ts'
+import { findType, getType, shownNumber } from '../../../model/table/types/registry.ts'
 import { checkJsonDepth } from '../../../model/table/types/json.ts'
 import type { SqlValue } from '../contract.ts'
-import { constant, type Expression, type Implementation, plainCall } from '../expression/expression.ts'
+import type { Expression, Implementation } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
-import { costOfTypes, grownCost, sizeOf } from '../functions/cost.ts'
-import { arraySearch } from '../functions/array-functions.ts'
+import { grownCost, sizeOf } from '../functions/cost.ts'
 import { undeterminedType } from '../functions/resolve.ts'
-import { buildJsonArray, buildJsonObject, toJsonb, toJsonText } from '../functions/json-functions.ts'
+import { buildJsonArray, buildJsonObject, toJsonb, toJsonText } from '../functions/json/json-functions.ts'
 import { checkGrownLength, joinTexts } from '../functions/text-length.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
 import { findCast } from '../types/casts.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
-import { coerce, commonType, fold } from './coerce.ts'
+import { coerce } from './coerce.ts'
+import { needArguments, noSuchFunction, settled, specialCall, specialFunctions } from './specials.ts'
+/* oxlint-disable-next-line import/no-unassigned-import -- registers its functions */
+import './special-arrays.ts'
 
-type Special = (binder: Binder, parts: readonly Expression[], location: number | undefined) => Expression
-
-export const specialFunctions: Map<string, Special> = new Map()
+export { specialFunctions } from './specials.ts'
 
 /** Of one that was bound over values of these types: bound anew, over columns of them. */
 export function specialImplementation(name: string, types: readonly number[]): Implementation {
@@ -42,30 +41,13 @@ function call(
   location: number | undefined,
   strict = false,
 ): Expression {
-  const types = parts.map((part) => part.type)
-  const remote = { kind: 'special', name, types } as const
-  return fold({
-    ...plainCall(name, type, parts, implementation, location, strict),
-    remote,
-    // They show values as the session's settings say.
-    stable: name === 'concat' || name === 'concat_ws' || name === 'format',
-    cost: name === 'format' ? formatCost : costOfTypes(types),
+  // They show values as the session's settings say.
+  const stable = name === 'concat' || name === 'concat_ws' || name === 'format'
+  return specialCall(name, type, parts, implementation, location, {
+    strict,
+    stable,
+    ...(name === 'format' && { cost: formatCost }),
   })
-}
-
-/** Literals of no type become text. */
-function settled(binder: Binder, parts: readonly Expression[]): Expression[] {
-  return parts.map((part) => {
-    if (part.type !== oid.unknown) return part
-    if (part.kind === 'parameter') {
-      throw failure('42P18', `could not determine data type of parameter $${part.index + 1}`)
-    }
-    return coerce(binder, part, oid.text)
-  })
-}
-
-function needArguments(name: string, parts: readonly Expression[], count: number, location: number | undefined): void {
-  if (parts.length < count) throw noSuchFunction(name, parts, location)
 }
 
 /** Of functions whose first parameter is a text and whose others are anything. */
@@ -79,14 +61,6 @@ function textFirst(
   if (first!.type === oid.text) return [first!, ...rest]
   if (findCast(first!.type, oid.text, 'implicit') === undefined) throw noSuchFunction(name, given, location)
   return [coerce(binder, first!, oid.text), ...rest]
-}
-
-function noSuchFunction(name: string, parts: readonly Expression[], location: number | undefined): Error {
-  const types = parts.map(({ type }) => formatType(type, -1)).join(', ')
-  return failure('42883', `function ${name}(${types}) does not exist`, {
-    location,
-    hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
-  })
 }
 
 function formatters(parts: readonly Expression[]): ((value: SqlValue) => string)[] {
@@ -213,10 +187,17 @@ for (const prefix of ['json', 'jsonb'] as const) {
   }
 }
 
+specialFunctions.set('row_to_json', (binder, given, location) => {
+  needArguments('row_to_json', given, 1, location)
+  if (findType(given[0]!.type)?.fields === undefined || given.length > 1)
+    throw noSuchFunction('row_to_json', given, location)
+  return binder.call('to_json', given, location)
+})
+
 specialFunctions.set('pg_typeof', (_binder, parts, location) => {
   needArguments('pg_typeof', parts, 1, location)
   const { type } = parts[0]!
-  return { kind: 'constant', type: oid.regtype, modifier: -1, location, value: type }
+  return { kind: 'constant', type: oid.regtype, modifier: -1, location, value: shownNumber(type) }
 })
 
 specialFunctions.set('num_nulls', (_binder, parts, location) =>
@@ -237,95 +218,6 @@ specialFunctions.set('num_nonnulls', (_binder, parts, location) =>
     location,
   ),
 )
-
-function search(
-  name: string,
-  gives: 'int4' | 'array',
-  run: (equal: (a: SqlValue, b: SqlValue) => boolean, values: SqlValue[]) => SqlValue,
-): void {
-  specialFunctions.set(name, (binder, given, location) => {
-    needArguments(name, given, 2, location)
-    const list = knownArray(binder, given)
-    const own = findType(list.type)?.element
-    const searched = name === 'array_position' ? given.slice(1, 2) : given.slice(1)
-    const shared = own === undefined ? undefined : meetingType(own.oid, searched, name)
-    const element = shared === undefined ? undefined : getType(shared)
-    if (element === undefined) needArguments(name, given, Infinity, location)
-    const array = coerce(binder, list, element!.arrayOid)
-    const parts = given.map((part, i) =>
-      i === 0 ? array : name === 'array_position' && i === 2 ? part : coerce(binder, part, element!.oid),
-    )
-    const { equal } = arraySearch(element!.oid)
-    const type = gives === 'int4' ? oid.int4 : array.type
-    return call(name, type, parts, (...values: SqlValue[]) => run(equal, values), location)
-  })
-}
-
-/** The common type of an array's elements and what is looked for among them. */
-function meetingType(element: number, others: readonly Expression[], name: string): number | undefined {
-  try {
-    return commonType([constant(null, element), ...others], name)
-  } catch {
-    return undefined
-  }
-}
-
-/** An array literal of no type has the type that the elements beside it say. */
-function knownArray(binder: Binder, [array, ...others]: readonly Expression[]): Expression {
-  if (array!.type !== oid.unknown) return array!
-  const element = others.find(({ type }) => type !== oid.unknown)?.type ?? oid.text
-  const type = findType(element)?.arrayOid
-  return type === undefined || type === 0 ? array! : coerce(binder, array!, type)
-}
-
-type List = readonly SqlValue[]
-
-function refuseNested(list: List, what: string): void {
-  if (arrayDimensions(list).length <= 1) return
-  throw failure(
-    '0A000',
-    `${what} elements ${what === 'removing' ? 'from' : 'in'} multidimensional arrays is not supported`,
-  )
-}
-
-function replaceDeep(list: List, replace: (value: SqlValue) => SqlValue): List {
-  return list.map((one) => (Array.isArray(one) ? replaceDeep(one, replace) : replace(one)))
-}
-
-search('array_position', 'int4', (equal, [list, wanted, from]) => {
-  if (list === null) return null
-  refuseNested(list as List, 'searching for')
-  const start = typeof from === 'number' ? from - 1 : 0
-  const at = (list as List).findIndex((one, i) => i >= start && equal(one, wanted!))
-  return at < 0 ? null : at + 1
-})
-search('array_remove', 'array', (equal, [list, wanted]) => {
-  if (list === null) return null
-  refuseNested(list as List, 'removing')
-  return (list as List).filter((one) => !equal(one, wanted!))
-})
-search('array_replace', 'array', (equal, [list, from, to]) =>
-  list === null ? null : replaceDeep(list as List, (one) => (equal(one, from!) ? to! : one)),
-)
-
-/** Arrays of anything but text are shown by their element's output function. */
-specialFunctions.set('array_to_string', (binder, given, location) => {
-  needArguments('array_to_string', given, 2, location)
-  const array = given[0]!
-  if (array.type === oid.unknown) throw undeterminedType()
-  const element = getType(array.type).element
-  if (element === undefined) needArguments('array_to_string', given, Infinity, location)
-  const parts = [array, ...given.slice(1).map((part) => coerce(binder, part, oid.text))]
-  const join = (list: SqlValue, separator: SqlValue, missing: SqlValue = null): SqlValue => {
-    if (list === null || separator === null) return null
-    const shown = (list as List).flat(6 as 1).flatMap((value) => {
-      if (value === null) return missing === null ? [] : [missing as string]
-      return [element!.formatText(value)]
-    })
-    return joinTexts(shown, separator as string)
-  }
-  return call('array_to_string', oid.text, parts, join, location)
-})
 
 /** Of any type: as its output function shows it, quoted. */
 for (const name of ['quote_literal', 'quote_nullable'] as const) {

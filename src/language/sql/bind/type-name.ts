@@ -4,6 +4,8 @@ import { arrayOf, findTypeByName } from '../../../model/table/types/registry.ts'
 import type { SqlType } from '../../../model/table/types/type.ts'
 import { failure, locate, notBuilt } from '../failure.ts'
 import { oid } from '../types/oids.ts'
+import type { Binder } from './binder.ts'
+import { findMadeType } from './made-types.ts'
 import { stringsOf } from './tree.ts'
 
 export interface BoundType {
@@ -11,13 +13,14 @@ export interface BoundType {
   readonly modifier: number
 }
 
-export function bindTypeName(name: TypeName | undefined): BoundType {
+/** `binder` knows the types of the catalog; without it there are the built-in ones. */
+export function bindTypeName(binder: Binder | undefined, name: TypeName | undefined): BoundType {
   const names = stringsOf(name?.names)
   const last = names[names.length - 1] ?? ''
   const location = name?.location
   if (name?.setof === true) throw notBuilt('SETOF', location)
-  const type = findTypeByName(last === 'char' && names.length === 1 ? '"char"' : last)
-  if (type === undefined || type.category === 'P' || (names.length > 1 && names[0] !== 'pg_catalog')) {
+  const type = locate(location, () => findNamed(binder, names))
+  if (type === undefined || type.category === 'P') {
     if (notBuiltTypes.has(last)) throw notBuilt(`type ${last}`, location)
     throw failure('42704', `type "${names.join('.')}" does not exist`, { location })
   }
@@ -28,12 +31,16 @@ export function bindTypeName(name: TypeName | undefined): BoundType {
   return { type: array.oid, modifier }
 }
 
+function findNamed(binder: Binder | undefined, names: readonly string[]): SqlType | undefined {
+  const [first = '', second] = names
+  const builtIn = second === undefined || first === 'pg_catalog' ? (second ?? first) : undefined
+  const found = builtIn && findTypeByName(builtIn === 'char' && second === undefined ? '"char"' : builtIn)
+  if (found !== undefined && found !== '') return found
+  return binder === undefined ? undefined : findMadeType(binder, names)
+}
+
 /** Types that PostgreSQL has and that are named in an error instead of being called unknown. */
-const notBuiltTypes = new Set(
-  'timetz bit varbit money inet cidr macaddr macaddr8 point line lseg box path polygon circle tsvector tsquery xml int4range int8range numrange tsrange tstzrange daterange'.split(
-    ' ',
-  ),
-)
+const notBuiltTypes = new Set('tsvector tsquery xml'.split(' '))
 
 function modifierOf(type: SqlType, typmods: readonly Node[] | undefined, location: number | undefined): number {
   if (typmods === undefined || typmods.length === 0) return -1

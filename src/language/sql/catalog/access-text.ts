@@ -20,6 +20,7 @@ const letters: readonly (readonly [PrivilegeName, string])[] = [
   ['truncate', 'D'],
   ['references', 'x'],
   ['trigger', 't'],
+  ['execute', 'X'],
   ['usage', 'U'],
   ['create', 'C'],
   ['temporary', 'T'],
@@ -51,10 +52,11 @@ export function itemText(run: SqlRun, { to, by, may, mayGive }: AccessItem, owne
 }
 
 /** What an owner has, as far as PostgreSQL knows of it. */
-export const ownerPrivileges: Readonly<Record<'table' | 'sequence' | 'schema', Privileges>> = {
+export const ownerPrivileges: Readonly<Record<'table' | 'sequence' | 'schema' | 'function', Privileges>> = {
   table: ofCollections & ~(privilege.schema | privilege.feed | privilege.history),
   sequence: ofSequences & ~privilege.schema,
   schema: privilege.usage | privilege.create,
+  function: privilege.execute,
 }
 
 /** Null where nothing has been given or taken. `all`: what the owner has. */

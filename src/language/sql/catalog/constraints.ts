@@ -1,11 +1,12 @@
 /** Constraints as the catalog's views and pg_get_constraintdef show them: keys, checks and foreign keys of every table. */
-import type { ForeignKeyAction, ForeignKeyDefinition } from '../../../model/table/definition.ts'
+import type { CheckDefinition, ForeignKeyAction, ForeignKeyDefinition } from '../../../model/table/definition.ts'
 import { type ForeignKey, foreignKeysOf } from '../../../model/table/foreign-key.ts'
 import type { Table } from '../../../model/table/table.ts'
 import { primaryIndex } from '../../../base/tuple.ts'
 import type { SqlValue } from '../contract.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
 import type { SqlRun } from '../plan/run.ts'
+import { describeDomainConstraint, domainConstraintRows } from './domain-catalog.ts'
 import { collectionOid, defaultOid, foreignKeyOid, namespaceOid, primaryKeyOid, indexOid } from './identity.ts'
 import { indexesOfTable, type ShownIndex, tables } from './stored-tables.ts'
 
@@ -19,6 +20,7 @@ export interface ShownConstraint {
   readonly foreignKey: ForeignKey | undefined
   /** Of a check. */
   readonly expression: string | undefined
+  readonly check?: CheckDefinition
 }
 
 export function* constraintsOf(run: SqlRun): Generator<ShownConstraint> {
@@ -31,8 +33,17 @@ function* constraintsOfTable(run: SqlRun, table: Table): Generator<ShownConstrai
     const { oid, name, isPrimary, deferrable } = index
     if (index.isConstraint) yield { ...none, oid, name, kind: isPrimary ? 'p' : 'u', deferrable, index }
   }
-  for (const [i, { name, expression }] of table.checks.entries()) {
-    yield { ...none, oid: defaultOid(table.collection, 32 + i), name, kind: 'c', deferrable: undefined, expression }
+  for (const [i, check] of table.checks.entries()) {
+    const { name, expression } = check
+    yield {
+      ...none,
+      oid: defaultOid(table.collection, 32 + i),
+      name,
+      kind: 'c',
+      deferrable: undefined,
+      expression,
+      check,
+    }
   }
   for (const foreignKey of foreignKeysOf(run.transaction.catalog, table)) {
     const { name, definition } = foreignKey
@@ -51,8 +62,11 @@ const actionCodes: Readonly<Record<ForeignKeyAction, string>> = {
 
 /** pg_constraint. */
 export function* constraintRows(run: SqlRun): Generator<readonly SqlValue[]> {
-  for (const { oid, table, name, kind, deferrable, index, foreignKey } of constraintsOf(run)) {
+  yield* domainConstraintRows(run)
+  for (const { oid, table, name, kind, deferrable, index, foreignKey, check } of constraintsOf(run)) {
     const definition = foreignKey?.definition
+    const isPart = index?.isPart === true || definition?.parent !== undefined
+    const isShared = check === undefined && table.definition.partitioning !== undefined
     yield [
       oid,
       name,
@@ -69,9 +83,9 @@ export function* constraintRows(run: SqlRun): Generator<readonly SqlValue[]> {
       definition === undefined ? ' ' : actionCodes[definition.onUpdate],
       definition === undefined ? ' ' : actionCodes[definition.onDelete],
       definition === undefined ? ' ' : definition.match === 'full' ? 'f' : 's',
-      true,
-      0,
-      true,
+      !isPart && check?.local !== false,
+      isPart ? 1 : (check?.inherited ?? 0),
+      check === undefined ? !isShared : check.noInherit === true,
       index?.parts.map(({ column }) => column.number) ?? definition?.columns ?? [],
       definition?.referencedColumns ?? null,
       null,
@@ -90,18 +104,27 @@ function referencedIndexOid({ referenced, definition }: ForeignKey): number {
 }
 
 /** pg_get_constraintdef. */
-export function describeConstraint(run: SqlRun, oid: number): string | null {
-  for (const constraint of constraintsOf(run)) if (constraint.oid === oid) return textOf(run, constraint)
-  return null
+export function describeConstraint(run: SqlRun, oid: number, isPretty = false): string | null {
+  for (const constraint of constraintsOf(run)) if (constraint.oid === oid) return textOf(run, constraint, isPretty)
+  return describeDomainConstraint(run, oid)
 }
 
-function textOf(run: SqlRun, { kind, index, foreignKey, expression, deferrable }: ShownConstraint): string {
+function textOf(
+  run: SqlRun,
+  { kind, index, foreignKey, expression, deferrable, check }: ShownConstraint,
+  isPretty: boolean,
+): string {
   const timing = deferrable === undefined ? '' : ` DEFERRABLE${deferrable === 'deferred' ? ' INITIALLY DEFERRED' : ''}`
   if (index !== undefined) {
     return `${kind === 'p' ? 'PRIMARY KEY' : 'UNIQUE'} ${listOf(index.parts.map(({ column }) => column))}${timing}`
   }
   if (foreignKey !== undefined) return describeForeignKey(run, foreignKey, timing)
-  return `CHECK (${expression!.startsWith('(') ? expression! : `(${expression!})`})`
+  const inherits = check?.noInherit === true ? ' NO INHERIT' : ''
+  const text = expression!
+  // Without the parentheses that say what binds anyway, where nothing else is in some.
+  const isBare = isPretty && (/^\([^()]*\)$/.test(text) || !text.startsWith('('))
+  const shown = isBare ? text.replace(/^\((.*)\)$/s, '$1') : text.startsWith('(') ? text : `(${text})`
+  return `CHECK (${shown})${inherits}`
 }
 
 function listOf(columns: readonly { readonly name: string }[]): string {

@@ -7,6 +7,8 @@
  * | 11, 2200, 13000…         | pg_catalog, public, information_schema, polylog  |
  * | 12000…                   | system views                                     |
  * | 16384 + n                | collection n, up to 2^26                         |
+ * | 2^26 + 64·n + t          | trigger t of table n                             |
+ * | 2^26 + 2^25 + n          | the rule _RETURN of view n                       |
  * | 2^27 + n                 | namespace n                                      |
  * | 2^28 + 64·n + c          | default of column c of table n; of checks 32 + their place |
  * | 2^28 + 2^27 + 2048·n + c | the same, c from 64 on                           |
@@ -31,6 +33,7 @@ export const systemNamespaces: ReadonlyMap<string, number> = new Map([
 ])
 
 const firstCollectionOid = 16_384
+const firstRuleOid = 2 ** 26 + 2 ** 25
 const firstNamespaceOid = 2 ** 27
 
 /** Of parts: `count` collections with `width` parts each. */
@@ -52,6 +55,7 @@ const policyRegions: readonly Region[] = [
   { start: 2 ** 29, width: 64, count: 2 ** 22 },
   { start: 2 ** 29 + 2 ** 28, width: 4096, count: 2 ** 16 },
 ]
+const triggerRegions: readonly Region[] = [{ start: 2 ** 26, width: 64, count: 2 ** 19 }]
 const indexRegions: readonly Region[] = [
   { start: 2 ** 31, width: 256, count: 2 ** 22 },
   { start: 2 ** 31 + 2 ** 30, width: 65_536, count: 2 ** 14 },
@@ -97,6 +101,11 @@ export function collectionByOid(catalog: Catalog, oid: number): Collection | und
     : undefined
 }
 
+/** Of a view's query, as PostgreSQL keeps it. */
+export function ruleOid(collection: Collection): number {
+  return firstRuleOid + collection.id
+}
+
 export function indexOid(collection: Collection, indexId: number): number {
   return oidIn(indexRegions, collection.id, indexId)
 }
@@ -125,6 +134,16 @@ export function constraintOid(collection: Collection, name: string): number {
 
 export function defaultOid(collection: Collection, column: number): number {
   return oidIn(defaultRegions, collection.id, column)
+}
+
+export function triggerOid(collection: Collection, id: number): number {
+  return oidIn(triggerRegions, collection.id, id)
+}
+
+export function triggerByOid(catalog: Catalog, oid: number): { collection: Collection; id: number } | undefined {
+  const place = placeIn(triggerRegions, oid)
+  const collection = place && catalog.collectionById(place.collection)
+  return collection && { collection, id: place.part }
 }
 
 export function foreignKeyOid(collection: Collection, id: number): number {

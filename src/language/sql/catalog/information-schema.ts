@@ -1,7 +1,12 @@
 /** The standard's views of the catalog, as far as tools read them. */
 import { allPrivileges, noPrivileges, privilege, type Privileges } from '../../../database/access/privileges.ts'
+import { wordOf } from '../../../database/access/rights.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { formatType, getType } from '../../../model/table/types/registry.ts'
+import { domainModifier } from '../../../model/table/types/user/domain.ts'
+import type { SqlType } from '../../../model/table/types/type.ts'
+import { isView, viewDefinitionOf } from '../../../model/table/view-kind.ts'
+import { isTemporaryName } from '../../../model/table/temporary.ts'
 import { unpackNumericModifier } from '../../../model/table/types/numeric.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
@@ -12,6 +17,7 @@ import { accessViews } from './information-schema-access.ts'
 import { constraintsOf } from './constraints.ts'
 import { systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
+import { standardViews, views, writableColumns } from './pg-views.ts'
 import { viewsOf } from './registered-views.ts'
 import { ownerName } from './roles.ts'
 import { relationsOf } from './relations.ts'
@@ -25,9 +31,14 @@ const texts = (names: string): (readonly [string, number])[] => names.split(' ')
 
 function* allRelations(run: SqlRun): Generator<Relation> {
   for (const collection of collections(run)) {
+    if (isOthersTemporary(run, collection) || wordOf(collection) === 'materialized view') continue
     if (collection.kind !== 'sequence' && mayAny(run, collection)) yield* relationsOf(collection)
   }
   yield* viewsOf(run.context)
+}
+
+function isOthersTemporary({ context }: SqlRun, { namespace: { name } }: Collection): boolean {
+  return isTemporaryName(name) && name !== context.temporarySchema
 }
 
 /** The standard shows nobody what it has nothing to do with. */
@@ -47,23 +58,36 @@ function* tableRows(run: SqlRun): Generator<Values> {
       run.context.database,
       relation.schema,
       relation.name,
-      isView ? 'VIEW' : 'BASE TABLE',
+      isView ? 'VIEW' : isTemporaryName(relation.schema) ? 'LOCAL TEMPORARY' : 'BASE TABLE',
       null,
       null,
       null,
       null,
       null,
-      isView ? 'NO' : 'YES',
+      isWritable(run, relation) ? 'YES' : 'NO',
       'NO',
       null,
     ]
   }
 }
 
+/** Of one column, or of any. */
+function isWritable(run: SqlRun, { kind, collection }: Relation, column?: number): boolean {
+  if (kind !== 'view') return true
+  if (collection === undefined || !isView(collection)) return false
+  const columns = writableColumns(run, collection)
+  return columns !== undefined && (column === undefined ? columns.size > 0 : columns.has(column))
+}
+
 function* columnRows(run: SqlRun): Generator<Values> {
   const defaults = new Map<string, string>()
   const generations = new Map<string, string>()
   const identities = new Map<string, string>()
+  for (const view of views(run)) {
+    for (const { name, default: value } of viewDefinitionOf(view).columns) {
+      if (value !== undefined) defaults.set(`${view.namespace.name}\0${view.name}\0${name}`, value)
+    }
+  }
   for (const table of tables(run)) {
     for (const { name, default: value, definition, generated } of table.columns) {
       const key = `${table.schema}\0${table.name}\0${name}`
@@ -76,11 +100,13 @@ function* columnRows(run: SqlRun): Generator<Values> {
     for (const [i, column] of relation.columns.entries()) {
       if (!maySeeColumn(run, relation, column.number)) continue
       const key = `${relation.schema}\0${relation.name}\0${column.name}`
-      const type = getType(column.type)
-      const isText = column.type === oid.varchar || column.type === oid.bpchar
-      const numeric =
-        column.type === oid.numeric && column.modifier >= 0 ? unpackNumericModifier(column.modifier) : undefined
-      const bits = { [oid.int2]: 16, [oid.int4]: 32, [oid.int8]: 64, [oid.float4]: 24, [oid.float8]: 53 }[column.type]
+      const declared = getType(column.type)
+      const type = declared.base ?? declared
+      const modifier = declared.base === undefined ? column.modifier : domainModifier(declared)
+      const isText = type.oid === oid.varchar || type.oid === oid.bpchar
+      const numeric = type.oid === oid.numeric && modifier >= 0 ? unpackNumericModifier(modifier) : undefined
+      const bits = { [oid.int2]: 16, [oid.int4]: 32, [oid.int8]: 64, [oid.float4]: 24, [oid.float8]: 53 }[type.oid]
+      const domain = declared.base === undefined ? undefined : declared.made!.content
       yield [
         run.context.database,
         relation.schema,
@@ -89,21 +115,30 @@ function* columnRows(run: SqlRun): Generator<Values> {
         i + 1,
         defaults.get(key) ?? null,
         column.isNotNull ? 'NO' : 'YES',
-        type.element === undefined ? formatType(column.type, -1) : 'ARRAY',
-        isText && column.modifier >= 4 ? column.modifier - 4 : null,
+        dataTypeOf(type),
+        isText && modifier >= 4 ? modifier - 4 : null,
         numeric?.precision ?? bits ?? null,
         numeric?.scale ?? (bits !== undefined && bits !== 24 && bits !== 53 ? 0 : null),
+        domain === undefined ? null : run.context.database,
+        domain?.schema ?? null,
+        domain?.name ?? null,
         run.context.database,
-        'pg_catalog',
+        type.made?.content.schema ?? 'pg_catalog',
         type.name,
         identities.has(key) ? 'YES' : 'NO',
         identities.get(key) ?? null,
         generations.has(key) ? 'ALWAYS' : 'NEVER',
         generations.get(key) ?? null,
-        relation.kind === 'view' ? 'NO' : 'YES',
+        isWritable(run, relation, column.number) ? 'YES' : 'NO',
       ]
     }
   }
+}
+
+/** What is no type of the standard is called after its kind. */
+function dataTypeOf({ element, made, oid: number }: SqlType): string {
+  if (element !== undefined) return 'ARRAY'
+  return made === undefined ? formatType(number, -1) : 'USER-DEFINED'
 }
 
 const constraintKinds = { p: 'PRIMARY KEY', u: 'UNIQUE', c: 'CHECK', f: 'FOREIGN KEY' } as const
@@ -190,6 +225,14 @@ export const informationSchema: readonly Relation[] = [
   ...accessViews,
   memoryRelation(
     schema,
+    'views',
+    texts(
+      'table_catalog table_schema table_name view_definition check_option is_updatable is_insertable_into is_trigger_updatable is_trigger_deletable is_trigger_insertable_into',
+    ),
+    standardViews,
+  ),
+  memoryRelation(
+    schema,
     'tables',
     texts(
       'table_catalog table_schema table_name table_type self_referencing_column_name reference_generation user_defined_type_catalog user_defined_type_schema user_defined_type_name is_insertable_into is_typed commit_action',
@@ -207,7 +250,7 @@ export const informationSchema: readonly Relation[] = [
       ['numeric_precision', int4],
       ['numeric_scale', int4],
       ...texts(
-        'udt_catalog udt_schema udt_name is_identity identity_generation is_generated generation_expression is_updatable',
+        'domain_catalog domain_schema domain_name udt_catalog udt_schema udt_name is_identity identity_generation is_generated generation_expression is_updatable',
       ),
     ],
     columnRows,

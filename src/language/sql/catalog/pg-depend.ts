@@ -17,13 +17,16 @@ import { checksOf } from '../../../model/table/expressions.ts'
 import { policiesOf } from '../../../model/table/policies.ts'
 import { Table } from '../../../model/table/table.ts'
 import { columnPart, constraintPart, defaultPart, isTable, policyPart } from '../../../model/table/table-kind.ts'
+import { isView } from '../../../model/table/view-kind.ts'
+import { isType } from '../../../model/table/type-kinds.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
-import { collectionOid, constraintOid, defaultOid, indexOid, namespaceOid, policyOid } from './identity.ts'
+import { collectionOid, constraintOid, defaultOid, indexOid, namespaceOid, policyOid, ruleOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { collections } from './stored-tables.ts'
+import { typeCollections } from './pg-types.ts'
 import { systemViewOid } from './system-view-names.ts'
 
 /** Its catalog, its number there, and its column or 0. */
@@ -34,7 +37,7 @@ function placeIn(catalog: string, object: number, column = 0): Place {
 }
 
 function placeOf(collection: Collection, part: PartAddress | undefined): Place | undefined {
-  if (part === undefined) return placeIn('pg_class', collectionOid(collection))
+  if (part === undefined) return placeIn(isType(collection) ? 'pg_type' : 'pg_class', collectionOid(collection))
   const { kind, key } = part
   if (kind === 'column') return placeIn('pg_class', collectionOid(collection), Number(key))
   if (kind === 'index') return placeIn('pg_class', indexOid(collection, Number(key)))
@@ -46,9 +49,13 @@ function placeOf(collection: Collection, part: PartAddress | undefined): Place |
 const letters = { normal: 'n', automatic: 'a', internal: 'i' } as const
 
 function* dependencies(run: SqlRun): Generator<readonly SqlValue[]> {
-  for (const collection of collections(run)) {
+  for (const collection of [...collections(run), ...typeCollections(run)]) {
     const namespace = placeIn('pg_namespace', namespaceOid(collection.namespace))
     yield [...placeOf(collection, undefined)!, ...namespace, 'n']
+    if (isView(collection)) {
+      yield* viewDependencies(run, collection)
+      continue
+    }
     for (const { of, on, kind } of shownDependencies(run, collection)) {
       const [dependent, other] = [placeOf(collection, of), placeOfAddress(run, on)]
       if (dependent !== undefined && other !== undefined) yield [...dependent, ...other, letters[kind]]
@@ -61,6 +68,18 @@ function placeOfAddress(run: SqlRun, { id, part }: ObjectAddress): Place | undef
   return collection && placeOf(collection, part)
 }
 
+/** What a view's query reads its rule depends on, which belongs to the view. */
+function* viewDependencies(run: SqlRun, collection: Collection): Generator<readonly SqlValue[]> {
+  const rule = placeIn('pg_rewrite', ruleOid(collection))
+  const view = placeOf(collection, undefined)!
+  yield [...rule, ...view, 'i']
+  yield [...rule, ...view, 'n']
+  for (const { of, on } of dependenciesOf(collection)) {
+    const other = placeOfAddress(run, on)
+    if (of === undefined && other !== undefined) yield [...rule, ...other, 'n']
+  }
+}
+
 function* shownDependencies(run: SqlRun, collection: Collection): Generator<Dependency> {
   const table = isTable(collection) ? Table.of(collection) : undefined
   const identities = new Set(table?.columns.filter(({ definition }) => definition.identity).map(({ number }) => number))
@@ -68,7 +87,10 @@ function* shownDependencies(run: SqlRun, collection: Collection): Generator<Depe
     const { of } = dependency
     // The default of an identity column is not shown as one.
     if (of?.kind === 'default' && identities.has(Number(of.key))) continue
-    yield of?.kind === 'column' ? { ...dependency, of: defaultPart(Number(of.key)) } : dependency
+    // What a generated column follows from; a column that is of a type depends on that itself.
+    yield of?.kind === 'column' && dependency.on.part !== undefined
+      ? { ...dependency, of: defaultPart(Number(of.key)) }
+      : dependency
   }
   if (table === undefined) return
   const { id } = collection

@@ -8,7 +8,8 @@ import {
   partText,
   type PartAddress,
 } from '../../../database/catalog/objects.ts'
-import { columnPart, isTable } from '../../../model/table/table-kind.ts'
+import { columnPart } from '../../../model/table/table-kind.ts'
+import { isType } from '../../../model/table/type-kinds.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
@@ -25,6 +26,7 @@ import {
 import { memoryRelation } from './memory-relation.ts'
 import { databaseOids } from './pg-objects.ts'
 import { collections } from './stored-tables.ts'
+import { typeCollections } from './pg-types.ts'
 import { systemViewOid } from './system-view-names.ts'
 
 function classOid(name: string): number {
@@ -34,7 +36,7 @@ function classOid(name: string): number {
 /** `objoid`, `classoid`, `objsubid`; undefined of a part that PostgreSQL has no comments on. */
 function placeOf(collection: Collection, part: PartAddress | undefined): [number, number, number] | undefined {
   const relation = collectionOid(collection)
-  if (part === undefined) return [relation, classOid('pg_class'), 0]
+  if (part === undefined) return [relation, classOid(isType(collection) ? 'pg_type' : 'pg_class'), 0]
   const { kind, key } = part
   if (kind === 'column') return [relation, classOid('pg_class'), Number(key)]
   if (kind === 'index') return [indexOid(collection, Number(key)), classOid('pg_class'), 0]
@@ -49,7 +51,7 @@ function* descriptions(run: SqlRun): Generator<readonly SqlValue[]> {
     const comment = catalog.commentOn(namespace)
     if (comment !== undefined) yield [namespaceOid(namespace), classOid('pg_namespace'), 0, comment]
   }
-  for (const collection of collections(run)) {
+  for (const collection of [...collections(run), ...typeCollections(run)]) {
     const comments = catalog.commentsOn(collection.id)
     if (comments.size === 0) continue
     for (const part of [undefined, ...partsOf(collection)]) {
@@ -97,7 +99,8 @@ export function sharedObjectComment(run: SqlRun, object: number, catalog: string
 
 /** `catalog`: the name of the one that the object is in; left out, any. */
 export function objectComment(run: SqlRun, object: number, catalog?: string): string | null {
-  const tried = catalog === undefined ? ['pg_class', 'pg_namespace', 'pg_constraint', 'pg_policy'] : [catalog]
+  const tried =
+    catalog === undefined ? ['pg_class', 'pg_type', 'pg_namespace', 'pg_constraint', 'pg_policy'] : [catalog]
   for (const name of tried) {
     const address = addressIn(run, name, object)
     const comment = address === undefined ? undefined : run.transaction.catalog.commentOn(address)
@@ -117,6 +120,10 @@ function addressIn(run: SqlRun, catalogName: string, object: number): ObjectAddr
   if (catalogName === 'pg_policy') {
     return partAt(run, ({ kind, key }, owner) => kind === 'policy' && policyOid(owner, Number(key)) === object)
   }
+  if (catalogName === 'pg_type') {
+    const type = collectionByOid(catalog, object)
+    return type !== undefined && isType(type) ? { id: type.id } : undefined
+  }
   if (catalogName !== 'pg_class') return undefined
   const collection = collectionByOid(catalog, object)
   if (collection !== undefined) return { id: collection.id }
@@ -127,7 +134,7 @@ function addressIn(run: SqlRun, catalogName: string, object: number): ObjectAddr
 }
 
 function partAt(run: SqlRun, isIt: (part: Part, of: Collection) => boolean): ObjectAddress | undefined {
-  for (const collection of collections(run)) {
+  for (const collection of [...collections(run), ...typeCollections(run)]) {
     if (run.transaction.catalog.commentsOn(collection.id).size === 0) continue
     for (const part of partsOf(collection)) {
       if (isIt(part, collection)) return { id: collection.id, part }
@@ -138,6 +145,6 @@ function partAt(run: SqlRun, isIt: (part: Part, of: Collection) => boolean): Obj
 
 export function columnComment(run: SqlRun, relation: number, column: number): string | null {
   const collection = collectionByOid(run.transaction.catalog, relation)
-  if (collection === undefined || !isTable(collection)) return null
+  if (collection === undefined || collection.model !== 'table') return null
   return run.transaction.catalog.commentOn({ id: collection.id, part: columnPart(column) }) ?? null
 }

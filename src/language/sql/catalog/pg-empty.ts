@@ -21,10 +21,6 @@ const types: Readonly<Record<string, number>> = {
 
 /** Columns as `name:letter`. */
 const catalogs: Readonly<Record<string, string>> = {
-  pg_inherits: 'inhrelid:o inhparent:o inhseqno:i inhdetachpending:b',
-  pg_trigger:
-    'oid:o tgrelid:o tgparentid:o tgname:n tgfoid:o tgtype:s tgenabled:c tgisinternal:b tgconstrrelid:o tgconstrindid:o tgconstraint:o tgdeferrable:b tginitdeferred:b tgnargs:s tgattr:v tgargs:t tgqual:p tgoldtable:n tgnewtable:n',
-  pg_rewrite: 'oid:o rulename:n ev_class:o ev_type:c ev_enabled:c is_instead:b ev_qual:p ev_action:p',
   pg_publication:
     'oid:o pubname:n pubowner:o puballtables:b pubinsert:b pubupdate:b pubdelete:b pubtruncate:b pubviaroot:b',
   pg_publication_rel: 'oid:o prpubid:o prrelid:o prqual:p prattrs:v',
@@ -36,9 +32,6 @@ const catalogs: Readonly<Record<string, string>> = {
   pg_foreign_table: 'ftrelid:o ftserver:o ftoptions:a',
   pg_foreign_server: 'oid:o srvname:n srvowner:o srvfdw:o srvtype:t srvversion:t srvacl:a srvoptions:a',
   pg_foreign_data_wrapper: 'oid:o fdwname:n fdwowner:o',
-  pg_partitioned_table: 'partrelid:o partstrat:c partnatts:s partdefid:o partattrs:v',
-  pg_enum: 'oid:o enumtypid:o enumsortorder:f enumlabel:n',
-  pg_range: 'rngtypid:o rngsubtype:o rngmultitypid:o rngcollation:o rngsubopc:o',
   pg_extension: 'oid:o extname:n extowner:o extnamespace:o extrelocatable:b extversion:t extconfig:O extcondition:a',
   pg_event_trigger: 'oid:o evtname:n evtevent:n evtowner:o evtfoid:o evtenabled:c evttags:a',
   pg_shdepend: 'dbid:o classid:o objid:o objsubid:i refclassid:o refobjid:o deptype:c',
@@ -47,8 +40,6 @@ const catalogs: Readonly<Record<string, string>> = {
     'oid:o oprname:n oprnamespace:o oprowner:o oprkind:c oprcanmerge:b oprcanhash:b oprleft:o oprright:o oprresult:o',
   pg_cast: 'oid:o castsource:o casttarget:o castfunc:o castcontext:c castmethod:c',
   pg_conversion: 'oid:o conname:n connamespace:o conowner:o conforencoding:i contoencoding:i conproc:o condefault:b',
-  pg_views: 'schemaname:n viewname:n viewowner:n definition:t',
-  pg_matviews: 'schemaname:n matviewname:n matviewowner:n tablespace:n hasindexes:b ispopulated:b definition:t',
 }
 
 export const emptyViews: readonly Relation[] = Object.entries(catalogs).map(([view, columns]) => {

@@ -1,15 +1,20 @@
 /** Catalog views beside relations: schemas, types, functions, roles, databases, settings, access methods. */
 import { privilege } from '../../../database/access/privileges.ts'
 import { AccessError } from '../../../database/access/rights.ts'
+import type { SqlType } from '../../../model/table/types/type.ts'
 import { allTypes } from '../../../model/table/types/registry.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { ShownRole, ShownSettings, SqlContext, SqlValue } from '../contract.ts'
 import { allFunctions } from '../functions/registry.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { findSetting, settingNames } from '../settings.ts'
+import { boundText, countOf } from '../settings/parameter.ts'
+import { parameters } from '../settings/parameters.ts'
+import { findSetting, settingNames, titleOf } from '../settings/settings.ts'
 import { oid } from '../types/oids.ts'
 import { namespaceOid, systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
+import { languageOids, madeFunctions } from './pg-proc.ts'
+import { madeTypes, type TypeRow, typeRow } from './pg-types.ts'
 import { accessTexts, ownerPrivileges } from './access-text.ts'
 import { allRoles, firstRoleOid, ownerOid, ownRoleOid, roleOidById } from './roles.ts'
 
@@ -46,48 +51,23 @@ function* namespaces(run: SqlRun): Generator<Values> {
   }
 }
 
-function* types(): Generator<Values> {
-  for (const type of allTypes) {
-    const kind = type.category === 'P' ? 'p' : 'b'
-    const byValue = type.lengthBytes > 0 && type.lengthBytes <= 8
-    yield [
-      type.oid,
-      type.name,
-      11,
-      owner,
-      type.lengthBytes,
-      byValue,
-      kind,
-      type.category,
-      type.isPreferred === true,
-      true,
-      ',',
-      0,
-      0,
-      type.element?.oid ?? 0,
-      type.arrayOid,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      'i',
-      'x',
-      false,
-      0,
-      -1,
-      0,
-      type.category === 'S' ? 100 : 0,
-      null,
-      null,
-      null,
-    ]
-  }
+/** `pg_type.typtype`. */
+function kindOf({ category, range, multirange }: SqlType): TypeRow['kind'] {
+  if (range !== undefined || multirange !== undefined) return range === undefined ? 'm' : 'r'
+  return category === 'P' ? 'p' : 'b'
 }
 
-function* functions(): Generator<Values> {
+function* types(run: SqlRun): Generator<Values> {
+  for (const type of allTypes) {
+    const kind = kindOf(type)
+    const { oid: number, category, element, arrayOid: array } = type
+    yield typeRow({ type, oid: number, namespace: 11, owner, kind, category, element: element?.oid ?? 0, array })
+  }
+  yield* madeTypes(run)
+}
+
+function* functions(run: SqlRun): Generator<Values> {
+  yield* madeFunctions(run)
   let number = 100_000
   for (const { name: title, takes, gives, kind, volatility } of allFunctions()) {
     if (title.includes(' ')) continue
@@ -115,7 +95,11 @@ function* functions(): Generator<Values> {
       null,
       null,
       null,
+      null,
+      null,
       title,
+      null,
+      null,
       null,
       null,
     ]
@@ -221,27 +205,21 @@ export function databaseOids(context: SqlContext): ReadonlyMap<string, number> {
 }
 
 function* settings({ context }: SqlRun): Generator<Values> {
-  for (const title of settingNames()) {
-    const value = findSetting(context, title) ?? null
-    yield [
-      title,
-      value,
-      null,
-      'Polylog',
-      '',
-      null,
-      'user',
-      'string',
-      'default',
-      null,
-      null,
-      null,
-      value,
-      value,
-      null,
-      null,
-      false,
+  for (const lower of settingNames()) {
+    const value = findSetting(context, lower) ?? null
+    const known = parameters.get(lower)
+    const count = (text: string): string => (known === undefined ? text : countOf(known, text))
+    const source = context.getSetting(lower) === undefined ? 'default' : 'session'
+    const initial = known === undefined ? value : count(known.initial)
+    const { low, high, words } = known ?? {}
+    const head = [titleOf(lower), value && count(value), known?.unit ?? null, known?.category ?? 'Polylog', '', null]
+    const type = [known?.context ?? 'user', known?.type ?? 'string', source]
+    const bounds = [
+      low === undefined ? null : boundText(low),
+      high === undefined ? null : boundText(high),
+      words ?? null,
     ]
+    yield [...head, ...type, ...bounds, initial, initial, null, null, false]
   }
 }
 
@@ -340,8 +318,12 @@ export const pgObjects: readonly Relation[] = [
       ['proallargtypes', oid.oidArray],
       ['proargmodes', textArray],
       ['proargnames', textArray],
+      ['proargdefaults', nodeTree],
+      ['protrftypes', oid.oidArray],
       ['prosrc', text],
       ['probin', text],
+      ['prosqlbody', nodeTree],
+      ['proconfig', textArray],
       ['proacl', aclitemArray],
     ],
     functions,
@@ -465,8 +447,14 @@ export const pgObjects: readonly Relation[] = [
       ['oid', oidType],
       ['lanname', name],
       ['lanowner', oidType],
+      ['lanispl', bool],
+      ['lanpltrusted', bool],
     ],
-    () => [[12, 'internal', owner]],
+    () =>
+      Object.entries(languageOids).map(([title, number]) => {
+        const isOurs = title === 'plpgsql'
+        return [number, title, owner, isOurs, isOurs || title === 'sql']
+      }),
   ),
   memoryRelation(
     'pg_catalog',

@@ -3,11 +3,14 @@ import { partText } from '../../../database/catalog/objects.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { memoryEngine } from '../../../database/engines.ts'
 import { constraintRows } from './constraints.ts'
+import type { ColumnDefinition } from '../../../model/table/definition.ts'
 import type { RowSecurity } from '../../../model/table/policies.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { isSequence, sequenceDefinitionOf } from '../../../model/table/sequence.ts'
 import { Table } from '../../../model/table/table.ts'
-import { findType } from '../../../model/table/types/registry.ts'
+import { isTemporaryName } from '../../../model/table/temporary.ts'
+import { isView, viewDefinitionOf } from '../../../model/table/view-kind.ts'
+import { findType, shownNumber } from '../../../model/table/types/registry.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
@@ -16,6 +19,8 @@ import { collectionOid, defaultOid, namespaceOid, systemNamespaces } from './ide
 import { accessTexts, ownerPrivileges } from './access-text.ts'
 import { ownerName, ownerOid, ownRoleOid } from './roles.ts'
 import { memoryRelation } from './memory-relation.ts'
+import { viewOptionTexts } from './pg-views.ts'
+import { shownBound } from './pg-partitions.ts'
 import { viewsOf } from './registered-views.ts'
 import { relationOid, relationsOf } from './relations.ts'
 import { collections, describeIndex, indexesOfTable, tables } from './stored-tables.ts'
@@ -51,12 +56,18 @@ interface ClassRow {
   readonly rowSecurity?: RowSecurity | undefined
   /** What PostgreSQL keeps references by: psql looks for those only where it is true. */
   readonly hasTriggers?: boolean
+  readonly hasRules?: boolean
+  readonly isUnpopulated?: boolean
+  readonly isTemporary?: boolean
   readonly options?: readonly string[]
   readonly access?: readonly string[] | null
+  readonly hasChildren?: boolean
+  /** Of a partition; null: of an index, which has none. */
+  readonly bound?: string | null | undefined
 }
 
 function classRow(one: ClassRow): Values {
-  const method = one.kind === 'i' ? 403 : one.kind === 'r' ? 2 : 0
+  const method = one.kind === 'i' || one.kind === 'I' ? 403 : one.kind === 'r' || one.kind === 'm' ? 2 : 0
   return [
     one.oid,
     one.name,
@@ -73,22 +84,22 @@ function classRow(one: ClassRow): Values {
     0,
     one.hasIndex === true,
     false,
-    'p',
+    one.isTemporary === true ? 't' : 'p',
     one.kind,
     one.columns,
     one.checks ?? 0,
-    false,
+    one.hasRules === true,
     one.hasTriggers === true,
-    false,
+    one.hasChildren === true,
     one.rowSecurity?.enabled === true,
     one.rowSecurity?.forced === true,
-    true,
+    one.isUnpopulated !== true,
     'd',
-    false,
+    one.bound !== undefined,
     0,
     one.access ?? null,
     one.options ?? null,
-    null,
+    one.bound ?? null,
   ]
 }
 
@@ -102,9 +113,11 @@ function* classes(run: SqlRun): Generator<Values> {
     const namespace = namespaceOid(collection.namespace)
     const owner = ownerOid(run, collection)
     const access = accessOf(run, collection)
-    const base = { oid: collectionOid(collection), name: collection.name, namespace, owner, access }
+    const isTemporary = isTemporaryName(collection.namespace.name)
+    const base = { oid: collectionOid(collection), name: collection.name, namespace, owner, access, isTemporary }
     if (isSequence(collection)) yield classRow({ ...base, kind: 'S', columns: 3 })
-    else if (isTable(collection)) yield* tableClasses(Table.of(collection), base)
+    else if (isTable(collection)) yield* tableClasses(run, Table.of(collection), base)
+    else if (isView(collection)) yield viewClass(collection, base)
     else {
       const columns = relationsOf(collection)[0]?.columns.length ?? 0
       yield classRow({ ...base, kind: 'r', columns, hasIndex: true, ...optionsOf(collection) })
@@ -117,20 +130,31 @@ function* classes(run: SqlRun): Generator<Values> {
   }
 }
 
-type ClassBase = Pick<ClassRow, 'oid' | 'name' | 'namespace' | 'owner' | 'access'>
+type ClassBase = Pick<ClassRow, 'oid' | 'name' | 'namespace' | 'owner' | 'access' | 'isTemporary'>
 
-function* tableClasses(table: Table, base: ClassBase): Generator<Values> {
+function* tableClasses(run: SqlRun, table: Table, base: ClassBase): Generator<Values> {
   const indexes = indexesOfTable(table)
-  const { foreignKeys = [], referencedBy = [], rowSecurity } = table.definition
+  const {
+    foreignKeys = [],
+    referencedBy = [],
+    rowSecurity,
+    partitioning,
+    children = [],
+    materialized,
+    triggers = [],
+  } = table.definition
   yield classRow({
     ...base,
-    kind: 'r',
+    kind: kindOfTable(table),
+    ...(materialized !== undefined && { hasRules: true, isUnpopulated: !materialized.isPopulated }),
+    hasChildren: children.length > 0,
+    bound: shownBound(run, table),
     columns: table.columns.length,
     hasIndex: indexes.length > 0,
     checks: table.checks.length,
     rowSecurity,
     ...optionsOf(table.collection),
-    hasTriggers: foreignKeys.length > 0 || referencedBy.length > 0,
+    hasTriggers: foreignKeys.length > 0 || referencedBy.length > 0 || triggers.length > 0,
   })
   for (const index of indexes) {
     yield classRow({
@@ -138,10 +162,24 @@ function* tableClasses(table: Table, base: ClassBase): Generator<Values> {
       oid: index.oid,
       name: index.name,
       access: null,
-      kind: 'i',
+      kind: partitioning === undefined ? 'i' : 'I',
+      hasChildren: partitioning !== undefined && children.length > 0,
+      bound: index.isPart ? null : undefined,
       columns: index.parts.length,
     })
   }
+}
+
+function kindOfTable({ definition: { partitioning, materialized } }: Table): string {
+  if (materialized !== undefined) return 'm'
+  return partitioning === undefined ? 'r' : 'p'
+}
+
+function viewClass(collection: Collection, base: ClassBase): Values {
+  const { columns, options = {} } = viewDefinitionOf(collection)
+  const shown = viewOptionTexts(options)
+  const more = shown.length > 0 ? { options: shown } : {}
+  return classRow({ ...base, kind: 'v', columns: columns.length, hasRules: true, ...more })
 }
 
 /** As a table shows them that was made WITH them. */
@@ -165,7 +203,7 @@ function attributeRow(
   return [
     relation,
     column.name,
-    column.type,
+    shownNumber(column.type),
     -1,
     length,
     column.number,
@@ -174,7 +212,7 @@ function attributeRow(
     column.modifier,
     length > 0 && length <= 8,
     'i',
-    'p',
+    storageOf(column.type, length),
     '',
     column.isNotNull,
     more.hasDefault === true,
@@ -182,8 +220,8 @@ function attributeRow(
     more.identity ?? '',
     more.generated ?? '',
     false,
-    true,
-    0,
+    more.isLocal !== false,
+    more.inherited ?? 0,
     type?.category === 'S' ? 100 : 0,
     more.access ?? null,
     null,
@@ -192,16 +230,25 @@ function attributeRow(
   ]
 }
 
+/** Of fixed length, compressible in place, or anywhere. */
+function storageOf(type: number, length: number): string {
+  if (length > 0 || type === oid.int2vector || type === oid.oidvector) return 'p'
+  return type === oid.numeric ? 'm' : 'x'
+}
+
 interface AttributeMore {
   readonly hasDefault?: boolean
   readonly identity?: string
   readonly generated?: string
   readonly access?: readonly string[] | null
+  readonly isLocal?: boolean
+  readonly inherited?: number
 }
 
 function* attributes(run: SqlRun): Generator<Values> {
   for (const collection of collections(run)) {
     if (isTable(collection)) yield* tableAttributes(run, Table.of(collection))
+    else if (isView(collection)) yield* viewAttributes(run, collection)
     else {
       for (const relation of relationsOf(collection).slice(0, 1)) {
         for (const column of relation.columns) yield attributeRow(collectionOid(collection), column)
@@ -210,6 +257,19 @@ function* attributes(run: SqlRun): Generator<Values> {
   }
   for (const view of viewsOf(run.context))
     for (const column of view.columns) yield attributeRow(relationOid(view), column)
+}
+
+function* viewAttributes(run: SqlRun, collection: Collection): Generator<Values> {
+  for (const { name: columnName, type, modifier = -1, number, default: value } of viewDefinitionOf(collection)
+    .columns) {
+    const access = accessTexts(run, collection, partText({ kind: 'column', key: number }), 0)
+    const column = { name: columnName, type, modifier, number, isNotNull: false }
+    yield attributeRow(collectionOid(collection), column, { hasDefault: value !== undefined, access })
+  }
+}
+
+function inheritanceOf({ local, inherited = 0 }: ColumnDefinition): Pick<AttributeMore, 'isLocal' | 'inherited'> {
+  return { isLocal: local !== false, inherited }
 }
 
 function* tableAttributes(run: SqlRun, table: Table): Generator<Values> {
@@ -224,7 +284,7 @@ function* tableAttributes(run: SqlRun, table: Table): Generator<Values> {
     yield attributeRow(
       relation,
       { name: columnName, type: type.oid, modifier, number, isNotNull },
-      { hasDefault, identity, access, ...(isGenerated && { generated: 's' }) },
+      { hasDefault, identity, access, ...inheritanceOf(definition), ...(isGenerated && { generated: 's' }) },
     )
   }
   for (const index of indexesOfTable(table)) {
@@ -244,13 +304,14 @@ function* indexRows(run: SqlRun): Generator<Values> {
   for (const table of tables(run)) {
     for (const index of indexesOfTable(table)) {
       const options = index.parts.map((part) => Number(part.isDescending) + 2 * Number(part.nullsFirst))
-      const numbers = index.parts.map(({ column }) => column.number)
+      const include = index.definition?.include ?? []
+      const numbers = [...index.parts.map(({ column }) => column.number), ...include]
       const zeros = index.parts.map(() => 0)
       yield [
         index.oid,
         collectionOid(table.collection),
         numbers.length,
-        numbers.length,
+        index.parts.length,
         index.isUnique,
         false,
         index.isPrimary,
@@ -266,14 +327,15 @@ function* indexRows(run: SqlRun): Generator<Values> {
         zeros,
         zeros,
         options,
-        null,
-        null,
+        index.definition?.expressions?.map(({ text: shown }) => shown).join(', ') ?? null,
+        index.definition?.where?.text ?? null,
       ]
     }
   }
 }
 
 function* defaults(run: SqlRun): Generator<Values> {
+  yield* viewDefaults(run)
   for (const table of tables(run)) {
     for (const column of table.columns) {
       const expression = column.generated?.expression ?? column.default
@@ -283,8 +345,18 @@ function* defaults(run: SqlRun): Generator<Values> {
   }
 }
 
+function* viewDefaults(run: SqlRun): Generator<Values> {
+  for (const collection of collections(run)) {
+    if (!isView(collection)) continue
+    for (const { number, default: value } of viewDefinitionOf(collection).columns) {
+      if (value !== undefined) yield [defaultOid(collection, number), collectionOid(collection), number, value]
+    }
+  }
+}
+
 function* tableRows(run: SqlRun): Generator<Values> {
   for (const table of tables(run)) {
+    if (table.definition.materialized !== undefined) continue
     yield [
       table.schema,
       table.name,

@@ -5,6 +5,7 @@
  * and no row is dead; there is no shared buffer pool, so nothing was written from one. What nobody counts here is NULL,
  * and not 0: scans and changed rows by table, pages read by table and index. Decision 053 lists them.
  */
+import { Decimal } from '../../../base/decimal.ts'
 import { keyspaceRange, primaryIndex } from '../../../base/tuple.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
@@ -121,7 +122,7 @@ function* archive(run: SqlRun): Generator<Values> {
 /** A group of commits is one write; whether it was synced is its commits' affair, and is not counted. */
 function* log(run: SqlRun): Generator<Values> {
   for (const value of served(run, 'durability')) {
-    const bytes = `${value('record_bytes') as bigint}`
+    const bytes = Decimal.of(value('record_bytes') as bigint)
     yield [null, 0n, bytes, 0n, value('group_commits'), null, 0, 0, startedAt(run)]
   }
 }

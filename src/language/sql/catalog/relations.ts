@@ -3,11 +3,13 @@ import type { Collection } from '../../../database/catalog/catalog.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { isSequence, sequenceState } from '../../../model/table/sequence.ts'
 import { Table } from '../../../model/table/table.ts'
+import { isView } from '../../../model/table/view-kind.ts'
 import { DocumentRelation } from '../../../query/collection-relation.ts'
 import { keyvalueRelation, keyvalueViews } from '../../../query/keyvalue-relation.ts'
 import type { Relation } from '../../../query/relation.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import type { Binder } from '../bind/binder.ts'
+import { ViewRelation } from '../bind/view-relation.ts'
 import { oid } from '../types/oids.ts'
 import { collectionOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
@@ -26,6 +28,7 @@ export function relationOf(binder: Binder, schema: string, name: string): Relati
 
 function relationOfCollection(collection: Collection): Relation | undefined {
   if (isTable(collection)) return TableRelation.of(Table.of(collection))
+  if (isView(collection)) return ViewRelation.of(collection)
   if (isSequence(collection)) return sequenceRelation(collection)
   if (collection.model === 'document') return DocumentRelation.of(collection)
   return collection.model === 'keyvalue' ? keyvalueRelation(collection, 'key') : undefined

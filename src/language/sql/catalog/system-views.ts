@@ -2,15 +2,22 @@
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlContext } from '../contract.ts'
 import { informationSchema } from './information-schema.ts'
+import { domainsView } from './domain-catalog.ts'
 import { emptyViews } from './pg-empty.ts'
 import { pgDepend } from './pg-depend.ts'
 import { pgDescription, pgSharedDescription } from './pg-description.ts'
 import { pgDefaultAcl } from './pg-default-acl.ts'
 import { pgObjects } from './pg-objects.ts'
+import { pgPartitions } from './pg-partitions.ts'
 import { pgPolicies } from './pg-policies.ts'
+import { pgTrigger } from './pg-proc.ts'
+import { pgRange } from './pg-range.ts'
 import { pgRelations } from './pg-relations.ts'
 import { pgStatistics } from './pg-statistics.ts'
 import { pgStoredStatistics } from './pg-stored-statistics.ts'
+import { pgTimeZones } from './pg-time-zones.ts'
+import { pgViews } from './pg-views.ts'
+import { pgEnum } from './pg-types.ts'
 import { polylogViews } from './polylog-schema.ts'
 import { registerView, servedView } from './registered-views.ts'
 
@@ -22,8 +29,15 @@ for (const view of [
   ...pgObjects,
   ...pgStatistics,
   ...pgStoredStatistics,
+  ...pgTimeZones,
   ...pgPolicies,
+  pgTrigger,
+  pgRange,
+  ...pgViews,
+  ...pgPartitions,
   pgDepend,
+  pgEnum,
+  domainsView,
   pgDescription,
   pgSharedDescription,
   ...emptyViews,

@@ -10,9 +10,15 @@ export interface DeparseOptions {
   readonly column?: (index: number, name: string) => string
   /** The text of a constant of a reg type: its object's name. */
   readonly objectName?: (type: number, value: number) => string | undefined
+  /** The text of a constant: as its type has it by default. */
+  readonly valueText?: (type: number, value: SqlValue) => string
+  /** How a type is written: as `formatType` has it by default. */
+  readonly typeName?: (type: number, modifier: number) => string
   /** What a subquery has from outside, and the subquery: numbers by default, as EXPLAIN shows them. */
   readonly captured?: (subquery: number, slot: number) => string
   readonly subquery?: (expression: SubqueryExpression, text: (one: Expression) => string) => string
+  /** What stands behind OVER, by a window's id: EXPLAIN leaves it out. */
+  readonly window?: (id: string) => string
   /** Columns are asked for whatever text they bring along. */
   readonly isExact?: boolean
 }
@@ -32,7 +38,7 @@ export function deparse(expression: Expression, options: DeparseOptions = {}): s
     case 'captured':
       return options.captured?.(expression.subquery, expression.slot) ?? `$outer${expression.slot}`
     case 'call':
-      return callText(expression, text)
+      return callText(expression, text, options)
     case 'and':
     case 'or':
       return `(${expression.arguments.map(text).join(` ${expression.kind.toUpperCase()} `)})`
@@ -55,6 +61,12 @@ export function deparse(expression: Expression, options: DeparseOptions = {}): s
       return options.subquery?.(expression, text) ?? `(SubPlan ${expression.id + 1})`
     case 'sealed':
       return text(expression.inner)
+    case 'window': {
+      const { name, arguments: parts, filter, definition } = expression
+      const where = filter === undefined ? '' : ` FILTER (WHERE ${text(filter)})`
+      const over = options.window?.(expression.window) ?? (definition.name === undefined ? '(?)' : definition.name)
+      return `${name}(${parts.map(text).join(', ') || (expression.aggregate === undefined ? '' : '*')})${where} OVER ${over}`
+    }
     case 'aggregate':
       return `${expression.aggregate.name}(${expression.arguments.map(text).join(', ') || '*'})`
     default:
@@ -62,17 +74,51 @@ export function deparse(expression: Expression, options: DeparseOptions = {}): s
   }
 }
 
-function callText(expression: CallExpression, text: (one: Expression) => string): string {
+function callText(expression: CallExpression, text: (one: Expression) => string, options: DeparseOptions): string {
   const parts = comparedAsTexts(expression).map(text)
   // What stands around it is no call of the query's.
   if (expression.remote?.kind === 'finishing' || expression.remote?.kind === 'list') return parts.join(', ')
-  if (expression.name === 'cast') return castText(expression, parts[0]!)
-  if (expression.name === 'subscript') return `(${parts[0]!})[${parts[1]!}]`
+  if (expression.name === 'cast') return castText(expression, parts[0]!, options)
+  if (isRowCall(expression)) {
+    const row = `ROW(${parts.join(', ')})`
+    const { made, title } = getType(expression.type)
+    return made?.id === 0 ? row : `${row}::${options.typeName?.(expression.type, -1) ?? title}`
+  }
+  if (expression.name.startsWith('field ')) return `(${parts[0]!}).${quoteIdentifier(expression.name.slice(6))}`
+  if (rowTests.has(expression.name)) return `(${parts[0]!} ${expression.name})`
+  if (expression.name === 'subscript')
+    return `(${parts[0]!})${parts
+      .slice(1)
+      .map((one) => `[${one}]`)
+      .join('')}`
+  if (expression.name.startsWith('slice ')) return sliceText(expression.name.slice(6), parts)
   if (expression.name === 'greatest' || expression.name === 'least')
     return `${expression.name.toUpperCase()}(${parts.join(', ')})`
   if (parts.length === 0 && valueFunctions.has(expression.name)) return expression.name.toUpperCase()
   if (!expression.isOperator) return `${quoteIdentifier(expression.name)}(${parts.join(', ')})`
   return parts.length === 1 ? `(${expression.name} ${parts[0]!})` : `(${parts[0]!} ${expression.name} ${parts[1]!})`
+}
+
+/** Of rows: what is a test of its own else. */
+const rowTests: ReadonlySet<string> = new Set(['IS NULL', 'IS NOT NULL'])
+
+/** Written out, or all of a table. */
+function isRowCall({ name, type }: CallExpression): boolean {
+  return (name === 'row' || name.startsWith('whole row ')) && getType(type).fields !== undefined
+}
+
+/** A column's name needs no parentheses. */
+function subscripted(text: string): string {
+  return /^(?:[a-z_][a-z0-9_]*\.)*[a-z_][a-z0-9_]*$/.test(text) ? text : `(${text})`
+}
+
+/** `shape` has a digit where a bound is given: `0:0,:0` of two dimensions. */
+function sliceText(shape: string, [list, ...bounds]: readonly string[]): string {
+  const pairs = shape.split(',').map((pair) => pair.split(':'))
+  const given = [...pairs.map(([from]) => from !== ''), ...pairs.map(([, to]) => to !== '')]
+  let at = 0
+  const all = given.map((isGiven) => (isGiven ? bounds[at++]! : ''))
+  return `${subscripted(list!)}${pairs.map((_, i) => `[${all[i]!}:${all[pairs.length + i]!}]`).join('')}`
 }
 
 const comparisons: ReadonlySet<string> = new Set(['=', '<>', '<', '<=', '>', '>='])
@@ -89,13 +135,14 @@ function comparedAsTexts({ isOperator, name, arguments: parts }: CallExpression)
 /** Functions that are called without parentheses. */
 const valueFunctions: ReadonlySet<string> = new Set(['current_user', 'current_role', 'session_user', 'user'])
 
-function castText(expression: CallExpression, inner: string): string {
+function castText(expression: CallExpression, inner: string, { typeName = formatType }: DeparseOptions): string {
   const simple = /^(?:[a-z_][a-z0-9_]*|"[^"]*"|\(.*\)|\$\d+|\w+\([^()]*\))$/s.test(inner)
-  return `${simple && !inner.startsWith('(') ? `(${inner})` : simple ? inner : `(${inner})`}::${formatType(expression.type, expression.modifier)}`
+  return `${simple && !inner.startsWith('(') ? `(${inner})` : simple ? inner : `(${inner})`}::${typeName(expression.type, expression.modifier)}`
 }
 
 function constantText(value: SqlValue, type: number, modifier: number, options: DeparseOptions): string {
-  if (value === null) return type === oid.unknown ? 'NULL' : `NULL::${formatType(type, modifier)}`
+  const { typeName = formatType } = options
+  if (value === null) return type === oid.unknown ? 'NULL' : `NULL::${typeName(type, modifier)}`
   if (type === oid.bool) return value === true ? 'true' : 'false'
   if (type === oid.int4) return (value as number) < 0 ? `'${value as number}'::integer` : `${value as number}`
   if (type === oid.numeric) {
@@ -103,7 +150,6 @@ function constantText(value: SqlValue, type: number, modifier: number, options: 
     return /^\d+(\.\d+)?$/.test(shown) ? shown : `'${shown}'::numeric`
   }
   const name = options.objectName?.(type, value as number)
-  const shown = name ?? getType(type).formatText(value)
-  const typeName = type === oid.unknown ? 'text' : formatType(type, modifier)
-  return `${quoteLiteral(shown)}::${typeName}`
+  const shown = name ?? options.valueText?.(type, value) ?? getType(type).formatText(value)
+  return `${quoteLiteral(shown)}::${type === oid.unknown ? 'text' : typeName(type, modifier)}`
 }

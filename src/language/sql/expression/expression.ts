@@ -5,9 +5,13 @@
  * block reaches a subquery only as a `captured` value: the subquery's node lists the outer expressions it needs, so that a
  * rewrite of the outer block (grouping) or its shorter rows (a condition pushed down) need not look inside.
  */
+import type { WindowDef } from 'libpg-query'
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { SqlRun } from '../plan/run.ts'
 import type { BoundQuery } from '../bind/query.ts'
 import type { Decimal } from '../../../base/decimal.ts'
+import { BoundedArray } from '../../../model/table/types/array-bounds.ts'
+import { StructuredValue } from '../../../model/table/types/structured.ts'
 import type { SqlValue } from '../contract.ts'
 import type { Cost } from '../functions/cost.ts'
 import type { RemoteCall } from '../remote/remote-call.ts'
@@ -70,6 +74,16 @@ export interface CallExpression extends Typed {
   readonly cost?: Cost | undefined
   /** Where another thread can make it. */
   readonly remote?: RemoteCall | undefined
+  /** Of a function that CREATE FUNCTION has made. */
+  readonly routine?: Collection | undefined
+  /** As it was written, where that is a word: CURRENT_DATE. */
+  readonly keyword?: string
+  /** Written by SQL's own syntax: EXTRACT(year FROM x). */
+  readonly isSqlSyntax?: boolean
+  /** A cast that follows from where its argument stands. */
+  readonly isImplied?: boolean
+  /** Nobody has written it: what it is a call of is shown alone. */
+  readonly isImplicit?: boolean
 }
 
 export interface LogicExpression extends Typed {
@@ -91,6 +105,8 @@ export interface TestExpression extends Typed {
 
 export interface CaseExpression extends Typed {
   readonly kind: 'case'
+  /** How it was written: CASE x WHEN y, NULLIF(x, y); left out: CASE WHEN. */
+  readonly form?: 'simple' | 'nullif'
   readonly branches: readonly { readonly when: Expression; readonly then: Expression }[]
   readonly otherwise: Expression | undefined
 }
@@ -137,6 +153,8 @@ export interface AggregateExpression extends Typed {
   readonly distinct: boolean
   readonly filter: Expression | undefined
   readonly order: readonly SortKey[]
+  /** WITHIN GROUP: so many of its arguments are given directly, and are the same in a group's rows. */
+  readonly direct?: number
 }
 
 /** A function that returns a set, in a SELECT list. */
@@ -145,6 +163,21 @@ export interface SetExpression extends Typed {
   readonly name: string
   readonly arguments: readonly Expression[]
   readonly rows: (run: SqlRun, values: readonly SqlValue[]) => Iterable<readonly SqlValue[]>
+  /** What it does must come about once for each row. */
+  readonly mayWrite?: boolean
+}
+
+/** A call with OVER: an aggregate, or a function of rows and frames. Its window is one of its block's. */
+export interface WindowExpression extends Typed {
+  readonly kind: 'window'
+  readonly name: string
+  /** Undefined: one of `functions/window-functions.ts`. */
+  readonly aggregate: Aggregate | undefined
+  readonly arguments: readonly Expression[]
+  readonly filter: Expression | undefined
+  /** The window's `id`, and what stands behind OVER. */
+  readonly window: string
+  readonly definition: WindowDef
 }
 
 /** A large part of a long text's expression: see `sealed.ts`. */
@@ -172,6 +205,7 @@ export type Expression =
   | SubqueryExpression
   | AggregateExpression
   | SetExpression
+  | WindowExpression
   | SealedExpression
 
 export interface SortKey {
@@ -220,6 +254,8 @@ export function childrenOf(expression: Expression): readonly Expression[] {
       const parts = [...expression.arguments, ...expression.order.map((key) => key.expression)]
       return expression.filter === undefined ? parts : [...parts, expression.filter]
     }
+    case 'window':
+      return expression.filter === undefined ? expression.arguments : [...expression.arguments, expression.filter]
     case 'sealed':
       return expression.witnesses
     default:
@@ -260,6 +296,12 @@ export function mapChildren(expression: Expression, change: (child: Expression) 
         ...expression,
         arguments: expression.arguments.map(change),
         order: expression.order.map((key) => ({ ...key, expression: change(key.expression) })),
+        filter: expression.filter === undefined ? undefined : change(expression.filter),
+      }
+    case 'window':
+      return {
+        ...expression,
+        arguments: expression.arguments.map(change),
         filter: expression.filter === undefined ? undefined : change(expression.filter),
       }
     case 'sealed':
@@ -337,7 +379,7 @@ function ownFingerprint(expression: Expression): string {
     case 'captured':
       return `o${expression.subquery}.${expression.slot}`
     case 'call':
-      return `${expression.volatile ? `volatile${identityOf(expression)}` : ''}${expression.name}:${type}:${expression.modifier}`
+      return `${expression.volatile ? `volatile${identityOf(expression)}` : ''}${expression.routine?.id ?? ''}${expression.name}:${type}:${expression.modifier}`
     case 'test':
       return `test:${expression.test}:${expression.negated}`
     case 'quantified':
@@ -345,18 +387,26 @@ function ownFingerprint(expression: Expression): string {
     case 'subquery':
       return `subquery${expression.id}`
     case 'aggregate':
-      return `aggregate:${expression.aggregate.name}:${expression.distinct}:${expression.order.length}:${expression.filter !== undefined}`
+      return `aggregate:${expression.aggregate.name}:${expression.distinct}:${expression.order.map(({ descending, nullsFirst }) => `${descending}${nullsFirst}`).join()}:${expression.filter !== undefined}:${expression.direct ?? ''}`
     case 'set':
       return `set${identityOf(expression)}`
+    case 'window':
+      return `window:${expression.name}:${expression.type}:${expression.filter !== undefined}:${expression.window}`
     default:
       return `${kind}:${type}`
   }
 }
 
+function fingerprintArray(values: readonly SqlValue[]): string {
+  const bounds = values instanceof BoundedArray ? `${values.lowerBounds.join(':')}=` : ''
+  return `${bounds}[${values.map(fingerprintValue).join(',')}]`
+}
+
 function fingerprintValue(value: SqlValue): string {
   if (typeof value === 'object' && value !== null) {
     if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
-    if (Array.isArray(value)) return `[${value.map(fingerprintValue).join(',')}]`
+    if (Array.isArray(value)) return fingerprintArray(value as readonly SqlValue[])
+    if (value instanceof StructuredValue) return `s${value.structure}${fingerprintArray(value.parts())}`
     if ('us' in value) return `${value.months}/${value.days}/${value.us}`
     return (value as Decimal).toString()
   }

@@ -4,6 +4,8 @@
  */
 import { charge } from '../../../base/work.ts'
 import { Decimal } from '../../../base/decimal.ts'
+import { BoundedArray } from '../../../model/table/types/array-bounds.ts'
+import { StructuredValue } from '../../../model/table/types/structured.ts'
 import type { Interval, SqlValue } from '../contract.ts'
 
 const unitsPerElement = 10
@@ -21,8 +23,17 @@ export function isSame(a: SqlValue, b: SqlValue): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   if (a instanceof Uint8Array) return b instanceof Uint8Array && sameBytes(a, b)
   if (a instanceof Decimal) return b instanceof Decimal && sameDecimal(a, b)
-  if (Array.isArray(a)) return Array.isArray(b) && sameElements(a as readonly SqlValue[], b as readonly SqlValue[])
+  if (a instanceof StructuredValue) {
+    return b instanceof StructuredValue && a.structure === b.structure && sameElements(a.parts(), b.parts())
+  }
+  if (Array.isArray(a)) return Array.isArray(b) && sameArrays(a as readonly SqlValue[], b as readonly SqlValue[])
   return 'us' in b && sameInterval(a as Interval, b)
+}
+
+function sameArrays(a: readonly SqlValue[], b: readonly SqlValue[]): boolean {
+  const bounds = (list: readonly SqlValue[]): readonly number[] =>
+    list instanceof BoundedArray ? list.lowerBounds : []
+  return sameValues(bounds(a), bounds(b)) && sameElements(a, b)
 }
 
 function sameElements(a: readonly SqlValue[], b: readonly SqlValue[]): boolean {

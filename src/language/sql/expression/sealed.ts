@@ -7,7 +7,7 @@
  * it goes inside.
  *
  * Invariants: nothing is sealed that others look into: lists of conditions that must all hold, aggregates, functions that
- * give sets.
+ * give sets, window functions.
  */
 import { chunksOf, type Progress } from '../progress.ts'
 import { childrenOf, type Expression, type LogicExpression, type SealedExpression } from './expression.ts'
@@ -111,6 +111,7 @@ class Witnesses {
         return
       case 'aggregate':
       case 'set':
+      case 'window':
         this.isOpen = true
         return
       case 'call':

@@ -5,6 +5,7 @@
  * query. One that captures something is volatile where anything in it is.
  */
 import type { BoundQuery, FromItem } from '../bind/query.ts'
+import { expressionsOfWindow } from '../bind/windows/window.ts'
 import { oid } from '../types/oids.ts'
 import { type Expression, someExpression } from './expression.ts'
 
@@ -57,10 +58,10 @@ function computeVolatile({ body }: BoundQuery): boolean {
   if (hasVolatile([limit, offset])) return true
   if (body.kind === 'values') return body.rows.some(hasVolatile)
   if (body.kind === 'set') return isVolatileQuery(body.left) || isVolatileQuery(body.right)
-  const { from, where, grouping, targets } = body
+  const { from, where, grouping, windows = [], targets } = body
   if (from !== undefined && isVolatileItem(from)) return true
   const grouped = grouping === undefined ? [] : [...grouping.keys, ...grouping.aggregates, grouping.having]
-  return hasVolatile([where, ...grouped, ...targets])
+  return hasVolatile([where, ...grouped, ...windows.flatMap(expressionsOfWindow), ...targets])
 }
 
 function isVolatileItem(item: FromItem): boolean {

@@ -11,7 +11,7 @@ import { oid } from '../types/oids.ts'
 import { comparatorOf } from './comparison.ts'
 import { divideInterval, sumIntervals } from './date-functions.ts'
 import { quoteJson, sortedByKey } from '../../../model/table/types/json.ts'
-import { toJsonb, toJsonText } from './json-functions.ts'
+import { toJsonb, toJsonText } from './json/json-functions.ts'
 import { divideNumeric, rootAt } from './numeric-rules.ts'
 import { numericCost, perSize, seriesCost } from './cost.ts'
 import { type AggregateParts, defineAggregate } from './registry.ts'
@@ -200,21 +200,39 @@ function nameSpreads(spread: (name: string, sample: boolean, root: boolean) => v
 
 function defineFloatSpread(type: number): void {
   nameSpreads((name, sample, root) =>
-    define<{ count: number; mean: number; m2: number }>(name, [type], oid.float8, {
-      begin: () => ({ count: 0, mean: 0, m2: 0 }),
-      add: ({ count, mean, m2 }, [value]) => {
-        const delta = (value as number) - mean
-        const next = mean + delta / (count + 1)
-        return { count: count + 1, mean: next, m2: m2 + delta * ((value as number) - next) }
+    define<{ count: number; sum: number; squares: number }>(name, [type], oid.float8, {
+      begin: () => ({ count: 0, sum: 0, squares: 0 }),
+      // Youngs and Cramer, operation by operation as PostgreSQL has it: all digits are the same.
+      add: ({ count, sum, squares }, [value]) => {
+        const x = value as number
+        const [next, total] = [count + 1, sum + x]
+        if (count === 0) return { count: next, sum: total, squares: Number.isFinite(x) ? 0 : NaN }
+        const by = x * next - total
+        const grown = squares + (by * by) / (next * count)
+        if (Number.isFinite(total) && Number.isFinite(grown)) return { count: next, sum: total, squares: grown }
+        if (Number.isFinite(sum) && Number.isFinite(x)) throw failure('22003', 'value out of range: overflow')
+        return { count: next, sum: total, squares: NaN }
       },
-      finish: ({ count, m2 }) => {
+      finish: ({ count, squares }) => {
         if (count === 0 || (sample && count === 1)) return null
-        const variance = m2 / (sample ? count - 1 : count)
+        const variance = squares / (sample ? count - 1 : count)
         return root ? Math.sqrt(variance) : variance
       },
     }),
   )
 }
+
+/** Types with an order of which PostgreSQL has no min and max all the same. */
+const withoutExtremes: ReadonlySet<number> = new Set<number>([
+  oid.bool,
+  oid.uuid,
+  oid.jsonb,
+  oid.bytea,
+  oid.bit,
+  oid.varbit,
+  oid.macaddr,
+  oid.macaddr8,
+])
 
 function defineExtremes(): void {
   for (const [name, sign] of [
@@ -223,13 +241,7 @@ function defineExtremes(): void {
   ] as const) {
     const make = (types: readonly number[]): Definition<SqlValue> => {
       const type = types[0]!
-      if (
-        !getType(type).isOrdered ||
-        type === oid.bool ||
-        type === oid.uuid ||
-        type === oid.jsonb ||
-        type === oid.bytea
-      ) {
+      if (!getType(type).isOrdered || getType(type).category === 'R' || withoutExtremes.has(type)) {
         throw failure('42883', `function ${name}(${getType(type).title}) does not exist`, {
           hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
         })
@@ -277,6 +289,18 @@ function defineLogic(): void {
     add: (a, [b]) => (a ?? -1n) & (b as bigint),
     finish: (a) => a,
   })
+  for (const type of [oid.int2, oid.int4]) {
+    define<number | null>('bit_xor', [type], type, {
+      begin: () => null,
+      add: (a, [b]) => (a ?? 0) ^ (b as number),
+      finish: (a) => a,
+    })
+  }
+  define<bigint | null>('bit_xor', [oid.int8], oid.int8, {
+    begin: () => null,
+    add: (a, [b]) => (a ?? 0n) ^ (b as bigint),
+    finish: (a) => a,
+  })
   define<bigint | null>('bit_or', [oid.int8], oid.int8, {
     begin: () => null,
     add: (a, [b]) => (a ?? 0n) | (b as bigint),
@@ -293,6 +317,17 @@ function defineLists(): void {
       if (value === null) return parts
       if (parts === null) return new TextParts('').add(value as string)
       return parts.add((separator ?? '') as string).add(value as string)
+    },
+    finish: (parts) => parts?.joined() ?? null,
+  })
+  define<BytesParts | null>('string_agg', [oid.bytea, oid.bytea], oid.bytea, {
+    strict: false,
+    keeps: 'all',
+    begin: () => null,
+    add: (parts, [value, separator]) => {
+      if (value === null) return parts
+      if (parts === null) return new BytesParts().add(value as Uint8Array)
+      return parts.add((separator ?? noBytes) as Uint8Array).add(value as Uint8Array)
     },
     finish: (parts) => parts?.joined() ?? null,
   })
@@ -415,6 +450,27 @@ class TextParts {
       [...this.#whole, ...(this.#fresh.length === 0 ? [] : [this.#fresh.join(this.#separator)])],
       this.#separator,
     )
+  }
+}
+
+const noBytes = new Uint8Array(0)
+
+/** Joined now and then, so that little is left to do at the end. */
+class BytesParts {
+  #whole: Uint8Array[] = []
+  #fresh: Uint8Array[] = []
+
+  add(bytes: Uint8Array): this {
+    this.#fresh.push(bytes)
+    if (this.#fresh.length === 1024) {
+      this.#whole.push(Buffer.concat(this.#fresh))
+      this.#fresh = []
+    }
+    return this
+  }
+
+  joined(): Uint8Array {
+    return new Uint8Array(Buffer.concat([...this.#whole, ...this.#fresh]))
   }
 }
 

@@ -110,7 +110,10 @@ const freeAggregates: ReadonlyMap<string, string> = new Map([
   ['sum(numeric)', 'one addition of digits a row, which is native and linear'],
   ['avg(numeric)', 'likewise, and one quotient by a small number'],
   ['array_agg(anyelement)', 'keeps it'],
+  ['range_intersect_agg(anyrange)', 'compares bounds, which charge'],
+  ['range_intersect_agg(anymultirange)', 'charges for each range'],
   ['string_agg(text,text)', 'joins as it comes: a native copy'],
+  ['string_agg(bytea,bytea)', 'likewise'],
   ...['min', 'max'].flatMap((name) =>
     ['anyelement', 'text', 'character'].map((type) => [`${name}(${type})`, 'comparisons charge'] as const),
   ),
@@ -139,6 +142,8 @@ it('every aggregate of what may be large goes through calls that are dear, or is
 const freeSetFunctions: ReadonlySet<string> = new Set([
   'unnest(anyarray)',
   'generate_subscripts(anyarray,integer)',
+  'unnest(anymultirange)',
+  'generate_subscripts(anyarray,integer,boolean)',
   'generate_series(numeric,numeric)',
   'generate_series(numeric,numeric,numeric)',
 ])
@@ -155,7 +160,16 @@ it('every function that returns rows makes them of a call that is dear, or hands
 })
 
 /** Look at no value, or at nothing in it. */
-const freeSpecials: ReadonlySet<string> = new Set(['pg_typeof', 'num_nulls', 'num_nonnulls'])
+const freeSpecials: ReadonlySet<string> = new Set([
+  'enum_first',
+  'enum_last',
+  'enum_range',
+  'pg_typeof',
+  'num_nulls',
+  'num_nonnulls',
+  // Of a row alone: it is to_json's.
+  'row_to_json',
+])
 const specialArguments: readonly (readonly number[])[] = [
   [oid.textArray, oid.text],
   [oid.textArray, oid.text, oid.text],

@@ -14,8 +14,9 @@
 import { Decimal } from '../../../base/decimal.ts'
 import { dearUnits } from '../../../base/work.ts'
 import { findType } from '../../../model/table/types/registry.ts'
+import { StructuredValue } from '../../../model/table/types/structured.ts'
 import type { SqlValue } from '../contract.ts'
-import { oid } from '../types/oids.ts'
+import { oid, shapeOid } from '../types/oids.ts'
 
 export type Cost = (...values: readonly never[]) => number
 type AnyCost = (...values: readonly SqlValue[]) => number
@@ -34,6 +35,7 @@ export function sizeOf(value: SqlValue, most: number = farEnough): number {
       if (value === null) return 0
       if (value instanceof Uint8Array) return value.length
       if (value instanceof Decimal) return digitsOf(value)
+      if (value instanceof StructuredValue) return sizeOfArray(value.parts(), most)
       return Array.isArray(value) ? sizeOfArray(value as readonly SqlValue[], most) : 0
     default:
       return 0
@@ -94,7 +96,7 @@ export function grownCost(characters: number): number {
   return Math.min(64 * 1024 * 1024, Math.max(0, characters)) * 2
 }
 
-const jsonTypes: ReadonlySet<number> = new Set<number>([oid.json, oid.jsonb])
+const jsonTypes: ReadonlySet<number> = new Set<number>([oid.json, oid.jsonb, oid.jsonpath])
 /** Parsed, walked and written again. */
 const jsonCost = perSize(150)
 
@@ -105,15 +107,26 @@ const isWide: ReadonlySet<number> = new Set<number>([
   oid.bytea,
   oid.json,
   oid.jsonb,
+  oid.jsonpath,
   oid.unknown,
   oid.any,
   oid.anyarray,
   oid.anyelement,
+  oid.anyrange,
+  oid.anymultirange,
 ])
 
 /** Whether values of the type can be large. */
 export function isWideType(type: number): boolean {
-  return isWide.has(type) || type === oid.numeric || findType(type)?.element !== undefined
+  if (isWide.has(type) || type === oid.numeric) return true
+  const known = findType(type)
+  return (
+    known?.element !== undefined ||
+    known?.category === 'R' ||
+    type === shapeOid.path ||
+    type === shapeOid.polygon ||
+    known?.fields !== undefined
+  )
 }
 
 const usualCost = perSize(usualRate)

@@ -1,6 +1,6 @@
 /**
- * Dates, times and intervals. All of it is arithmetic on days and microseconds in the proleptic Gregorian calendar; the
- * session's zone is UTC, and a zone given by name is refused, since zone data would have to be versioned with the data.
+ * Dates, times and intervals. All of it is arithmetic on days and microseconds in the proleptic Gregorian calendar; where a
+ * zone has a say, what is done is done to the local time.
  */
 import type { Decimal } from '../../../base/decimal.ts'
 import {
@@ -15,17 +15,31 @@ import {
   timestampMinusInfinity,
   usPerDay,
 } from '../../../model/table/types/calendar.ts'
-import { checkDate, checkTimestamp, isTimestamp, splitTimestamp } from '../../../model/table/types/date-time.ts'
+import {
+  checkDate,
+  checkTimestamp,
+  formatOffset,
+  isTimestamp,
+  splitTimestamp,
+} from '../../../model/table/types/date-time.ts'
 import { checkInterval } from '../../../model/table/types/interval.ts'
+import {
+  findTimeZone,
+  fixedZone,
+  isAbbreviation,
+  offsetOfAbbreviation,
+  type TimeZone,
+} from '../../../base/time-zones/time-zone.ts'
+import { fromLocal, localKind, textStyle, toLocal } from '../../../model/table/types/text-style.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import type { Interval, SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { dateToTimestamp, roundHalfEven } from '../types/casts.ts'
+import { dateToTimestamp, instantOf, roundHalfEven } from '../types/casts.ts'
 import { oid } from '../types/oids.ts'
-import { extractField, extractIntervalField, truncateInterval, truncateTimestamp } from './date-parts.ts'
+import { extractField, extractIntervalField, extractZoned, truncateInterval, truncateTimestamp } from './date-parts.ts'
 import { defineFunction, defineOperator } from './registry.ts'
-import { toChar } from './to-char.ts'
+import { type ShownZone, toChar } from './to-char.ts'
 
 const { date, time, timestamp, timestamptz, interval, float8, numeric, text, int4, bool } = oid
 const usPerSecond = 1_000_000
@@ -42,6 +56,13 @@ export function addInterval(us: bigint, { months, days, us: span }: Interval): b
     at = BigInt(addMonths(day, months)) * usPerDay + timeUs
   }
   return checkTimestamp(at + BigInt(days) * usPerDay + span)
+}
+
+/** Months and days are of the session's calendar, hours are hours. */
+export function addToInstant(us: bigint, by: Interval): bigint {
+  if (by.months === 0 && by.days === 0) return addInterval(us, by)
+  const day = instantOf(addInterval(toLocal(us), { ...by, us: 0n }))
+  return addInterval(day, { months: 0, days: 0, us: by.us })
 }
 
 /** The day of the month is cut to the last one that there is. */
@@ -64,6 +85,11 @@ export function sumIntervals(a: Interval, b: Interval): Interval {
 /** Fractions of months become days of a 30-day month, fractions of days time, as PostgreSQL's interval_mul does. */
 function multiplyInterval(value: Interval, factor: number): Interval {
   return scaleInterval(value, (part) => part * factor)
+}
+
+/** A share of the way from one to another. */
+export function mixIntervals(low: Interval, high: Interval, share: number): Interval {
+  return sumIntervals(multiplyInterval(sumIntervals(high, negate(low)), share), low)
 }
 
 export function divideInterval(value: Interval, divisor: number): Interval {
@@ -131,19 +157,23 @@ function defineDateArithmetic(): void {
 function defineTimestampArithmetic(): void {
   for (const type of [timestamp, timestamptz]) {
     // A day is as long as the zone makes it.
-    const ofZone = { volatility: type === timestamptz ? 'stable' : 'immutable' } as const
-    defineOperator('+', [type, interval], type, addInterval, ofZone)
-    defineOperator('+', [interval, type], type, (by: Interval, us: bigint) => addInterval(us, by), ofZone)
-    defineOperator('-', [type, interval], type, (us: bigint, by: Interval) => addInterval(us, negate(by)), ofZone)
+    const zoned = type === timestamptz
+    const ofZone = { volatility: zoned ? 'stable' : 'immutable' } as const
+    const add = zoned ? addToInstant : addInterval
+    defineOperator('+', [type, interval], type, add, ofZone)
+    defineOperator('+', [interval, type], type, (by: Interval, us: bigint) => add(us, by), ofZone)
+    defineOperator('-', [type, interval], type, (us: bigint, by: Interval) => add(us, negate(by)), ofZone)
     defineOperator('-', [type, type], interval, subtractTimestamps)
-    defineFunction('age', [type, type], interval, age)
+    const ageOf = (later: bigint, earlier: bigint): Interval =>
+      zoned ? age(toLocal(later), toLocal(earlier)) : age(later, earlier)
+    defineFunction('age', [type, type], interval, ageOf, ofZone)
     defineFunction(
       'age',
       [type],
       interval,
       (run: SqlRun, us: bigint) => {
-        const now = run.transaction.startTimeUs
-        return age(now - (((now % usPerDay) + usPerDay) % usPerDay), us)
+        const now = toLocal(run.transaction.startTimeUs)
+        return age(now - (((now % usPerDay) + usPerDay) % usPerDay), zoned ? toLocal(us) : us)
       },
       { needsRun: true, volatility: 'stable' },
     )
@@ -259,16 +289,37 @@ function age(later: bigint, earlier: bigint): Interval {
   return { months, days, us }
 }
 
-/** Offsets are given as `+02`, `-05:30` or `UTC`; a name needs zone data. */
-export function zoneOffsetUs(zone: string): bigint {
-  if (/^(utc|gmt|z|zulu|universal|etc\/(utc|gmt|zulu|universal))$/i.test(zone)) return 0n
-  const found = /^([+-])(\d{1,2})(?::?(\d{2}))?(?::?(\d{2}))?$/.exec(zone)
-  if (found === null) {
-    throw failure('0A000', `time zone "${zone}" is not supported: only UTC and offsets such as +02 are`)
+/**
+ * A zone by its name, an abbreviation, or an offset that counts to the west as in POSIX: `Europe/Rome`, `PST`, `-05:30`.
+ * Throws 22023.
+ */
+export function zoneOf(name: string): TimeZone {
+  const fixed = /^([+-])?(\d{1,2})(?::?(\d{2}))?(?::?(\d{2}))?$/.exec(name)
+  if (fixed !== null) {
+    const seconds = Number(fixed[2]) * 3600 + Number(fixed[3] ?? 0) * 60 + Number(fixed[4] ?? 0)
+    return offsetZone(fixed[1] === '-' ? seconds : -seconds)
   }
-  const seconds = Number(found[2]) * 3600 + Number(found[3] ?? 0) * 60 + Number(found[4] ?? 0)
-  // The POSIX sign: a zone of +02 lies west of Greenwich.
-  return BigInt(found[1] === '-' ? seconds : -seconds) * 1_000_000n
+  const found = findTimeZone(name)
+  if (found !== undefined) return found
+  throw failure('22023', `time zone "${name}" not recognized`)
+}
+
+/** As PostgreSQL names it: `<+05:30>-05:30`. */
+export function offsetZone(seconds: number): TimeZone {
+  const shown = formatOffset(seconds)
+  return fixedZone(`<${shown}>${formatOffset(-seconds)}`, seconds, shown)
+}
+
+/** An abbreviation comes before a zone of the same name. */
+function instantIn(zone: string, localUs: bigint): bigint {
+  if (!isAbbreviation(zone)) return fromLocal(localUs, zoneOf(zone))
+  const local = Number((localUs - (((localUs % 1_000_000n) + 1_000_000n) % 1_000_000n)) / 1_000_000n)
+  return localUs - BigInt(offsetOfAbbreviation(zone, local)!) * 1_000_000n
+}
+
+export function localIn(zone: string, us: bigint): bigint {
+  if (!isAbbreviation(zone)) return toLocal(us, zoneOf(zone))
+  return us + BigInt(offsetOfAbbreviation(zone, Number(us / 1_000_000n))!) * 1_000_000n
 }
 
 /** Whole seconds of an interval that says nothing but a time. */
@@ -283,10 +334,10 @@ function intervalOffsetUs(zone: Interval): bigint {
 function defineZones(): void {
   const shift = (us: bigint, by: () => bigint): bigint => (isEndless(us) ? us : checkTimestamp(us + by()))
   defineFunction('timezone', [text, timestamptz], timestamp, (zone: string, us: bigint) =>
-    shift(us, () => zoneOffsetUs(zone)),
+    isEndless(us) ? us : checkTimestamp(localIn(zone, us)),
   )
   defineFunction('timezone', [text, timestamp], timestamptz, (zone: string, us: bigint) =>
-    shift(us, () => -zoneOffsetUs(zone)),
+    isEndless(us) ? us : checkTimestamp(instantIn(zone, us)),
   )
   defineFunction('timezone', [interval, timestamptz], timestamp, (zone: Interval, us: bigint) =>
     shift(us, () => intervalOffsetUs(zone)),
@@ -307,38 +358,53 @@ function defineClock(): void {
   })
 }
 
+function localOffset(us: bigint): number {
+  return isEndless(us) ? 0 : localKind(us).offsetSeconds
+}
+
+function shownZone(us: bigint): ShownZone {
+  const { abbreviation, offsetSeconds } = localKind(us)
+  return { abbreviation, offsetSeconds }
+}
+
+function truncateIn(field: string, us: bigint, zone: TimeZone): bigint {
+  return checkTimestamp(fromLocal(truncateTimestamp(field, toLocal(us, zone), true), zone))
+}
+
 function defineParts(): void {
   for (const type of [timestamp, timestamptz]) {
     const zoned = type === timestamptz
-    const part = (field: string, us: bigint): Decimal | null => extractField(field, us, zoned)
+    const part = (field: string, us: bigint): Decimal | null =>
+      zoned ? extractZoned(field, us, localOffset(us)) : extractField(field, us)
     // What day it is at a point in time is a matter of the zone.
     const ofZone = { volatility: zoned ? 'stable' : 'immutable' } as const
     defineFunction('extract', [text, type], numeric, part, ofZone)
     const partOf = (field: string, us: bigint): SqlValue => part(field, us)?.toNumber() ?? null
     defineFunction('date_part', [text, type], float8, partOf, ofZone)
-    const truncate = (field: string, us: bigint): SqlValue => truncateTimestamp(field, us, zoned)
+    const truncate = (field: string, us: bigint): SqlValue =>
+      zoned ? truncateIn(field, us, textStyle().zone) : truncateTimestamp(field, us, false)
     defineFunction('date_trunc', [text, type], type, truncate, ofZone)
-    const shown = (us: bigint, template: string): SqlValue =>
-      template === '' || isEndless(us) ? null : toChar(us, template)
+    const shown = (us: bigint, template: string): SqlValue => {
+      if (template === '' || isEndless(us)) return null
+      return zoned ? toChar(toLocal(us), template, shownZone(us)) : toChar(us, template)
+    }
     defineFunction('to_char', [type, text], text, shown, { volatility: 'stable' })
     defineFunction('isfinite', [type], bool, (us: bigint) => !isEndless(us))
   }
-  const truncateIn = (field: string, us: bigint, zone: string): SqlValue => {
-    if (isEndless(us)) return us
-    const offsetUs = zoneOffsetUs(zone)
-    return checkTimestamp(truncateTimestamp(field, us + offsetUs, true) - offsetUs)
+  const truncateInNamed = (field: string, us: bigint, zone: string): SqlValue => {
+    return isEndless(us) ? us : truncateIn(field, us, zoneOf(zone))
   }
-  defineFunction('date_trunc', [text, timestamptz, text], timestamptz, truncateIn, { volatility: 'stable' })
+  defineFunction('date_trunc', [text, timestamptz, text], timestamptz, truncateInNamed, { volatility: 'stable' })
   defineFunction('extract', [text, date], numeric, (field: string, days: number) =>
-    extractField(field, dateToTimestamp(days), false, 'date'),
+    extractField(field, dateToTimestamp(days), 'date'),
   )
   defineFunction(
     'date_part',
     [text, date],
     float8,
-    (field: string, days: number) => extractField(field, dateToTimestamp(days), false)?.toNumber() ?? null,
+    (field: string, days: number) => extractField(field, dateToTimestamp(days))?.toNumber() ?? null,
   )
-  const ofTime = (field: string, us: bigint): Decimal | null => extractField(field, us, false, 'time')
+  const ofTime = (field: string, us: bigint): Decimal | null => extractField(field, us, 'time')
   defineFunction('extract', [text, time], numeric, ofTime)
   defineFunction(
     'date_part',

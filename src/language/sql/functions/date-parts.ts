@@ -116,11 +116,10 @@ const titles = { timestamp: 'timestamp without time zone', date: 'date', time: '
 export function extractField(
   name: string,
   us: bigint,
-  isZoned: boolean,
   kind: 'timestamp' | 'date' | 'time' = 'timestamp',
+  title: string = titles[kind],
 ): Decimal | null {
   const field = canonical(name)
-  const title = isZoned ? 'timestamp with time zone' : titles[kind]
   if (us === timestampInfinity || us === timestampMinusInfinity) return extractEndless(field, us, name, title)
   const { days, timeUs } = kind === 'time' ? { days: 0, timeUs: us } : splitTimestamp(us)
   if (kind !== 'date') {
@@ -135,8 +134,19 @@ export function extractField(
       ? whole(days + 2_440_588)
       : whole(days + 2_440_588).add(Decimal.of(timeUs).divide(Decimal.of(usPerDay), 20))
   }
-  if (isZoned && field.startsWith('timezone')) return whole(0)
   throw unknownUnit(name, title)
+}
+
+/** Of an instant, where local time is so far east of UTC. */
+export function extractZoned(name: string, us: bigint, offsetSeconds: number): Decimal | null {
+  const field = canonical(name)
+  const title = 'timestamp with time zone'
+  const isEndless = us === timestampInfinity || us === timestampMinusInfinity
+  if (isEndless || field === 'epoch') return extractField(name, us, 'timestamp', title)
+  if (field === 'timezone') return whole(offsetSeconds)
+  if (field === 'timezone_hour') return whole(Math.trunc(offsetSeconds / 3600))
+  if (field === 'timezone_minute') return whole(Math.trunc(offsetSeconds / 60) % 60)
+  return extractField(name, us + BigInt(offsetSeconds) * usPerSecond, 'timestamp', title)
 }
 
 function extractEndless(field: string, us: bigint, name: string, title: string): Decimal | null {

@@ -163,8 +163,16 @@ const zeroToNegative = (): Error => failure('2201F', 'zero raised to a negative 
 const complexResult = (): Error =>
   failure('2201F', 'a negative number raised to a non-integer power yields a complex result')
 
+/** Also where one of the two is nothing and the other endless to a double: `(1 - 1e-1000) ^ 1e1003`. */
+function estimateLnOfPower(base: Decimal, exponent: Decimal): number {
+  const near = base.subtract(Decimal.of(1n))
+  const isNear = near.compare(Decimal.of(1n, 1)) <= 0 && near.compare(Decimal.of(-1n, 1)) >= 0
+  if (!isNear) return estimateLn(base) * exponent.toNumber()
+  return near.multiply(exponent).toNumber() * (1 - near.toNumber() / 2)
+}
+
 function powerOfPositive(base: Decimal, exponent: Decimal): Decimal {
-  const estimate = estimateLn(base) * exponent.toNumber()
+  const estimate = estimateLnOfPower(base, exponent)
   if (estimate > 2000 * 3.01) throw overflow()
   if (estimate < -2000 * 3.01) return Decimal.of(0n, maxDisplayScale)
   const scale = clampScale(minSignificantDigits - Math.trunc(estimate * log10OfE), base, exponent)

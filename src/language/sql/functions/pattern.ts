@@ -207,8 +207,10 @@ function makeRegex(pattern: string, flags: string): RE2JS {
     if (flag === 'i') options |= RE2JS.CASE_INSENSITIVE
     else if (flag === 'c') options &= ~RE2JS.CASE_INSENSITIVE
     else if (flag === 'n' || flag === 'm') options = (options & ~RE2JS.DOTALL) | RE2JS.MULTILINE
+    else if (flag === 'p') options &= ~RE2JS.DOTALL
+    else if (flag === 'w') options |= RE2JS.MULTILINE
     else if (flag === 'q') source = RE2JS.quote(pattern)
-    else if ('xbeptw'.includes(flag)) throw notBuilt(`the regular expression option "${flag}"`)
+    else if ('xbet'.includes(flag)) throw notBuilt(`the regular expression option "${flag}"`)
     else if (flag !== 'g' && flag !== 's') {
       throw failure('22023', `invalid regular expression option: "${flag}"`)
     }

@@ -8,6 +8,7 @@ import type { SqlRun } from '../plan/run.ts'
 import type { Paused, SqlValue } from '../contract.ts'
 import type { RemoteCall } from '../remote/remote-call.ts'
 import { type Cost, costOfTypes } from './cost.ts'
+import { allWindowFunctions } from './window-functions.ts'
 
 export interface FunctionOptions {
   /** Null in, null out (default). */
@@ -41,12 +42,18 @@ export type EntryKind = 'function' | 'operator'
 
 export interface SetFunctionEntry {
   readonly name: string
+  /** What a recursive query has found last, under the query's name. */
+  readonly isWorkingTable?: boolean
+  /** Several functions side by side: its arguments are those of all. */
+  readonly isTogether?: boolean
   /** Its argument is what this function answers of those that are given: one that has a cost, where `rows` has none. */
   readonly ofArray?: string
   /** The same by a function of its own, of no arguments that are null: all values, row by row, in one list. */
   readonly list?: (...values: never[]) => readonly SqlValue[]
   readonly cost?: Cost
   readonly takes: readonly number[]
+  /** It stands for any other function, whose value is its one argument: one row of one column. */
+  readonly isValue?: boolean
   readonly variadic: boolean
   /** Names and types of the columns; `anyelement` is the element of the array given. */
   readonly columns: readonly { readonly name: string; readonly type: number }[]
@@ -156,7 +163,7 @@ export function aggregatesNamed(name: string): readonly AggregateEntry[] {
 }
 
 export interface ListedFunction extends Pick<FunctionEntry, 'name' | 'takes' | 'gives' | 'volatility'> {
-  readonly kind: 'f' | 'a'
+  readonly kind: 'f' | 'a' | 'w'
 }
 
 /** Everything that is there, for pg_proc and the reference. */
@@ -165,6 +172,7 @@ export function* allFunctions(): Generator<ListedFunction> {
   for (const entries of aggregates.values()) {
     for (const one of entries) yield { ...one, kind: 'a', volatility: 'immutable' }
   }
+  for (const one of allWindowFunctions()) yield { ...one, kind: 'w', volatility: 'immutable' }
 }
 
 /** Functions and operators as they were registered. */

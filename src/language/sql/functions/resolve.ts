@@ -6,6 +6,8 @@
  * arguments. What is left must be one.
  */
 import { arrayHolding, arrayOf, findType, formatType } from '../../../model/table/types/registry.ts'
+import type { RangeKind } from '../../../model/table/types/ranges/range.ts'
+import { isMade } from '../../../model/table/types/user/user-type.ts'
 import { failure } from '../failure.ts'
 import { findCast } from '../types/casts.ts'
 import { oid } from '../types/oids.ts'
@@ -25,7 +27,13 @@ interface Option<C> {
   readonly takes: readonly number[]
 }
 
-const polymorphic: ReadonlySet<number> = new Set([oid.any, oid.anyarray, oid.anyelement])
+const polymorphic: ReadonlySet<number> = new Set<number>([
+  oid.any,
+  oid.anyarray,
+  oid.anyelement,
+  oid.anyrange,
+  oid.anymultirange,
+])
 
 /** The same name is asked for with the same types again and again: per list of candidates, which are registered once. */
 const answers = new WeakMap<readonly Candidate[], Map<string, Resolution<Candidate>>>()
@@ -33,17 +41,19 @@ const answers = new WeakMap<readonly Candidate[], Map<string, Resolution<Candida
 /** `takes` of the answer are the types to convert the arguments to; polymorphic ones are made concrete. */
 export function resolve<C extends Candidate>(
   candidates: readonly C[],
-  types: readonly number[],
+  given: readonly number[],
   isOperator = false,
 ): Resolution<C> {
+  // A domain's values are taken for those of what it is over.
+  const types = given.some(isMade) ? given.map((type) => findType(type)?.base?.oid ?? type) : given
   let known = answers.get(candidates)
   if (known === undefined) answers.set(candidates, (known = new Map<string, Resolution<Candidate>>()))
   const key = types.join(',')
   let answer = known.get(key)
   if (answer === undefined) {
     answer = resolveAfresh(candidates, types, isOperator)
-    // As many as there are types and pairs of them: a caller cannot make it grow with long lists of arguments.
-    if (types.length <= 2) known.set(key, answer)
+    // As many as there are built-in types and pairs of them: a caller cannot make it grow with long lists of arguments.
+    if (types.length <= 2 && !types.some(isMade)) known.set(key, answer)
   }
   return answer as Resolution<C>
 }
@@ -62,7 +72,7 @@ function resolveAfresh<C extends Candidate>(
       known === undefined ? undefined : sameArity.find(({ takes }) => takes[0] === known && takes[1] === known)
     if (like !== undefined) return found(like, types)
   }
-  const possible = sameArity.filter(({ takes }) => takes.every((type, i) => converts(types[i]!, type)))
+  const possible = sameArity.filter(({ takes }) => fits(takes, types))
   if (possible.length === 0) return { kind: 'none' }
   const chosen = possible.length === 1 ? possible : choose(possible, types)
   if (chosen.length !== 1) return chosen.length === 0 ? { kind: 'none' } : { kind: 'ambiguous' }
@@ -78,9 +88,15 @@ function spread<C extends Candidate>(entry: C, count: number): Option<C>[] {
   return [{ entry, takes: [...takes.slice(0, fixed), ...Array.from({ length: count - fixed }, () => last)] }]
 }
 
+function fits(takes: readonly number[], types: readonly number[]): boolean {
+  return takes.every((type, i) => converts(types[i]!, type)) && (!takes.some(isOfRanges) || areOfOneRange(takes, types))
+}
+
 function converts(from: number, to: number): boolean {
   if (from === to || from === oid.unknown) return true
   if (to === oid.anyarray) return findType(from)?.element !== undefined
+  if (to === oid.anyrange) return findType(from)?.range !== undefined
+  if (to === oid.anymultirange) return findType(from)?.multirange !== undefined
   if (to === oid.any || to === oid.anyelement) return true
   return findCast(from, to, 'implicit') !== undefined
 }
@@ -95,7 +111,8 @@ function choose<C>(options: readonly Option<C>[], types: readonly number[]): rea
   const known = new Set(types.filter((type) => type !== oid.unknown))
   if (known.size !== 1) return left
   const [only] = [...known]
-  const same = left.filter(({ takes }) => takes.every((type) => converts(only!, type)))
+  const assumed = types.map(() => only!)
+  const same = left.filter(({ takes }) => fits(takes, assumed))
   return same.length === 1 ? same : left
 }
 
@@ -148,6 +165,7 @@ export function undeterminedType(): Error {
 function found<C>(option: Option<C>, types: readonly number[]): Resolution<C> {
   const { entry, takes } = option
   if (!takes.some((type) => polymorphic.has(type))) return { kind: 'found', entry, takes }
+  if (takes.some(isOfRanges)) return foundOfRanges(option, types)
   const element = isCompatible(takes) ? commonElement(takes, types) : elementType(takes, types)
   if (element === undefined && isCompatible(takes)) return { kind: 'none' }
   const depends = types.filter((_, i) => takes[i] === oid.anyarray || takes[i] === oid.anyelement)
@@ -182,6 +200,58 @@ function commonElement(takes: readonly number[], types: readonly number[]): numb
   return elements.every((element) => converts(element, chosen)) ? chosen : undefined
 }
 
+function isOfRanges(type: number): boolean {
+  return type === oid.anyrange || type === oid.anymultirange
+}
+
+/** The range types that the ranges and multiranges given are of: one, if all is well. */
+function rangeKindsOf(takes: readonly number[], types: readonly number[]): ReadonlySet<RangeKind> {
+  const kinds = new Set<RangeKind>()
+  for (const [i, type] of takes.entries()) {
+    if (!isOfRanges(type) || types[i] === oid.unknown) continue
+    const entry = findType(types[i]!)
+    kinds.add((entry?.range ?? entry?.multirange)!)
+  }
+  return kinds
+}
+
+function rangeKindOf(takes: readonly number[], types: readonly number[]): RangeKind | undefined {
+  const [kind] = rangeKindsOf(takes, types)
+  return kind
+}
+
+/** Ranges of one type, and elements of it. */
+function areOfOneRange(takes: readonly number[], types: readonly number[]): boolean {
+  const [kind, ...others] = rangeKindsOf(takes, types)
+  if (kind === undefined || others.length > 0) return kind === undefined
+  return takes.every((type, i) => type !== oid.anyelement || types[i] === oid.unknown || types[i] === kind.subtype.oid)
+}
+
+function foundOfRanges<C>({ entry, takes }: Option<C>, types: readonly number[]): Resolution<C> {
+  const kind = rangeKindOf(takes, types)
+  if (kind === undefined) throw undeterminedType()
+  const concrete = takes.map((type, i) => {
+    if (type === oid.any) return types[i] === oid.unknown ? oid.text : types[i]!
+    return ofRangeKind(type, kind) ?? type
+  })
+  return { kind: 'found', entry, takes: concrete }
+}
+
+function ofRangeKind(type: number, kind: RangeKind): number | undefined {
+  switch (type) {
+    case oid.anyelement:
+      return kind.subtype.oid
+    case oid.anyarray:
+      return kind.subtype.arrayOid
+    case oid.anyrange:
+      return kind.oid
+    case oid.anymultirange:
+      return kind.multirangeOid
+    default:
+      return undefined
+  }
+}
+
 /** What anyelement stands for: the element of the arrays given, else the first known element. */
 function elementType(takes: readonly number[], types: readonly number[]): number | undefined {
   for (const [i, type] of takes.entries()) {
@@ -200,6 +270,8 @@ function arrayTypeFor(element: number | undefined): number | undefined {
 
 /** The type of a result that is declared polymorphic, from the concrete types of the arguments. */
 export function concreteResult(gives: number, takes: readonly number[], concrete: readonly number[]): number {
+  const kind = rangeKindOf(takes, concrete)
+  if (kind !== undefined) return ofRangeKind(gives, kind) ?? gives
   if (gives !== oid.anyelement && gives !== oid.anyarray) return gives
   const element = elementType(takes, concrete) ?? concrete[0]!
   if (gives === oid.anyelement) return element

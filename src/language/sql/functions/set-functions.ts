@@ -1,14 +1,15 @@
 /** Functions that return rows: in FROM, and in a SELECT list. */
 import { Decimal } from '../../../base/decimal.ts'
-import { flatElements } from '../../../model/table/types/array.ts'
+import { lowerBoundsOf } from '../../../model/table/types/array-bounds.ts'
+import { arrayDimensions, flatElements } from '../../../model/table/types/array.ts'
 import { formatJsonb, type JsonNode, parseJson, sortedMembers } from '../../../model/table/types/json.ts'
 import type { Interval, SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { addInterval } from './date-functions.ts'
-import { jsonText } from './json-functions.ts'
-import { partsOfJson, unquoteJson } from './json-text.ts'
+import { addInterval, addToInstant } from './date-functions.ts'
+import { jsonText } from './json/json-functions.ts'
+import { partsOfJson, unquoteJson } from './json/json-text.ts'
 import type { Cost } from './cost.ts'
 import { compileRegex, regexCost } from './pattern.ts'
 import { defineSetFunction } from './registry.ts'
@@ -50,17 +51,26 @@ function* countBigints(from: bigint, to: bigint, step = 1n): Generator<readonly 
   }
 }
 
+function checkFinite(what: string, { isFinite, kind }: Decimal): void {
+  if (!isFinite) throw failure('22023', `${what} cannot be ${kind === 'nan' ? 'NaN' : 'infinity'}`)
+}
+
 function* countDecimals(from: Decimal, to: Decimal, step: Decimal = Decimal.of(1n)): Generator<readonly SqlValue[]> {
+  checkFinite('start value', from)
+  checkFinite('stop value', to)
+  checkFinite('step size', step)
   if (step.compare(Decimal.zero) === 0) throw zeroStep()
   const up = step.compare(Decimal.zero) > 0
   for (let value = from; up ? value.compare(to) <= 0 : value.compare(to) >= 0; value = value.add(step)) yield [value]
 }
 
-function* countTimes(from: bigint, to: bigint, step: Interval): Generator<readonly SqlValue[]> {
-  const next = addInterval(from, step)
+type Add = (us: bigint, by: Interval) => bigint
+
+function* countTimes(add: Add, from: bigint, to: bigint, step: Interval): Generator<readonly SqlValue[]> {
+  const next = add(from, step)
   if (next === from) throw zeroStep()
   const up = next > from
-  for (let value = from; up ? value <= to : value >= to; value = addInterval(value, step)) yield [value]
+  for (let value = from; up ? value <= to : value >= to; value = add(value, step)) yield [value]
 }
 
 function defineSeries(): void {
@@ -74,14 +84,23 @@ function defineSeries(): void {
     define('generate_series', [type, type], one(type), count as (...values: never[]) => Rows)
     define('generate_series', [type, type, type], one(type), count as (...values: never[]) => Rows)
   }
-  define('generate_series', [timestamp, timestamp, interval], one(timestamp), countTimes)
-  define('generate_series', [timestamptz, timestamptz, interval], one(timestamptz), countTimes)
-  define(
-    'generate_subscripts',
-    [oid.anyarray, int4],
-    [['generate_subscripts', int4]],
-    (list: readonly SqlValue[], dimension: number) => (dimension === 1 ? countNumbers(1, list.length) : []),
-  )
+  for (const [type, add] of [
+    [timestamp, addInterval],
+    [timestamptz, addToInstant],
+  ] as const) {
+    const count = (from: bigint, to: bigint, step: Interval): Rows => countTimes(add, from, to, step)
+    define('generate_series', [type, type, interval], one(type), count as (...values: never[]) => Rows)
+  }
+  const subscripts = (list: readonly SqlValue[], dimension: number, isReversed = false): Rows => {
+    const dimensions = arrayDimensions(list)
+    const length = dimensions[dimension - 1]
+    if (length === undefined) return []
+    const lower = lowerBoundsOf(list, dimensions)[dimension - 1]!
+    const upper = lower + length - 1
+    return isReversed ? countNumbers(upper, lower, -1) : countNumbers(lower, upper)
+  }
+  define('generate_subscripts', [oid.anyarray, int4], [['generate_subscripts', int4]], subscripts)
+  define('generate_subscripts', [oid.anyarray, int4, oid.bool], [['generate_subscripts', int4]], subscripts)
 }
 
 function elementsOf(text: string): readonly JsonNode[] {
@@ -161,8 +180,6 @@ function defineJson(): void {
   }
 }
 
-// Nothing is partitioned, and PostgreSQL answers no rows for what is not.
-define('pg_partition_ancestors', [oid.regclass], [['relid', oid.regclass]], () => [])
 defineSeries()
 defineJson()
 define('unnest', [oid.anyarray], [['unnest', oid.anyelement]], elementRows)

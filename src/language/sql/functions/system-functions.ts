@@ -1,20 +1,31 @@
 /** Functions about the session, the catalog and sequences. */
 import { describeConstraint } from '../catalog/constraints.ts'
-import { findTypeByName, formatType } from '../../../model/table/types/registry.ts'
 import { isSequence, nextValue, sequenceState, setValue } from '../../../model/table/sequence.ts'
 import { privilege, type Privileges } from '../../../database/access/privileges.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
-import { findRelationOid, relationNameByOid, searchPathOf } from '../bind/objects.ts'
-import { collectionByOid, collectionOid, indexByOid, systemNamespaces } from '../catalog/identity.ts'
+import { findRelationOid, lookUpObject, relationNameByOid, searchPathOf } from '../bind/objects.ts'
+import {
+  collectionByOid,
+  collectionOid,
+  indexByOid,
+  namespaceNameByOid,
+  namespaceOidByName,
+  systemNamespaces,
+} from '../catalog/identity.ts'
 import { columnComment, objectComment, sharedObjectComment } from '../catalog/pg-description.ts'
+import { viewText, writableColumns } from '../catalog/pg-views.ts'
+import { isTemporaryName } from '../../../model/table/temporary.ts'
+import { isView } from '../../../model/table/view-kind.ts'
 import { roleName } from '../catalog/roles.ts'
+import { served, timeOf } from '../catalog/served-rows.ts'
 import { databaseSize, indexesSize, relationSize, totalSize } from '../catalog/relation-size.ts'
 import { describeIndex, describePart, indexesOfTable, type ShownIndex, tables } from '../catalog/stored-tables.ts'
-import type { SqlContext, SqlValue } from '../contract.ts'
+import type { SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { changeSetting, findSetting, readSetting } from '../settings.ts'
+import { changeSetting, findSetting, readSetting } from '../settings/settings.ts'
 import { oid } from '../types/oids.ts'
+import { formatNumber, typeNumberNamed } from '../bind/made-types.ts'
 import { defineFunction, type FunctionOptions } from './registry.ts'
 
 const { text, name, int4, int8, bool } = oid
@@ -60,22 +71,47 @@ function defineSession(): void {
   // The door has joined before this runs: see the effect `join`.
   define('polylog_join', [text], oid.void, () => '', volatile)
   define('txid_current', [], int8, ({ transaction }) => BigInt(transaction.sequence))
-  define('pg_my_temp_schema', [], oid.oid, () => 0)
-  define('inet_server_addr', [], text, () => null)
-  define('pg_postmaster_start_time', [], oid.timestamptz, ({ context }) => {
-    const startedMs = served(context, 'server', 'started_ms')
-    return startedMs === null ? null : (startedMs as bigint) * 1000n
+  define('pg_my_temp_schema', [], oid.oid, ({ context }) => {
+    return namespaceOidByName(context.catalog, context.temporarySchema ?? '') ?? 0
   })
+  define('pg_is_other_temp_schema', [oid.oid], bool, ({ context }, number: number) => {
+    const name = namespaceNameByOid(context.catalog, number)
+    return name !== undefined && isTemporaryName(name) && name !== context.temporarySchema
+  })
+  define('inet_server_addr', [], text, () => null)
+  define('pg_postmaster_start_time', [], oid.timestamptz, (run) => timeOf(toldOf(run, 'server', 'started_ms')))
 }
 
-/** Of a database that others write. */
-
 /** Of a table with one row that the server tells; null where there is no server. */
-function served(context: SqlContext, table: string, column: string): SqlValue {
-  const found = context.systemTables?.find(({ name: one }) => one === table)
-  const at = found?.columns.findIndex(({ name: one }) => one === column) ?? -1
-  const [row] = found?.rows() ?? []
-  return row?.[at] ?? null
+function toldOf(run: SqlRun, table: string, column: string): SqlValue {
+  const [value] = served(run, table)
+  return value?.(column) ?? null
+}
+
+/** The sessions whose locks, or earlier wishes for one, a session waits for. */
+function blockersOf(run: SqlRun, session: number): number[] {
+  const blockers = new Set<number>()
+  for (const value of served(run, 'lock_waits')) {
+    const blocker = value('blocking_session')
+    if (value('session') === BigInt(session) && blocker !== null) blockers.add(Number(blocker))
+  }
+  return [...blockers].sort((a, b) => a - b)
+}
+
+function defineWaits(): void {
+  const { int4Array } = oid
+  define('pg_blocking_pids', [int4], int4Array, (run, session: number) => blockersOf(run, session), volatile)
+  // Nothing waits for a snapshot that is safe: DEFERRABLE is refused.
+  define('pg_safe_snapshot_blocking_pids', [int4], int4Array, () => [], volatile)
+  // Of PostgreSQL's isolation tester, which asks by it whether a step waits for one of the sessions under test.
+  define(
+    'pg_isolation_test_session_is_blocked',
+    [int4, int4Array],
+    bool,
+    (run, session: number, sessions: readonly number[]) =>
+      blockersOf(run, session).some((blocker) => sessions.includes(blocker)),
+    volatile,
+  )
 }
 
 function currentSchemas({ context, transaction }: SqlRun, implicit: boolean): string[] {
@@ -209,8 +245,8 @@ function defineCatalog(): void {
     'format_type',
     [oid.oid, int4],
     text,
-    (_run, type: SqlValue, modifier: SqlValue) => {
-      return type === null ? null : formatType(type as number, (modifier ?? -1) as number)
+    ({ context }, type: SqlValue, modifier: SqlValue) => {
+      return type === null ? null : formatNumber(context.catalog, type as number, (modifier ?? -1) as number)
     },
     { ...stable, strict: false },
   )
@@ -219,10 +255,17 @@ function defineCatalog(): void {
   })
   define('pg_encoding_to_char', [int4], name, (_run, number: number) => (number === 6 ? 'UTF8' : ''))
   for (const takes of [[oid.oid], [oid.oid, bool]]) {
-    define('pg_get_constraintdef', takes, text, (run, number: number) => describeConstraint(run, number))
-    define('pg_get_viewdef', takes, text, () => null)
+    define('pg_get_constraintdef', takes, text, (run, number: number, isPretty?: boolean) =>
+      describeConstraint(run, number, isPretty === true),
+    )
     define('pg_get_ruledef', takes, text, () => null)
-    define('pg_get_triggerdef', takes, text, () => null)
+  }
+  for (const takes of [[oid.oid], [oid.oid, bool], [oid.oid, int4], [text], [text, bool]]) {
+    define('pg_get_viewdef', takes, text, (run, view: number | string, pretty?: boolean | number) => {
+      const number = typeof view === 'number' ? view : lookUpObject(run.context, oid.regclass, view)
+      const collection = collectionByOid(run.transaction.catalog, number)
+      return collection === undefined ? null : viewText(run, collection, pretty !== undefined && pretty !== false)
+    })
   }
   define('pg_get_indexdef', [oid.oid], text, (run, number: number) => {
     const index = findIndex(run, number)
@@ -235,7 +278,7 @@ function defineCatalog(): void {
       ? describeIndex(index)
       : index.parts[column - 1] === undefined
         ? ''
-        : describePart(index.parts[column - 1]!)
+        : describePart(index.parts[column - 1]!, index.definition?.columns[column - 1])
   })
   for (const takes of [
     [oid.nodeTree, oid.oid],
@@ -259,12 +302,20 @@ function defineDescriptions(): void {
   define('col_description', [oid.oid, int4], text, (run, relation: number, column: number) =>
     columnComment(run, relation, column),
   )
+  // INSERT 8, UPDATE 4, DELETE 16.
+  define('pg_relation_is_updatable', [oid.regclass, bool], int4, (run, number: number) => {
+    const collection = collectionByOid(run.transaction.catalog, number)
+    if (collection === undefined || isSequence(collection)) return 0
+    if (!isView(collection)) return 28
+    const columns = writableColumns(run, collection)
+    return columns === undefined ? 0 : columns.size > 0 ? 28 : 16
+  })
+  define('pg_column_is_updatable', [oid.regclass, oid.int2, bool], bool, (run, number: number, column: number) => {
+    const collection = collectionByOid(run.transaction.catalog, number)
+    if (collection === undefined || isSequence(collection) || column <= 0) return false
+    return !isView(collection) || writableColumns(run, collection)?.has(column) === true
+  })
   define('pg_relation_is_publishable', [oid.regclass], bool, () => false)
-  define('pg_get_function_sqlbody', [oid.oid], text, () => null)
-  define('pg_get_function_result', [oid.oid], text, () => null)
-  define('pg_get_function_arguments', [oid.oid], text, () => null)
-  define('pg_get_function_identity_arguments', [oid.oid], text, () => null)
-  define('pg_get_partkeydef', [oid.oid], text, () => null)
   define('pg_get_statisticsobjdef_columns', [oid.oid], text, () => null)
   define('pg_tablespace_location', [oid.oid], text, () => '')
   define('pg_char_to_encoding', [name], int4, (_run, encoding: string) => (/^utf-?8$/i.test(encoding) ? 6 : -1))
@@ -274,7 +325,7 @@ function defineDescriptions(): void {
     oid.regclass,
     ({ context }, title: string) => findRelationOid(context, title.split('.')) ?? null,
   )
-  define('to_regtype', [text], oid.regtype, (_run, title: string) => findTypeByName(title.toLowerCase())?.oid ?? null)
+  define('to_regtype', [text], oid.regtype, ({ context }, title: string) => typeNumberNamed(context, title) ?? null)
   defineSizes()
 }
 
@@ -303,5 +354,6 @@ function prettySize(bytes: bigint): string {
 }
 
 defineSession()
+defineWaits()
 defineSequences()
 defineCatalog()

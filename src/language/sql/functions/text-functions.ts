@@ -3,6 +3,7 @@
  * UTF-16 units of JavaScript; texts without surrogates take the short way.
  */
 import { createHash } from 'node:crypto'
+import { quoteIdentifier } from '../../../model/table/types/identifier.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import { countCharacters } from '../../../model/table/types/text.ts'
 import type { SqlValue } from '../contract.ts'
@@ -12,6 +13,8 @@ import { grownCost, perSize } from './cost.ts'
 import { compileRegex, likeCost, likeMatcher, regexCost, similarToRegex, substringSimilar } from './pattern.ts'
 import { defineFunction, defineOperator } from './registry.ts'
 import { checkGrownLength, joinTexts } from './text-length.ts'
+
+export { quoteIdentifier }
 
 const { text, int4, bool, bytea } = oid
 
@@ -87,26 +90,6 @@ function initcap(value: string): string {
     return first.toUpperCase() + rest.join('')
   })
 }
-
-export function quoteIdentifier(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) && !reserved.has(name) ? name : `"${name.replaceAll('"', '""')}"`
-}
-
-const reserved = new Set(
-  (
-    'all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast ' +
-    'char character check coalesce collate collation column concurrently constraint create cross current_catalog ' +
-    'current_date current_role current_schema current_time current_timestamp current_user dec decimal default ' +
-    'deferrable desc distinct do else end except exists extract false fetch float for foreign freeze from full grant ' +
-    'greatest group grouping having ilike in initially inner inout int integer intersect interval into is isnull join ' +
-    'lateral leading least left like limit localtime localtimestamp national natural nchar none normalize not notnull ' +
-    'null nullif numeric offset on only or order out outer overlaps overlay placing position precision primary real ' +
-    'references returning right row select session_user setof similar smallint some substring symmetric table ' +
-    'tablesample then time timestamp to trailing treat trim true union unique user using values varchar variadic verbose ' +
-    'when where window with xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot ' +
-    'xmlserialize xmltable'
-  ).split(' '),
-)
 
 export function quoteLiteral(value: string): string {
   const quoted = `'${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`

@@ -1,4 +1,4 @@
-/** to_char of a point in time: the template patterns people use. One that is unknown here is refused, not passed through. */
+/** to_char of a point in time: what is no pattern of a template stands for itself. */
 import { calendarFromDays, dayOfWeek } from '../../../model/table/types/calendar.ts'
 import { splitTimestamp } from '../../../model/table/types/date-time.ts'
 import { notBuilt } from '../failure.ts'
@@ -11,20 +11,25 @@ const roman = 'I II III IV V VI VII VIII IX X XI XII'.split(' ')
 const token =
   /"(?:[^"\\]|\\.)*"|(FM)?(YYYY|YYY|YY|Y,YYY|Y|IYYY|IYY|IY|IW|IDDD|ID|MONTH|Month|month|MON|Mon|mon|MM|DDD|DD|DAY|Day|day|DY|Dy|dy|D|WW|W|CC|Q|J|RM|rm|HH24|HH12|HH|MI|SSSSS|SSSS|SS|MS|US|FF[1-6]|AM|PM|am|pm|A\.M\.|P\.M\.|a\.m\.|p\.m\.|BC|AD|bc|ad|TZH|TZM|TZ|tz|OF)(TH|th)?|([A-Za-z])|([^A-Za-z"]+|")/g
 
-export function toChar(us: bigint, template: string): string {
+/** As an instant is shown where it has a zone. */
+export interface ShownZone {
+  readonly abbreviation: string
+  readonly offsetSeconds: number
+}
+
+const noZone: ShownZone = { abbreviation: '', offsetSeconds: 0 }
+
+/** `us`: local time. */
+export function toChar(us: bigint, template: string, zone: ShownZone = noZone): string {
   const { days: day, timeUs } = splitTimestamp(us)
-  const fields = fieldsOf(day, timeUs)
-  return template.replace(
-    token,
-    (all: string, fill, pattern: string | undefined, suffix: string | undefined, letter) => {
-      if (pattern === undefined) {
-        if (letter !== undefined) throw notBuilt(`the to_char pattern "${letter as string}"`)
-        return all.startsWith('"') && all.length > 1 ? all.slice(1, -1).replaceAll('\\', '') : all
-      }
-      const text = renderField(pattern, fields, fill !== undefined)
-      return suffix === undefined ? text : text + ordinal(text, suffix === 'TH')
-    },
-  )
+  const fields = fieldsOf(day, timeUs, zone)
+  return template.replace(token, (all: string, fill, pattern: string | undefined, suffix: string | undefined) => {
+    if (pattern === undefined) {
+      return all.startsWith('"') && all.length > 1 ? all.slice(1, -1).replaceAll('\\', '') : all
+    }
+    const text = renderField(pattern, fields, fill !== undefined)
+    return suffix === undefined ? text : text + ordinal(text, suffix === 'TH')
+  })
 }
 
 interface Fields {
@@ -39,9 +44,10 @@ interface Fields {
   readonly minute: number
   readonly second: number
   readonly micros: number
+  readonly zone: ShownZone
 }
 
-function fieldsOf(day: number, timeUs: bigint): Fields {
+function fieldsOf(day: number, timeUs: bigint, zone: ShownZone): Fields {
   const { year, month, day: date } = calendarFromDays(day)
   const seconds = Number(timeUs / 1_000_000n)
   return {
@@ -55,6 +61,7 @@ function fieldsOf(day: number, timeUs: bigint): Fields {
     minute: Math.floor(seconds / 60) % 60,
     second: seconds % 60,
     micros: Number(timeUs % 1_000_000n),
+    zone,
   }
 }
 
@@ -131,7 +138,7 @@ function renderDay(
 
 function renderTime(
   pattern: string,
-  { hour, minute, second, micros, timeUs, isBeforeChrist }: Fields,
+  { hour, minute, second, micros, timeUs, isBeforeChrist, zone }: Fields,
   number: NumberText,
 ): string {
   switch (pattern) {
@@ -152,16 +159,25 @@ function renderTime(
     case 'US':
       return number(micros, 6)
     case 'TZ':
+      return zone.abbreviation
     case 'tz':
-      return pattern === 'TZ' ? 'UTC' : 'utc'
+      return zone.abbreviation.toLowerCase()
     case 'TZH':
-    case 'OF':
-      return '+00'
     case 'TZM':
-      return '00'
+    case 'OF':
+      return renderOffset(pattern, zone)
     default:
       return renderMark(pattern, hour, micros, isBeforeChrist)
   }
+}
+
+function renderOffset(pattern: string, { offsetSeconds }: ShownZone): string {
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const size = Math.abs(offsetSeconds)
+  const minutes = two(Math.floor(size / 60) % 60)
+  if (pattern === 'TZM') return minutes
+  const hours = `${offsetSeconds < 0 ? '-' : '+'}${two(Math.floor(size / 3600))}`
+  return pattern === 'OF' && minutes !== '00' ? `${hours}:${minutes}` : hours
 }
 
 function renderMark(pattern: string, hour: number, micros: number, isBeforeChrist: boolean): string {

@@ -7,24 +7,30 @@
  */
 import type {
   AccessIndex,
+  AccessPart,
   AccessPath,
   AccessRequest,
   FieldConditions,
   PartBound,
   Points,
 } from '../../../query/access-path.ts'
-import type { Relation, RelationIndex } from '../../../query/relation.ts'
+import type { Relation, RelationIndex, RelationIndexPart } from '../../../query/relation.ts'
 import { SecuredRelation } from '../bind/secured-relation.ts'
 import type { SqlValue } from '../contract.ts'
+import { deparse } from '../expression/deparse.ts'
+import { quoteIdentifier } from '../functions/text-functions.ts'
 import { type CallExpression, columnsRead, type Expression } from '../expression/expression.ts'
 import { oid } from '../types/oids.ts'
 import { conjunctsOf, isMovable } from './conditions.ts'
+import { literalPrefix, textBehind } from './text-prefix.ts'
 
 export interface Comparison {
   readonly column: number
   readonly operator: '=' | 'null' | 'any' | '<' | '<=' | '>' | '>='
   readonly value: Expression
   readonly condition: Expression
+  /** It holds wherever the condition does, which has to be tested all the same. */
+  readonly isLoose?: boolean
 }
 
 export interface RelationAccessIndex extends AccessIndex {
@@ -68,7 +74,7 @@ export function relationPath({ index, bounds, order, isPoint }: ConditionPath): 
     lower: boundOf(interval?.low, '>='),
     upper: boundOf(interval?.high, '<='),
     matched,
-    answered: index.isHint ? [] : matched,
+    answered: index.isHint ? [] : matched.filter((one) => !used.some((by) => by.condition === one && by.isLoose)),
     isPoint,
   }
 }
@@ -95,12 +101,14 @@ export function accessIndexesOf(relation: Relation): readonly RelationAccessInde
 
 function accessIndexOf({ columns }: Relation, index: RelationIndex): RelationAccessIndex {
   const isHint = index.isHint === true
+  const partOf = ({ column, isDescending, nullsFirst }: RelationIndexPart): AccessPart => {
+    const hasNulls = !index.isPrimary && columns[column]?.isNotNull !== true
+    return { field: column, isDescending, nullsFirst: hasNulls ? nullsFirst : undefined, arrays: undefined }
+  }
   return {
     index,
-    parts: index.parts.map(({ column, isDescending, nullsFirst }) => {
-      const hasNulls = !index.isPrimary && columns[column]?.isNotNull !== true
-      return { field: column, isDescending, nullsFirst: hasNulls ? nullsFirst : undefined, arrays: undefined }
-    }),
+    parts: index.parts.map(partOf),
+    ...(index.thenBy && { thenBy: index.thenBy.map(partOf) }),
     isUnique: index.isUnique,
     isPrimary: index.isPrimary,
     isOrdered: !isHint,
@@ -110,6 +118,29 @@ function accessIndexOf({ columns }: Relation, index: RelationIndex): RelationAcc
 }
 
 // ---- conditions
+
+/** Those that have an entry of every row that satisfies the conditions. */
+export function usableIndexes(
+  relation: Relation,
+  first: number | undefined,
+  conditions: readonly Expression[],
+): readonly RelationAccessIndex[] {
+  const all = accessIndexesOf(relation)
+  if (all.every(({ index }) => index.terms === undefined)) return all
+  if (first === undefined) return all.filter(({ index }) => index.terms === undefined)
+  const texts = new Set(conditions.map((one) => textOver(one, relation, first)))
+  const strict = new Set(conditions.flatMap((one) => [...strictlyCompared(one)]))
+  const notNull = (term: string): boolean =>
+    relation.columns.some(({ name }, i) => term === `(${quoteIdentifier(name)} IS NOT NULL)` && strict.has(first + i))
+  return all.filter(({ index }) => (index.terms ?? []).every((term) => texts.has(term) || notNull(term)))
+}
+
+/** Columns that are not NULL where the condition holds. */
+function strictlyCompared(condition: Expression): ReadonlySet<number> {
+  const isComparison = condition.kind === 'call' && condition.isOperator && mirrored[condition.name] !== undefined
+  const sides = isComparison ? condition.arguments : []
+  return new Set(sides.flatMap((one) => underlyingColumn(one) ?? []))
+}
 
 /** Of comparisons with each column the best; the same for all indexes of a request. */
 export function fieldConditions(
@@ -150,7 +181,7 @@ function listOf(found: Comparison | undefined): Points<Comparison> | undefined {
   return pointsOf(found, count, false)
 }
 
-const mirrored: Readonly<Record<string, Comparison['operator']>> = {
+export const mirrored: Readonly<Record<string, Comparison['operator']>> = {
   '=': '=',
   '<': '>',
   '<=': '>=',
@@ -168,11 +199,15 @@ export function comparisonsOf(
   isKnown: (expression: Expression) => boolean,
 ): Comparison[] {
   const { length: width } = relation.columns
+  const expressions = relation.indexedExpressions ?? []
   const columnFrom =
     (start: number) =>
     (expression: Expression): number | undefined => {
       const column = underlyingColumn(expression)
-      return column !== undefined && column >= start && column < start + width ? column - start : undefined
+      if (column !== undefined) return column >= start && column < start + width ? column - start : undefined
+      if (expressions.length === 0) return undefined
+      const place = expressions.indexOf(textOver(expression, relation, start) ?? '')
+      return place < 0 ? undefined : width + place
     }
   const asked = conditions.flatMap((condition) => comparisonOf(condition, columnFrom(first), isKnown))
   if (!(relation instanceof SecuredRelation)) return asked
@@ -183,6 +218,14 @@ export function comparisonsOf(
 /** It has a value before anything is read. */
 function isConstant(expression: Expression): boolean {
   return columnsRead(expression).size === 0 && isMovable(expression)
+}
+
+/** The text of an expression as a definition has it; undefined where it reads anything else than the relation's columns. */
+export function textOver(expression: Expression, { columns }: Relation, first: number): string | undefined {
+  const read = columnsRead(expression)
+  if (read.size === 0) return undefined
+  for (const index of read) if (index < first || index >= first + columns.length) return undefined
+  return deparse(expression, { column: (index) => quoteIdentifier(columns[index - first]!.name), isExact: true })
 }
 
 function comparisonOf(
@@ -209,7 +252,27 @@ function comparisonOf(
       ? [{ column, operator: 'any', value: condition.array, condition }]
       : []
   }
-  return condition.kind === 'call' ? callComparisons(condition, columnOf, isKnown) : []
+  if (condition.kind !== 'call') return []
+  return condition.name === '~~'
+    ? prefixComparisons(condition, columnOf)
+    : callComparisons(condition, columnOf, isKnown)
+}
+
+/** LIKE 'abc%' is within ['abc', 'abd'). */
+function prefixComparisons(
+  condition: CallExpression,
+  columnOf: (expression: Expression) => number | undefined,
+): Comparison[] {
+  const [left, pattern] = condition.arguments
+  const column = left === undefined ? undefined : columnOf(left)
+  if (column === undefined || pattern?.kind !== 'constant' || typeof pattern.value !== 'string') return []
+  const prefix = literalPrefix(pattern.value)
+  if (prefix === '') return []
+  const bound = (operator: '>=' | '<', value: string): Comparison => {
+    return { column, operator, value: { ...pattern, value }, condition, isLoose: true }
+  }
+  const end = textBehind(prefix)
+  return [bound('>=', prefix), ...(end === undefined ? [] : [bound('<', end)])]
 }
 
 function callComparisons(
@@ -240,7 +303,7 @@ const wideningCasts: ReadonlySet<string> = new Set(
 )
 
 /** A column, or one under a cast that keeps its order and its key's bytes. */
-function underlyingColumn(expression: Expression): number | undefined {
+export function underlyingColumn(expression: Expression): number | undefined {
   if (expression.kind === 'column') return expression.index
   if (expression.kind !== 'call' || expression.name !== 'cast') return undefined
   const [inner] = expression.arguments

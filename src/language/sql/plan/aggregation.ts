@@ -77,10 +77,12 @@ const stateBytes = 64
 /** What `evaluate` found for one aggregate: its arguments, sort keys, and the key of DISTINCT last; or nothing to add. */
 type Found = SqlValue[] | undefined
 
+/** `whole`: keys of the groups that are there without any row. */
 export function aggregatePlan(
   keys: readonly Expression[],
   aggregates: readonly AggregateExpression[],
   compiler: Compiler,
+  whole: readonly SqlRow[] = [],
 ): AggregatePlan<SqlRow, GroupState, SqlRow, SqlRun> {
   const keyParts = keys.map((key) => compile(key, compiler))
   const keyOf = keyOfValues(keys)
@@ -88,17 +90,19 @@ export function aggregatePlan(
   const evaluateAll = (row: SqlRow, run: SqlRun): Found[] => accumulators.map((one) => evaluate(one, row, run))
   const isDrawing = aggregates.some((one) => [...one.arguments, ...(one.filter ? [one.filter] : [])].some(isVolatile))
   const valuesOf = (row: SqlRow, run: SqlRun): SqlValue[] => keyParts.map((part) => part(row, run))
+  const begin = (keys: readonly SqlValue[]): GroupState => ({
+    keys,
+    states: accumulators.map(({ expression }) => expression.aggregate.begin()),
+    seen: accumulators.map(({ distinctKey }) => (distinctKey === undefined ? undefined : new Set<HashKey>())),
+    held: accumulators.map(({ compare }) => (compare === undefined ? undefined : new Held(compare))),
+    keptBytes: accumulators.map(() => 0),
+  })
   return {
     format: sqlRows,
     groupBytes: ({ keys: values }) => groupBytes + accumulators.length * stateBytes + valuesBytes(values),
     keyOf: keys.length === 0 ? undefined : (row, run) => keyOf(valuesOf(row, run), run),
-    begin: (row, run) => ({
-      keys: row === undefined ? [] : valuesOf(row, run),
-      states: accumulators.map(({ expression }) => expression.aggregate.begin()),
-      seen: accumulators.map(({ distinctKey }) => (distinctKey === undefined ? undefined : new Set<HashKey>())),
-      held: accumulators.map(({ compare }) => (compare === undefined ? undefined : new Held(compare))),
-      keptBytes: accumulators.map(() => 0),
-    }),
+    begin: (row, run) => begin(row === undefined ? [] : valuesOf(row, run)),
+    withoutRows: () => whole.map(begin),
     evaluate: isDrawing ? drawingOnce(evaluateAll) : evaluateAll,
     add: (group, found) => {
       let grown = 0

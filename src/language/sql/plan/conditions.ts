@@ -2,10 +2,12 @@
 import { columnsRead, type Expression } from '../expression/expression.ts'
 import { isVolatile } from '../expression/volatile.ts'
 import { oid } from '../types/oids.ts'
+import { factored } from './factored-conditions.ts'
 
 export function conjunctsOf(condition: Expression | undefined): readonly Expression[] {
   if (condition === undefined) return []
   if (condition.kind === 'and') return condition.arguments.flatMap(conjunctsOf)
+  if (condition.kind === 'or') return factored(condition, conjunctsOf)
   return condition.kind === 'constant' && condition.value === true ? [] : [condition]
 }
 

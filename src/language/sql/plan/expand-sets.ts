@@ -16,12 +16,20 @@ import {
   type SetExpression,
   someExpression,
 } from '../expression/expression.ts'
+import { drawingOnce } from '../expression/draws.ts'
 import { expandedBySets } from './assumed-rows.ts'
 import { explainNode, type PlanNode, planNode } from './plan-node.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
 export function hasSets(expressions: readonly Expression[]): boolean {
   return expressions.some((one) => someExpression(one, ({ kind }) => kind === 'set'))
+}
+
+/** Columns that they make. */
+export function countSets(expressions: readonly Expression[]): number {
+  const levels: SetExpression[][] = []
+  for (const one of expressions) collect(one, levels)
+  return levels.flat().length
 }
 
 /** `width`: of the input's rows, whose first column has the place `compiler.base`. */
@@ -38,7 +46,9 @@ export function expandSets(
   for (const sets of levels) {
     plan = expanded(
       plan,
-      sets.map(({ rows, arguments: parts }) => ({ rows, parts: parts.map((one) => compile(replace(one), compiler)) })),
+      sets.map(({ rows, arguments: parts, mayWrite = false }) => {
+        return { rows, mayWrite, parts: parts.map((one) => compile(replace(one), compiler)) }
+      }),
     )
     for (const set of sets) columns.set(set, compiler.base + width + columns.size)
   }
@@ -64,18 +74,20 @@ function collect(expression: Expression, levels: SetExpression[][]): number {
 
 interface CompiledSet {
   readonly rows: SetExpression['rows']
+  readonly mayWrite: boolean
   readonly parts: readonly Evaluate[]
 }
 
 function expanded(input: PlanNode, sets: readonly CompiledSet[]): PlanNode {
   const explain = explainNode('ProjectSet', [input.explain], expandedBySets)
-  const expand = (row: SqlRow, run: SqlRun): Iterator<SqlRow> => {
+  const expandRow = (row: SqlRow, run: SqlRun): Iterator<SqlRow> => {
     const columns = sets.map(({ rows, parts }) => {
       const values = parts.map((part) => part(row, run))
       return rows(run, values)[Symbol.iterator]()
     })
     return sideBySide(row, columns)
   }
+  const expand = sets.some(({ mayWrite }) => mayWrite) ? drawingOnce(expandRow) : expandRow
   // What the row has from below it shares with the others that are made of the same one.
   const ownBytes = (row: SqlRow): number => largeBytes(row, row.length - sets.length)
   return planNode(explain, (run) => new Expand(input.open(run), expand, ownBytes))

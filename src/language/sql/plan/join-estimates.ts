@@ -9,6 +9,7 @@ import { assumedGroups, assumedRows, assumedShares, filteredRows } from './assum
 import { conjunctsOf, isMovable, isWithin, type Span } from './conditions.ts'
 import type { FromPlanner } from './from-planner.ts'
 import { equalityOf, isOutside } from './join-keys.ts'
+import { pushedDown, readOnce } from './push-down.ts'
 import { relationAccess } from './relation-scan.ts'
 import { RelationAccess } from './relation-access.ts'
 
@@ -32,8 +33,12 @@ export function estimateItem(planner: FromPlanner, item: FromItem, conditions: r
     }
     case 'function':
       return computed(assumedRows, conditions)
-    default:
-      return computed(rowsOf(planner, item.query), conditions)
+    default: {
+      const one = readOnce(item)
+      if (one.kind === 'shared') return computed(rowsOf(planner, one.query), conditions)
+      const { query, rest } = pushedDown(one, conditions)
+      return computed(rowsOf(planner, query), rest)
+    }
   }
 }
 
@@ -117,7 +122,7 @@ export function lookUpOf(
   const all = [...usable, ...own]
   const comparisons = comparisonsOf(all, right.first, right.relation, isKnown)
   const counts = { measures: planner.measures, accesses: undefined }
-  const access = new RelationAccess(right.relation, { all, comparisons }, counts)
+  const access = new RelationAccess(right.relation, { all, comparisons, first: right.first }, counts)
   const path = access.choose()
   const points = path?.bounds.filter(({ kind }) => kind !== 'interval') ?? []
   if (path === undefined || points.length === 0) return undefined

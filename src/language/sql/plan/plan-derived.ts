@@ -83,7 +83,8 @@ export function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode
   const parts = item.arguments.map((one) => compile(one, planner.compilerAt(0)))
   const { rows, slowRows } = item.entry
   const enter = takeCaptures(planner, item)
-  const title = `Function Scan on ${item.entry.name} ${item.alias}`.replace(/ (\S+) \1$/, ' $1')
+  const what = item.entry.isWorkingTable === true ? 'WorkTable Scan' : 'Function Scan'
+  const title = `${what} on ${item.entry.name} ${item.alias}`.replace(/ (\S+) \1$/, ' $1')
   const explain = explainNode(title, [], () => ({ ...estimateItem(planner, item, []), startup: 0 }))
   return planNode(explain, () => {
     return new RowSource<SqlRow, SqlRun>((run) => {

@@ -6,7 +6,7 @@
 import { repeatedCost } from '../../../query/cost.ts'
 import { chooseJoin, type JoinMethod } from '../../../query/join-order.ts'
 import { NestedLoopJoin } from '../../../query/nested-loop-join.ts'
-import type { FromItem, JoinItem, RelationItem } from '../bind/query.ts'
+import type { FromItem, JoinItem, QueryItem, RelationItem, SharedItem } from '../bind/query.ts'
 import { compile } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
@@ -20,23 +20,38 @@ import { acceptor, combiner, hashJoin, joinNode, lookUpJoin, loopJoin, type Plan
 import { lateralItem, type LateralItem } from './lateral.ts'
 import { planDerived, planFunction } from './plan-derived.ts'
 import { type PlanNode, planNode } from './plan-node.ts'
-import { planRelation } from './plan-relation.ts'
+import { familyIn, planFamily } from './plan-family.ts'
+import { planTable } from './plan-relation.ts'
+import { pushedDown, readOnce } from './push-down.ts'
 import { isSubqueryTest } from './semi-join.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
 /** A plan for the item whose rows satisfy all conditions; they read columns of the item only. */
 export function planItem(planner: FromPlanner, item: FromItem, conditions: readonly Expression[]): PlanNode {
   switch (item.kind) {
-    case 'relation':
-      return planRelation(planner, item, conditions)
+    case 'relation': {
+      const family = familyIn(item)
+      return family === undefined ? planTable(planner, item, conditions) : planFamily(planner, item, family, conditions)
+    }
     case 'query':
     case 'shared':
-      return filtered(planner, item, planDerived(planner, item), conditions)
+      return planQueryItem(planner, item, conditions)
     case 'function':
       return filtered(planner, item, planFunction(planner, item), conditions)
     default:
       return planJoin(planner, item, conditions)
   }
+}
+
+function planQueryItem(
+  planner: FromPlanner,
+  given: QueryItem | SharedItem,
+  conditions: readonly Expression[],
+): PlanNode {
+  const item = readOnce(given)
+  if (item.kind === 'shared') return filtered(planner, item, planDerived(planner, item), conditions)
+  const { query, rest } = pushedDown(item, conditions)
+  return filtered(planner, item, planDerived(planner, { ...item, query }), rest)
 }
 
 function planJoin(planner: FromPlanner, item: JoinItem, given: readonly Expression[]): PlanNode {

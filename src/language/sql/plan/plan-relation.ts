@@ -4,17 +4,28 @@ import { onceEstimated } from '../../../query/plan-estimate.ts'
 import type { RelationItem } from '../bind/query.ts'
 import type { Expression } from '../expression/expression.ts'
 import { relationPath } from './access-conditions.ts'
+import { planAlternatives } from './alternatives.ts'
 import { filtered, type FromPlanner } from './from-planner.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
+import { planMembers } from './members.ts'
 import { planScan, relationAccess } from './relation-scan.ts'
 import { noRow } from './run.ts'
 import { canKeepOrder, isSubqueryTest } from './semi-join.ts'
 
-export function planRelation(planner: FromPlanner, item: RelationItem, conditions: readonly Expression[]): PlanNode {
+/** One relation, that is no family of tables. */
+export function planTable(planner: FromPlanner, item: RelationItem, conditions: readonly Expression[]): PlanNode {
   const { preferred } = planner
   const wanted = preferred !== undefined && canKeepOrder(planner, item, conditions) ? preferred.wanted(item) : undefined
   const access = relationAccess(planner, item, conditions, wanted)
   const chosen = access.choose()
+  if (chosen?.order === undefined) {
+    const cost = (): number => accessCost(access, chosen)
+    const members = planMembers(planner, item, conditions, cost)
+    if (members !== undefined) return members
+    const alternatives = planAlternatives(planner, item, conditions, cost)
+    if (alternatives !== undefined)
+      return filtered(planner, item, alternatives, conditions, { rows: () => access.rows })
+  }
   if (chosen?.order !== undefined) preferred?.give(item)
   const path = chosen === undefined ? undefined : relationPath(chosen)
   const rest = conditions.filter((one) => path === undefined || !path.answered.includes(one))

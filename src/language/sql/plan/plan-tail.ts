@@ -27,6 +27,9 @@ export function boundsOf(tail: QueryTail, compiler: Compiler): Bounds {
   const limit = tail.limit === undefined ? undefined : compile(tail.limit, compiler)
   const offset = tail.offset === undefined ? undefined : compile(tail.offset, compiler)
   const count = (value: SqlValue, missing: number, word: string): number => {
+    if (value === null && word === 'LIMIT' && tail.withTies) {
+      throw failure('2201W', 'row count cannot be null in FETCH FIRST ... WITH TIES clause')
+    }
     if (value === null) return missing
     if ((value as bigint) < 0n) throw failure(word === 'LIMIT' ? '2201W' : '2201X', `${word} must not be negative`)
     return Number(value)

@@ -19,18 +19,23 @@ import type {
   ValuesBody,
 } from '../bind/query.ts'
 import { keyPlace } from '../bind/bind-locking.ts'
+import { expressionsOfWindow } from '../bind/windows/window.ts'
 import { compileAll, type Compiler, type Evaluate } from '../expression/compile.ts'
 import { drawingOnce } from '../expression/draws.ts'
 import { columnsRead, type Expression, type SubqueryExpression } from '../expression/expression.ts'
 import { isVolatile } from '../expression/volatile.ts'
+import { notBuilt } from '../failure.ts'
 import { sqlRows } from '../types/row-format.ts'
 import { adaptive } from './adaptive-plan.ts'
 import { aggregatePlan } from './aggregation.ts'
 import { CountedRows, countsRows } from './counted-rows.ts'
 import { conjunctsOf, partition, type Span } from './conditions.ts'
-import { expandSets, hasSets } from './expand-sets.ts'
+import { countSets, expandSets, hasSets } from './expand-sets.ts'
+import { type ExpandedGroupings, expandGroupings } from './grouping-sets.ts'
 import { describeCondition, subplansOf } from './explain-text.ts'
+import { extremesOf, extremesPlan } from './extremes.ts'
 import { columnsReadIn } from './from-items.ts'
+import { flattened } from './flatten.ts'
 import { filtered, type FromPlanner } from './from-planner.ts'
 import { IndexOrder } from './index-order.ts'
 import { assumedGroups } from './assumed-rows.ts'
@@ -41,10 +46,12 @@ import { costOf, metered } from './metered.ts'
 import { Measures } from './measures.ts'
 import { type ExplainNode, explainNode, type PlanNode, planNode } from './plan-node.ts'
 import { type Bounds, boundsOf, distinct, distinctOrder, limited, sorted } from './plan-tail.ts'
+import { RecursiveUnion } from './recursive-union.ts'
 import { columnsOf, groupKey, valuesCompiler } from './row-keys.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 import { subqueryEvaluator } from './subquery.ts'
 import { compileRow, planRows } from './values-scan.ts'
+import { isPrefix, type PlannedWindows, planWindows } from './windows/plan-windows.ts'
 import { eachOf, type Progress } from '../progress.ts'
 
 const noColumns: Span = { first: 0, width: 0 }
@@ -166,14 +173,17 @@ export class Planner {
     return once.length === 0 ? plan() : gated(planner, once, plan)
   }
 
-  #planSelect(query: BoundQuery, body: SelectBody): PlanNode {
-    const { from, where, grouping, tail } = body
+  #planSelect(query: BoundQuery, written: SelectBody): PlanNode {
+    const body = flattened(written)
+    const { from, grouping, tail } = body
     const ordering = new IndexOrder(body, this.#measures!)
-    let plan =
-      from === undefined ? this.#planNothing(where) : this.#planFrom(from, where, neededColumns(body), ordering)
     const span = grouping === undefined ? (from ?? noColumns) : groupedSpan(grouping)
-    if (grouping !== undefined) plan = this.#planGrouping(plan, grouping, from?.width ?? 0)
-    plan = this.#planTargets(plan, body.targets, span)
+    let plan = this.#planExtremes(body) ?? this.#planRows(body, ordering)
+    const windowed = body.windows === undefined ? undefined : this.#planWindows(plan, body, span)
+    plan =
+      windowed === undefined
+        ? this.#planTargets(plan, body.targets, span)
+        : this.#planTargets(windowed.plan, windowed.targets, { first: 0, width: windowed.width })
     const types = body.targets.map(({ type }) => type)
     const width = query.columns.length
     if (body.isDistinct && body.distinctOn === undefined) plan = distinct(plan, types)
@@ -182,13 +192,41 @@ export class Planner {
         plan = sorted(plan, { order: distinctOrder(body.distinctOn, tail.order), types, targets: body.targets })
       }
       plan = distinct(plan, types, body.distinctOn, tail.order.length > 0)
-    } else if (tail.order.length > 0 && !ordering.isSatisfied) {
+    } else if (tail.order.length > 0 && !ordering.isSatisfied && !isSortedByWindows(windowed, tail)) {
       const bounds = body.locking.length === 0 && !tail.withTies ? this.#boundsOf(tail) : undefined
       plan = sorted(plan, { order: tail.order, types, targets: body.targets, bounds })
     }
     if (body.locking.length > 0) return this.#planLocking(plan, body, width)
     plan = limited(plan, tail, types, this.compilerAt(0))
     return types.length > width ? cut(plan, width) : plan
+  }
+
+  /** FROM, WHERE and GROUP BY. */
+  #planRows(body: SelectBody, ordering: IndexOrder): PlanNode {
+    const { from, where, grouping } = body
+    const rows =
+      from === undefined ? this.#planNothing(where) : this.#planFrom(from, where, neededColumns(body), ordering)
+    return grouping === undefined ? rows : this.#planGrouping(rows, grouping, from?.width ?? 0)
+  }
+
+  /** Undefined where not all of them are the first of an index's order. */
+  #planExtremes(body: SelectBody): PlanNode | undefined {
+    const plans: PlanNode[] = []
+    for (const one of extremesOf(body) ?? []) {
+      const ordering = new IndexOrder(one, this.#measures!)
+      const rows = this.#planRows(one, ordering)
+      if (!ordering.isSatisfied) return undefined
+      const targets = this.#planTargets(rows, one.targets, one.from!)
+      plans.push(limited(targets, one.tail, [one.targets[0]!.type], this.compilerAt(0)))
+    }
+    const grouping = body.grouping!
+    if (plans.length === 0) return undefined
+    return filtered(
+      this.#fromPlanner(new Set(), undefined),
+      groupedSpan(grouping),
+      extremesPlan(plans),
+      conjunctsOf(grouping.having),
+    )
   }
 
   #planNothing(where: Expression | undefined): PlanNode {
@@ -200,18 +238,28 @@ export class Planner {
     return filtered(planner, noColumns, one, [...once, ...conditions])
   }
 
+  /** Keys over the rows of the plan, in which sets are expanded and rows repeated for each of several groupings. */
+  #planKeys(ungrouped: PlanNode, grouping: Grouping, width: number): ExpandedGroupings {
+    const compiler = this.compilerAt(0)
+    const given = grouping.sets === undefined ? grouping.keys : grouping.keys.slice(0, -1)
+    const { plan, expressions: keys } = expandSets(ungrouped, given, compiler, width)
+    if (grouping.sets === undefined) return { plan, keys, whole: [] }
+    return expandGroupings(plan, grouping, keys, compiler, width + countSets(given))
+  }
+
   #planGrouping(ungrouped: PlanNode, grouping: Grouping, width: number): PlanNode {
     const { aggregates, having } = grouping
-    const { plan: input, expressions: keys } = expandSets(ungrouped, grouping.keys, this.compilerAt(0), width)
-    const plan = aggregatePlan(keys, aggregates, this.compilerAt(0))
+    const { plan: input, keys, whole } = this.#planKeys(ungrouped, grouping, width)
+    const plan = aggregatePlan(keys, aggregates, this.compilerAt(0), whole)
     const rows = this.#progress === undefined ? input : metered(input, costOf([...keys, ...aggregates]))
+    const shownKeys = grouping.sets === undefined ? keys : grouping.keys.slice(0, -1)
     const shown =
       keys.length === 0
         ? []
         : [
             [
               'Group Key',
-              () => keys.map((key) => describeCondition(key).replace(/^\((.*)\)$/, '$1')).join(', '),
+              () => shownKeys.map((key) => describeCondition(key).replace(/^\((.*)\)$/, '$1')).join(', '),
             ] as const,
           ]
     const isWhole = keys.length === 0
@@ -232,6 +280,18 @@ export class Planner {
         : aggregate
     })
     return filtered(this.#fromPlanner(new Set(), undefined), groupedSpan(grouping), grouped, conjunctsOf(having))
+  }
+
+  #planWindows(input: PlanNode, body: SelectBody, { first, width }: Span): PlannedWindows {
+    const compiler = this.compilerAt(first)
+    const planner = {
+      compiler,
+      width,
+      projectorOf: (expressions: readonly Expression[]) => compileProjector(expressions, compiler),
+      explainSubquery: (id: number) => this.explainSubquery(id),
+    }
+    const firstKeys = keysOfBlock(body)
+    return planWindows(planner, input, { targets: body.targets, windows: body.windows!, firstKeys })
   }
 
   #planTargets(given: PlanNode, unexpanded: readonly Expression[], span: Span): PlanNode {
@@ -265,6 +325,7 @@ export class Planner {
 
   /** The keys of the rows to lock stand behind the targets. */
   #planLocking(input: PlanNode, body: SelectBody, width: number): PlanNode {
+    if (body.tail.withTies) throw notBuilt('locking of rows WITH TIES')
     const bounds = boundsOf(body.tail, this.compilerAt(0))
     const places = new Map(
       body.targets.flatMap((one, i) => (one.kind === 'column' && one.name === '' ? [[one.index, i] as const] : [])),
@@ -293,8 +354,9 @@ export class Planner {
   }
 
   #planSet(query: BoundQuery, body: SetBody): PlanNode {
-    const [left, right] = [this.planQuery(body.left), this.planQuery(body.right)]
     const types = query.columns.map(({ type }) => type)
+    if (body.recursive !== undefined) return this.#planRecursive(body, body.recursive, types)
+    const [left, right] = [this.planQuery(body.left), this.planQuery(body.right)]
     const children = [left.explain, right.explain]
     let plan: PlanNode
     if (body.operation === 'union') {
@@ -315,7 +377,22 @@ export class Planner {
     }
     return this.#planTail(plan, query, body.tail)
   }
+
+  #planRecursive({ left, right, all }: SetBody, id: number, types: readonly number[]): PlanNode {
+    const first = this.planQuery(left)
+    const following = this.#repeatedIf(true, () => this.planQuery(right))
+    const keyOf = all ? undefined : groupKey(columnsOf(types), valuesCompiler)
+    const explain = explainNode('Recursive Union', [first.explain, following.explain], (rows, each) => ({
+      rows: rows.rows + assumedRounds * each.rows,
+      cost: rows.cost + assumedRounds * each.cost,
+      startup: rows.startup,
+    }))
+    return planNode(explain, (run) => new RecursiveUnion(id, first.open(run), following.open(run), keyOf))
+  }
 }
+
+/** As PostgreSQL assumes: ten rounds like the first one. */
+const assumedRounds = 10
 
 /** Binding it has taken more than a part of a turn: it is not planned in one. */
 const longElements = 1000
@@ -344,13 +421,36 @@ export function compileProjector(
   return expressions.some(isVolatile) ? drawingOnce(project) : project
 }
 
+/** What windows count after: what the block sorts by, its groups, and what it tells rows apart by. */
+function keysOfBlock({ tail, targets, grouping, isDistinct, distinctOn }: SelectBody): readonly Expression[] {
+  const sortedBy = tail.order.map(({ target }) => targets[target]!)
+  const groups = (grouping?.keys ?? []).map(({ type, modifier }, index): Expression => {
+    return { kind: 'column', type, modifier, index, name: '' }
+  })
+  const distinctBy = isDistinct ? (distinctOn?.map((place) => targets[place]!) ?? targets) : []
+  return [...sortedBy, ...groups, ...distinctBy]
+}
+
+/** The last window has left the rows in the block's order. */
+function isSortedByWindows(windowed: PlannedWindows | undefined, { order }: QueryTail): boolean {
+  if (windowed === undefined) return false
+  const keys = order.map((key) => {
+    const shown = windowed.targets[key.target]!
+    return { ...key, target: shown.kind === 'column' ? shown.index : -1 }
+  })
+  return isPrefix(keys, windowed.order) && !hasSets(windowed.targets)
+}
+
 function cut(input: PlanNode, width: number): PlanNode {
   return { explain: input.explain, open: (run) => new Project(input.open(run), (row: SqlRow) => row.slice(0, width)) }
 }
 
 function neededColumns(body: SelectBody): Set<number> {
   const needed = new Set<number>()
-  const expressions = body.grouping === undefined ? body.targets : [...body.grouping.keys, ...body.grouping.aggregates]
+  const expressions =
+    body.grouping === undefined
+      ? [...body.targets, ...(body.windows ?? []).flatMap(expressionsOfWindow)]
+      : [...body.grouping.keys, ...body.grouping.aggregates]
   for (const one of expressions) columnsRead(one, needed)
   if (body.where !== undefined) columnsRead(body.where, needed)
   if (body.from !== undefined) columnsReadIn(body.from, needed)

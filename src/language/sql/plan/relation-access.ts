@@ -11,7 +11,6 @@ import type { Access, Relation } from '../../../query/relation.ts'
 import { SecuredRelation } from '../bind/secured-relation.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import {
-  accessIndexesOf,
   type Comparison,
   comparisonsOf,
   type ConditionPath,
@@ -20,6 +19,7 @@ import {
   relationPath,
   type RelationPath,
   restShareOf,
+  usableIndexes,
 } from './access-conditions.ts'
 import { Measures } from './measures.ts'
 import type { SqlRun } from './run.ts'
@@ -50,11 +50,16 @@ export class RelationAccess implements AccessRequest<Comparison, RelationAccessI
 
   constructor(
     relation: Relation,
-    conditions: { readonly all: readonly Expression[]; readonly comparisons: readonly Comparison[] },
+    conditions: {
+      readonly all: readonly Expression[]
+      readonly comparisons: readonly Comparison[]
+      /** Where the relation's columns begin in them. */
+      readonly first?: number
+    },
     counts: { readonly measures: Measures; readonly accesses: AccessMaker | undefined },
     wanted: WantedOrder = noOrder,
   ) {
-    this.indexes = accessIndexesOf(relation)
+    this.indexes = usableIndexes(relation, conditions.first, conditions.all)
     this.order = wanted.order
     this.#wanted = wanted
     this.restShare = restShareOf(conditions.all, conditions.comparisons, relation)

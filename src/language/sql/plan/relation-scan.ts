@@ -37,7 +37,12 @@ export function relationAccess(
     const make = accessMaker(path, planner.compilerAt(0), 'counted')
     return (run: SqlRun) => make(noRow, run)
   }
-  return new RelationAccess(item.relation, { all: conditions, comparisons }, { measures, accesses }, wanted)
+  return new RelationAccess(
+    item.relation,
+    { all: conditions, comparisons, first: item.first },
+    { measures, accesses },
+    wanted,
+  )
 }
 
 export interface Scan {
@@ -55,7 +60,7 @@ export function planScan(
   outerFirst: number,
 ): Scan {
   const { relation, first } = item
-  const withKeys = item.width > relation.columns.length
+  const withKeys = item.width > relation.columns.length + (relation.systemColumns ?? 0)
   const ordinals = new Set<number>()
   for (const column of planner.needed) {
     if (column >= first && column < first + relation.columns.length) ordinals.add(column - first)

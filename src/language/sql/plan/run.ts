@@ -6,8 +6,9 @@ import type { KeptResults } from '../expression/costed.ts'
 import type { Draws } from '../../../database/transaction/draws.ts'
 import type { Fold, FoldProgress } from '../expression/fold.ts'
 import type { KnownArrays } from '../expression/membership.ts'
-import type { SqlContext, SqlValue } from '../contract.ts'
+import type { Notice, SqlContext, SqlValue } from '../contract.ts'
 import type { ExplainNode } from './plan-node.ts'
+import type { FrozenRelation } from '../bind/with/frozen-relation.ts'
 
 export type SqlRow = SqlValue[]
 
@@ -23,6 +24,12 @@ export interface SqlRun extends Run {
   readonly subqueries: (SubqueryState | undefined)[]
   /** Results of WITH queries, by their id. */
   readonly shared: Map<number, Materialize<SqlRow, SqlRun>>
+  /** Relations as they were before the statement wrote anything, each row with its key behind it. */
+  frozen?: Map<FrozenRelation, readonly SqlRow[]>
+  /** Keys of rows that one of several statements has changed. */
+  touched?: Set<string>
+  /** What recursive queries have found last, by their id. */
+  working?: Map<number, Materialize<SqlRow, SqlRun>>
   /** What dear calls gave for the row at hand, and how far folds have come: see `expression/costed.ts`. */
   kept?: KeptResults | undefined
   folds?: Map<Fold, FoldProgress>
@@ -30,6 +37,8 @@ export interface SqlRun extends Run {
   arraySets?: KnownArrays
   /** What evaluations that were interrupted have drawn: see `expression/draws.ts`. */
   drawsOfPlaces?: Map<object, Draws>
+  /** What functions have raised. */
+  notices?: Notice[]
   /** Of EXPLAIN ANALYZE. */
   profile?: Map<ExplainNode, { rows: number; loops: number }>
 }

@@ -7,18 +7,22 @@
 import { canWait, suspended } from '../../../database/transaction/wait.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { wouldBeAffected } from '../../../model/table/policies.ts'
+import { Table } from '../../../model/table/table.ts'
+import { isTable } from '../../../model/table/table-kind.ts'
 import type { Run } from '../../../query/operator.ts'
 import type { Relation, RelationReader, RowSourceHandle } from '../../../query/relation.ts'
 import { SecuredRelation } from '../bind/secured-relation.ts'
 import type { SqlValue } from '../contract.ts'
 import { compilePredicate, type Compiler, type Predicate } from '../expression/compile.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
+import { failure } from '../failure.ts'
 import { conjunction, conjunctsOf } from './conditions.ts'
 import type { SqlRun } from './run.ts'
 
 /** `columns`: the ordinals that the plan reads. */
 export function openReader(relation: Relation, columns: ReadonlySet<number>, compiler: Compiler): RelationReader {
   const isWhole = (set: ReadonlySet<number>): boolean => set.size === relation.columns.length
+  if (isUnpopulated(relation)) return { open: () => refuseUnpopulated(relation), findByKey: () => undefined }
   if (!(relation instanceof SecuredRelation)) return relation.reader(isWhole(columns) ? undefined : columns)
   const condition = conjunction(relation.conditions)!
   const needed = columnsRead(condition, new Set(columns))
@@ -39,6 +43,20 @@ export function openReader(relation: Relation, columns: ReadonlySet<number>, com
     ...(isPlain && { find: (run, primaryKey) => passed(run, () => rows.find!(run, primaryKey)) }),
     findByKey: (run, key) => passed(run, () => rows.findByKey!(run, key)),
   }
+}
+
+function isUnpopulated({ collection }: Relation): boolean {
+  return (
+    collection !== undefined &&
+    isTable(collection) &&
+    Table.of(collection).definition.materialized?.isPopulated === false
+  )
+}
+
+function refuseUnpopulated({ name }: Relation): never {
+  throw failure('55000', `materialized view "${name}" has not been populated`, {
+    hint: 'Use the REFRESH MATERIALIZED VIEW command.',
+  })
 }
 
 /** From here on the statement tests them. Errors: 42501 where `row_security` is off since the plan was made. */

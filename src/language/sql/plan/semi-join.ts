@@ -33,7 +33,7 @@ import { equalityOf } from './join-keys.ts'
 import { hashJoin, lookUpJoin, type PlannedSide } from './joins.ts'
 import type { PlanNode } from './plan-node.ts'
 
-interface Test {
+export interface Test {
   readonly subquery: SubqueryExpression
   readonly kind: 'semi' | 'anti'
 }
@@ -43,7 +43,7 @@ export function isSubqueryTest(condition: Expression): boolean {
   return testOf(condition) !== undefined
 }
 
-function testOf(condition: Expression): Test | undefined {
+export function testOf(condition: Expression): Test | undefined {
   const isNegated = condition.kind === 'not'
   const subquery = isNegated ? condition.argument : condition
   if (subquery.kind !== 'subquery') return undefined
@@ -68,10 +68,7 @@ function innerOf({ subquery, kind }: Test, first: number): Inner | undefined {
   const { query, id } = subquery
   const width = query.columns.length
   const item: QueryItem = { kind: 'query', first, width, alias: 'IN', query, id, captures: [], isLateral: false }
-  const values = query.columns.map(({ type, modifier }, i): Expression => {
-    return { kind: 'column', type, modifier, index: first + i, name: 'IN' }
-  })
-  return { item, conditions: equalityTo(values, { subquery, kind }) }
+  return { item, conditions: equalityTo(columnsOfQuery(item), { subquery, kind }) }
 }
 
 interface PlainBlock extends SelectBody {
@@ -80,8 +77,9 @@ interface PlainBlock extends SelectBody {
 
 /** Rows are neither grouped nor cut off: each stands for itself, in any order and however often. */
 function plainBlock(body: SelectBody, { id, form }: SubqueryExpression): PlainBlock | undefined {
-  const { from, grouping, distinctOn, locking, tail, targets } = body
+  const { from, grouping, windows, distinctOn, locking, tail, targets } = body
   if (from === undefined || grouping !== undefined || distinctOn !== undefined || locking.length > 0) return undefined
+  if (windows !== undefined) return undefined
   const { limit, offset, withTies } = tail
   if (offset !== undefined || withTies) return undefined
   const cutsNothing = form === 'exists' && limit?.kind === 'constant' && limit.value !== null && Number(limit.value) > 0
@@ -105,7 +103,7 @@ function flattened({ from, where, targets }: PlainBlock, test: Test, first: numb
 }
 
 /** Of the left side of IN and what the subquery selects, over the columns of both. */
-function equalityTo(values: readonly Expression[], { subquery, kind }: Test): readonly Expression[] {
+export function equalityTo(values: readonly Expression[], { subquery, kind }: Test): readonly Expression[] {
   const { left, operator } = subquery
   const equality = moveExpression(operator!, (leaf) => {
     return leaf.kind === 'column' ? (left[leaf.index] ?? values[leaf.index - left.length]) : undefined
@@ -138,6 +136,12 @@ function findJoin(planner: FromPlanner, span: Span, condition: Expression): Foun
   const lookUp = item.kind === 'relation' ? lookUpOf(planner, item, between, own) : undefined
   const hasKeys = between.some((one) => equalityOf(one, item).length > 0)
   return lookUp === undefined && !hasKeys ? undefined : { test, item, conditions, own, between, lookUp, hasKeys }
+}
+
+export function columnsOfQuery({ query, first }: QueryItem): Expression[] {
+  return query.columns.map(({ type, modifier }, i) => {
+    return { kind: 'column', type, modifier, index: first + i, name: 'IN' }
+  })
 }
 
 /** Whether joins for these conditions can go by an index, which leaves the rows in their order. */

@@ -5,6 +5,8 @@
 import { PolylogError } from '../../../base/errors.ts'
 import type { TransactionServices } from '../../../database/contract.ts'
 import { type JobName, UnknownJobError, WorkerMemoryError } from '../../../host/host.ts'
+import { inStyle, textStyle } from '../../../model/table/types/text-style.ts'
+import { isMade } from '../../../model/table/types/user/user-type.ts'
 import type { SqlValue } from '../contract.ts'
 import type { EvaluateAnswer, EvaluateInput } from './evaluate-job.ts'
 import { pack, type Slices, unpack } from './pack.ts'
@@ -22,12 +24,18 @@ export async function evaluateElsewhere(
   here: () => SqlValue,
   signal: AbortSignal,
 ): Promise<SqlValue> {
-  const input: EvaluateInput = { call, values: await inTurns(services, pack(values), signal) }
+  const style = textStyle()
+  // Another thread knows the built-in types only.
+  if (typesOf(call).some(isMade)) {
+    await services.turn()
+    return inStyle(style, here)
+  }
+  const input: EvaluateInput = { call, style: style.key, values: await inTurns(services, pack(values), signal) }
   let answer: EvaluateAnswer
   try {
     answer = (await services.worker(evaluateJob, input, signal)) as EvaluateAnswer
   } catch (error) {
-    if (error instanceof UnknownJobError) return here()
+    if (error instanceof UnknownJobError) return inStyle(style, here)
     if (error instanceof WorkerMemoryError) throw new PolylogError('out_of_memory', 'out of memory')
     throw error
   }
@@ -37,6 +45,19 @@ export async function evaluateElsewhere(
   }
   const [result] = await inTurns(services, unpack(answer.result), signal)
   return result!
+}
+
+function typesOf(call: RemoteCall): readonly number[] {
+  switch (call.kind) {
+    case 'cast':
+      return [call.from, call.to]
+    case 'special':
+      return call.types
+    case 'finishing':
+      return []
+    default:
+      return 'takes' in call ? call.takes : [call.type]
+  }
 }
 
 async function inTurns<T>(services: CallServices, slices: Slices<T>, signal: AbortSignal): Promise<T> {

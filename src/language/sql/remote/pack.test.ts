@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Decimal } from '../../../base/decimal.ts'
+import { withBounds } from '../../../model/table/types/array-bounds.ts'
 import type { SqlValue } from '../contract.ts'
 import { atOnce, pack, unpack } from './pack.ts'
 
@@ -19,6 +20,9 @@ const value: fc.Arbitrary<SqlValue> = fc.letrec<{ value: SqlValue }>((tie) => ({
     fc.tuple(fc.bigInt(), fc.nat(50)).map(([coefficient, scale]) => Decimal.of(coefficient, scale)),
     fc.record({ months: fc.integer(), days: fc.integer(), us: fc.bigInt() }),
     fc.array(tie('value')),
+    fc
+      .tuple(fc.array(tie('value')), fc.integer({ max: 2_000_000_000 }))
+      .map(([list, lower]) => withBounds(list, [lower])),
   ),
 })).value
 

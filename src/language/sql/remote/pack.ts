@@ -6,11 +6,15 @@
  *   string   its number of pieces; each: 0 or 1 for one or two bytes a unit, the number of units, the units
  *   numeric  scale, then the coefficient as a string of hexadecimal digits (decimal ones take quadratic time)
  *   array    its number of elements, then the elements
+ *   bounded  an array of lower bounds, then one of elements
+ *   structured  its kind, then an array of its parts
  *
  * Invariants: no item lies in two chunks, so a reader goes to the next chunk exactly where the writer did.
  */
 import { Decimal } from '../../../base/decimal.ts'
 import { PolylogError } from '../../../base/errors.ts'
+import { BoundedArray, withBounds } from '../../../model/table/types/array-bounds.ts'
+import { makeStructure, StructuredValue } from '../../../model/table/types/structured.ts'
 import type { Interval, SqlValue } from '../contract.ts'
 
 export interface Packed {
@@ -30,6 +34,8 @@ const tag = {
   special: 8,
   interval: 9,
   array: 10,
+  bounded: 11,
+  structured: 12,
 } as const
 
 /** Units or bytes written at once. */
@@ -81,7 +87,15 @@ class PackWriter {
     this.#u32(values.length)
     for (const value of values) {
       if (this.#isPause(elementBytes)) yield undefined
-      if (Array.isArray(value)) {
+      if (value instanceof BoundedArray) {
+        this.#tag(tag.bounded)
+        yield* this.array(value.lowerBounds)
+        yield* this.array(Array.from<SqlValue>(value))
+      } else if (value instanceof StructuredValue) {
+        this.#tag(tag.structured)
+        this.#f64(value.structure)
+        yield* this.array(value.parts())
+      } else if (Array.isArray(value)) {
         this.#tag(tag.array)
         yield* this.array(value as readonly SqlValue[])
       } else if (typeof value === 'string') {
@@ -90,7 +104,7 @@ class PackWriter {
       } else if (value instanceof Uint8Array) {
         yield* this.#bytes(value)
       } else {
-        this.#scalar(value as Exclude<SqlValue, string | Uint8Array | readonly SqlValue[]>)
+        this.#scalar(value as Exclude<SqlValue, string | Uint8Array | StructuredValue | readonly SqlValue[]>)
       }
     }
   }
@@ -221,7 +235,13 @@ class PackReader {
       }
       const kind = this.#byte()
       if (kind === tag.array) values.push(yield* this.array())
-      else if (kind === tag.string) values.push(yield* this.#string())
+      else if (kind === tag.bounded) {
+        const lowerBounds = yield* this.array()
+        values.push(withBounds(yield* this.array(), lowerBounds as number[]))
+      } else if (kind === tag.structured) {
+        const structure = this.#f64()
+        values.push(makeStructure(structure, yield* this.array()))
+      } else if (kind === tag.string) values.push(yield* this.#string())
       else if (kind === tag.bytes) values.push(yield* this.#bytes())
       else values.push(this.#scalar(kind))
     }

@@ -8,7 +8,7 @@ import { PolylogError } from '../../../base/errors.ts'
 import { decodeText } from '../../../model/table/types/text.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
-import { arrayImplementation } from '../functions/array-functions.ts'
+import { arrayImplementation } from '../functions/arrays/array-functions.ts'
 import {
   aggregatesNamed,
   type EntryKind,

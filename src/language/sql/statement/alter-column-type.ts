@@ -28,11 +28,14 @@ import { parseExpression } from '../parse-expression.ts'
 import { scopeOfColumns } from './table-scope.ts'
 
 /** All that a statement retypes, together: a USING sees each row as it was before the statement. */
-export function retypeStep(commands: readonly AlterTableCmd[]): (run: SqlRun, table: Table) => StatementSteps<Table> {
+export function retypeStep(
+  planning: Binder,
+  commands: readonly AlterTableCmd[],
+): (run: SqlRun, table: Table) => StatementSteps<Table> {
   const wanted = commands.map(({ name = '', def }) => {
     if (def === undefined || !('ColumnDef' in def)) throw notBuilt('this ALTER COLUMN TYPE')
     if (def.ColumnDef.collClause !== undefined) throw notBuilt('COLLATE')
-    return { name, definition: def.ColumnDef, type: bindTypeName(def.ColumnDef.typeName) }
+    return { name, definition: def.ColumnDef, type: bindTypeName(planning, def.ColumnDef.typeName) }
   })
   return function* (run, table): StatementSteps<Table> {
     const binder = createBinder(currentContext(run), [])

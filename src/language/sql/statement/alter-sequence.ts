@@ -19,7 +19,10 @@ import { findCollection, isNameTaken, shownName } from './naming.ts'
 import { giveCollection, newOwner, type Owner } from './owners.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { movedSequenceDefault } from './stored-expressions.ts'
+import { planMoveRoutine } from './routines/alter-routine.ts'
+import { routineWord } from './routines/named-routine.ts'
 import { objectWords } from './statement-names.ts'
+import { renameInQueries } from './views/view-text.ts'
 
 export function planRenameSequence({ relation, newname = '', missing_ok: missingOk }: RenameStmt): Planned {
   return planOnSequence(relation!, missingOk === true, (run, sequence) => renameSequence(run, sequence, newname))
@@ -34,6 +37,7 @@ export function renameSequence(run: SqlRun, sequence: Collection, name: string):
 
 export function planMoveObject(statement: AlterObjectSchemaStmt): Planned {
   const { objectType, relation, newschema = '', missing_ok: missingOk } = statement
+  if (routineWord(objectType) !== undefined) return planMoveRoutine(statement)
   if (objectType !== 'OBJECT_SEQUENCE') throw notBuilt(`ALTER ${objectWords(objectType)} SET SCHEMA`)
   return planOnSequence(relation!, missingOk === true, (run, sequence) => moveSequence(run, sequence, newschema))
 }
@@ -90,7 +94,8 @@ function refuseOwned({ transaction }: SqlRun, sequence: Collection, message: str
 }
 
 /** Another name or schema, for it and for the defaults that draw from it. */
-function change({ transaction }: SqlRun, sequence: Collection, to: CollectionChange): void {
+function change(run: SqlRun, sequence: Collection, to: CollectionChange): void {
+  const { transaction } = run
   const before = transaction.catalog
   const drawing = before.referrersOf(sequence.id).filter(isTable)
   const altered = transaction.alterCollection(sequence, to)
@@ -102,4 +107,5 @@ function change({ transaction }: SqlRun, sequence: Collection, to: CollectionCha
     })
     redefine(transaction, table, { ...table.definition, columns })
   }
+  renameInQueries(run, before, sequence.id)
 }

@@ -5,7 +5,7 @@ import type { AlterTableCmd, AlterTableStmt, Node, RangeVar, RenameStmt, RoleSpe
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { checksOf, compileCheck, defaultOf, generatedOf } from '../../../model/table/expressions.ts'
-import type { GeneratedDefinition, NewColumn } from '../../../model/table/definition.ts'
+import type { ColumnDefault, GeneratedDefinition, NewColumn } from '../../../model/table/definition.ts'
 import { fillColumn } from '../../../model/table/index-build.ts'
 import {
   addForeignKey,
@@ -27,8 +27,10 @@ import {
   setDefault,
   setNotNull,
 } from '../../../model/table/schema.ts'
+import { familyOf } from '../../../model/table/partitions/partitioning.ts'
 import { type Column, Table } from '../../../model/table/table.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
+import { isView } from '../../../model/table/view-kind.ts'
 import { columnPart, constraintPart, hasConstraint } from '../../../model/table/table-kind.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import { createBinder } from '../bind/bind.ts'
@@ -51,8 +53,41 @@ import { bindGeneration } from './generated-columns.ts'
 import { findCollection, freeName, getOwnTable, getTable, isNameTaken, refusePending, shownName } from './naming.ts'
 import { giveCollection, newOwner } from './owners.ts'
 import { planRenamePolicy, rowSecurityStep } from './policies.ts'
-import { renamePolicies } from './policy-expressions.ts'
+import { isTriggerCommand, planRenameTrigger, setTriggerState } from '../trigger/create-trigger.ts'
+import { planRenameRoutine } from './routines/alter-routine.ts'
+import { routineWord } from './routines/named-routine.ts'
+import {
+  addCheckToChildren,
+  dropSharedConstraint,
+  refuseAddingCheck,
+  refuseDroppingConstraint,
+} from './partitions/constraints.ts'
+import { planRenameIndex, renameConstraint } from './partitions/rename.ts'
+import { currentTable, shareWithPartitions } from './partitions/links.ts'
+import { refusePartialKeys } from './partitions/new-partition.ts'
+import { planAlterIndex } from './partitions/alter-index.ts'
+import { partitionStep } from './partitions/partition-steps.ts'
+import {
+  childrenOf,
+  mergeAdded,
+  partColumn,
+  type Reach,
+  refuseAdding,
+  refuseDropping,
+  refuseRenaming,
+  type Step,
+  withChildren,
+} from './partitions/recursion.ts'
 import { type Planned, planSteps } from './prepared.ts'
+import {
+  alterView,
+  planAlterView,
+  planRenameView,
+  renameInTexts,
+  renameView,
+  renameViewColumn,
+  unsupportedOn,
+} from './views/alter-view.ts'
 import { renamedExpression, storedDefault } from './stored-expressions.ts'
 import { objectWords } from './statement-names.ts'
 import {
@@ -65,20 +100,21 @@ import {
   readConstraint,
 } from './table-definition.ts'
 
-type Step = (run: SqlRun, table: Table, notices: Notice[]) => StatementSteps<Table> | Table
-
 export function planAlterTable(binder: Binder, statement: AlterTableStmt): Planned {
   if (statement.objtype === 'OBJECT_SEQUENCE') return planOwnSequence(statement)
-  if (statement.objtype !== 'OBJECT_TABLE') {
+  if (statement.objtype === 'OBJECT_VIEW') return planAlterView(statement)
+  if (statement.objtype === 'OBJECT_INDEX') return planAlterIndex(statement)
+  if (statement.objtype !== 'OBJECT_TABLE' && statement.objtype !== 'OBJECT_MATVIEW') {
     throw notBuilt(`ALTER ${objectWords(statement.objtype)}`)
   }
   const commands = (statement.cmds ?? []).map((node) => {
     if (!('AlterTableCmd' in node)) throw notBuilt('this ALTER TABLE')
     return node.AlterTableCmd
   })
-  const steps = planCommands(binder, commands, statement.relation?.relname ?? '')
   const relation = statement.relation!
-  return planSteps({ kind: 'schema' }, 'ALTER TABLE', function* (run): StatementSteps<Outcome> {
+  const steps = planCommands(binder, commands, relation.relname ?? '', { isOnly: relation.inh !== true })
+  const tag = statement.objtype === 'OBJECT_MATVIEW' ? 'ALTER MATERIALIZED VIEW' : 'ALTER TABLE'
+  return planSteps({ kind: 'schema' }, tag, function* (run): StatementSteps<Outcome> {
     if (statement.missing_ok === true && findCollection(run, relation) === undefined) {
       return { rowCount: 0, notices: [skipping('00000', `relation "${shownName(relation)}" does not exist`)] }
     }
@@ -88,7 +124,13 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
       ownSequence(run, sequence.collection, newOwner(run, sequence.owner))
       return nothing
     }
+    const view = findCollection(run, relation)
+    if (view !== undefined && isView(view)) {
+      alterView(run, view, commands)
+      return nothing
+    }
     let table = getOwnTable(run, relation, 'ALTER TABLE')
+    refuseOnMaterialized(table, commands)
     if (commands.some(({ subtype }) => readsRows.has(subtype ?? ''))) requireRows(run, table)
     for (const step of steps) {
       const before = table
@@ -97,6 +139,13 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
     }
     return { rowCount: 0, notices }
   })
+}
+
+const onMaterialized: ReadonlySet<string | undefined> = new Set(['AT_ChangeOwner', 'AT_ClusterOn', 'AT_SetStatistics'])
+
+function refuseOnMaterialized({ definition, collection }: Table, commands: readonly AlterTableCmd[]): void {
+  const refused = commands.find(({ subtype }) => !onMaterialized.has(subtype))
+  if (definition.materialized !== undefined && refused !== undefined) throw unsupportedOn(collection, refused)
 }
 
 /** What looks at the rows that are there, or writes them anew. */
@@ -115,32 +164,34 @@ function requireRows({ transaction }: SqlRun, { collection }: Table): void {
 }
 
 /** As PostgreSQL's passes: what goes first, then all new types together, then what comes. */
-function planCommands(binder: Binder, commands: readonly AlterTableCmd[], tableName: string): Step[] {
+function planCommands(binder: Binder, commands: readonly AlterTableCmd[], tableName: string, reach: Reach): Step[] {
   const drops = commands.filter(isDrop)
   const retyping = commands.filter(({ subtype }) => subtype === 'AT_AlterColumnType')
   const others = commands.filter((command) => !drops.includes(command) && !retyping.includes(command))
-  const plan = (command: AlterTableCmd): Step => planCommand(binder, command, tableName)
-  return [...drops.map(plan), ...(retyping.length === 0 ? [] : [retypeStep(retyping)]), ...others.map(plan)]
+  const plan = (command: AlterTableCmd): Step =>
+    withChildren([command], reach, planCommand(binder, command, tableName, reach))
+  const retype = retyping.length === 0 ? [] : [withChildren(retyping, reach, retypeStep(binder, retyping))]
+  return [...drops.map(plan), ...retype, ...others.map(plan)]
 }
 
 function isDrop({ subtype, def }: AlterTableCmd): boolean {
   return subtype?.startsWith('AT_Drop') === true || (subtype === 'AT_ColumnDefault' && def === undefined)
 }
 
-function planCommand(binder: Binder, command: AlterTableCmd, tableName: string): Step {
+function planCommand(binder: Binder, command: AlterTableCmd, tableName: string, reach: Reach): Step {
   const name = command.name ?? ''
   const missingOk = command.missing_ok === true
   const isCascade = command.behavior === 'DROP_CASCADE'
   const definition = command.def
   switch (command.subtype) {
     case 'AT_AddColumn':
-      return addColumnStep(binder, definition!, missingOk, tableName)
+      return addColumnStep(binder, definition!, missingOk, tableName, reach)
     case 'AT_DropColumn':
-      return dropColumnStep(name, missingOk, isCascade)
+      return dropColumnStep(name, missingOk, isCascade, reach)
     case 'AT_AddConstraint':
-      return addConstraintStep(definition!)
+      return addConstraintStep(definition!, reach)
     case 'AT_DropConstraint':
-      return dropConstraintStep(name, missingOk, isCascade)
+      return dropConstraintStep(name, missingOk, isCascade, reach)
     case 'AT_ValidateConstraint':
       return validateConstraintStep(name)
     case 'AT_AlterConstraint':
@@ -172,8 +223,14 @@ function planCommand(binder: Binder, command: AlterTableCmd, tableName: string):
     case 'AT_ClusterOn':
       return (_run, table) => table
     default:
-      return rowSecurityStep(command.subtype) ?? refuse(command)
+      return partitionStep(command) ?? triggerStep(command) ?? rowSecurityStep(command.subtype) ?? refuse(command)
   }
+}
+
+/** ENABLE and DISABLE TRIGGER. */
+function triggerStep({ subtype, name }: AlterTableCmd): Step | undefined {
+  if (!isTriggerCommand(subtype)) return undefined
+  return (run, table) => setTriggerState(run, table, subtype!, name)
 }
 
 function refuse({ subtype }: AlterTableCmd): never {
@@ -203,33 +260,54 @@ function freshBinder(run: SqlRun): Binder {
   return createBinder(currentContext(run), [])
 }
 
-function addColumnStep(binder: Binder, node: Node, missingOk: boolean, tableName: string): Step {
+function addColumnStep(binder: Binder, node: Node, missingOk: boolean, tableName: string, { isOnly }: Reach): Step {
   if (!('ColumnDef' in node)) throw notBuilt('this ADD COLUMN')
   const column = readColumn(binder, tableName, node.ColumnDef)
   return function* (run, table, notices): StatementSteps<Table> {
+    refuseAdding(run, table, isOnly)
     if (missingOk && table.findColumn(column.name) !== undefined) {
       notices.push(skipping('42701', `column "${column.name}" of relation "${table.name}" already exists`))
       return table
     }
+    if (column.identity !== undefined && childrenOf(run, table).length > 0) {
+      throw failure('0A000', 'cannot recursively add identity column to table that has child tables')
+    }
     let changed = yield* addPlannedColumn(run, table, column)
-    for (const constraint of column.constraints) changed = yield* addConstraint(run, changed, constraint)
-    return changed
+    yield* addToChildren(run, changed, column, notices)
+    for (const constraint of column.constraints) {
+      changed = yield* addConstraint(run, currentTable(run, changed), constraint, { isOnly }, notices)
+    }
+    return currentTable(run, changed)
   }
 }
 
-function* addPlannedColumn(run: SqlRun, table: Table, column: ColumnPlan): StatementSteps<Table> {
+function* addToChildren(run: SqlRun, parent: Table, column: ColumnPlan, notices: Notice[]): StatementSteps<void> {
+  for (const child of childrenOf(run, parent)) {
+    if (child.findColumn(column.name) !== undefined) {
+      yield* inPlace(run.transaction, () => mergeAdded(run, parent, child, column.name, notices))
+    } else {
+      const added = yield* addPlannedColumn(run, child, column, parent.getColumn(column.name))
+      yield* addToChildren(run, added, column, notices)
+    }
+  }
+}
+
+/** `from`: the parent's, of one that inherits it. */
+function* addPlannedColumn(run: SqlRun, table: Table, column: ColumnPlan, from?: Column): StatementSteps<Table> {
   const { transaction } = run
   const taken = (name: string): boolean => isNameTaken(transaction, table.schema, name)
   const sequence = yield* inPlace(transaction, () => {
-    if (!column.serial && column.identity === undefined) return undefined
+    if (from !== undefined || (!column.serial && column.identity === undefined)) return undefined
     return makeSequence(run, table, column, table.collection.namespace, taken)
   })
   const value = column.default
-  const stored = sequence?.default ?? (value === undefined ? undefined : storedDefault(transaction.catalog, value))
+  const shares = from !== undefined && column.serial ? defaultOfColumn(from) : undefined
+  const stored =
+    sequence?.default ?? shares ?? (value === undefined ? undefined : storedDefault(transaction.catalog, value))
   const sized = value === undefined ? undefined : assignTo(freshBinder(run), value, column)
   const evaluate = sized === undefined ? undefined : compile(sized, new Planner().compilerAt(0))
   // One value for all rows there are; what differs per row is written into each.
-  const isFilled = sequence !== undefined || column.generated !== undefined
+  const isFilled = sequence !== undefined || shares !== undefined || column.generated !== undefined
   const isShared = evaluate !== undefined && value !== undefined && !isVolatile(value)
   const shared = isShared ? yield* settled(() => evaluate(noRow, run)) : null
   const generation = bindAddedGeneration(run, table, column)
@@ -243,10 +321,11 @@ function* addPlannedColumn(run: SqlRun, table: Table, column: ColumnPlan): State
     ...(column.identity === undefined ? {} : { identity: column.identity }),
     ...(sequence === undefined ? {} : { sequence: sequence.id }),
     ...(shared === null ? {} : { missing: getType(column.type).formatText(shared) }),
+    ...(from !== undefined && { inherited: 1, local: false as const }),
   }
   let changed = yield* addColumn(transaction, table, added)
   if (sequence !== undefined) giveSequence(transaction, changed, changed.getColumn(column.name))
-  if (sequence !== undefined || (evaluate !== undefined && !isShared)) {
+  if (sequence !== undefined || shares !== undefined || (evaluate !== undefined && !isShared)) {
     const filled = changed.getColumn(column.name)
     yield* fillColumn(transaction, changed, filled, () => defaultOf(transaction, filled))
   }
@@ -256,6 +335,11 @@ function* addPlannedColumn(run: SqlRun, table: Table, column: ColumnPlan): State
   }
   if (isFilled && column.notNull) changed = yield* setNotNull(transaction, changed, column.name)
   return changed
+}
+
+function defaultOfColumn({ definition }: Column): ColumnDefault {
+  const { default: text = '', defaultSequences } = definition
+  return { default: text, ...(defaultSequences !== undefined && { defaultSequences }) }
 }
 
 function bindAddedGeneration(run: SqlRun, table: Table, column: ColumnPlan): GeneratedDefinition | undefined {
@@ -268,44 +352,68 @@ function bindAddedGeneration(run: SqlRun, table: Table, column: ColumnPlan): Gen
   return { expression, reads: reads.map((name) => table.getColumn(name).number) }
 }
 
-function dropColumnStep(name: string, missingOk: boolean, isCascade: boolean): Step {
+function dropColumnStep(name: string, missingOk: boolean, isCascade: boolean, { isOnly }: Reach): Step {
   return function* (run, table, notices): StatementSteps<Table> {
     const column = table.findColumn(name)
     if (column === undefined && missingOk) {
       notices.push(skipping('00000', `column "${name}" of relation "${table.name}" does not exist`))
       return table
     }
-    const { number } = table.getColumn(name)
-    for (const check of checksReading(run, table, name)) {
-      yield* inPlace(run.transaction, () => dropCheck(run.transaction, currentTable(run, table), check))
-    }
-    yield* dropTargets(run, [{ id: table.id, part: columnPart(number) }], isCascade, notices)
+    table.getColumn(name)
+    refuseDropping(run, table, name, isOnly)
+    yield* dropColumnOf(run, table, name, isCascade, isOnly, notices)
     return currentTable(run, table)
   }
 }
 
-function currentTable(run: SqlRun, table: Table): Table {
-  return Table.of(run.transaction.catalog.collectionById(table.id)!)
+/** Of the table, and then of those that have it from there. */
+function* dropColumnOf(
+  run: SqlRun,
+  table: Table,
+  name: string,
+  isCascade: boolean,
+  isOnly: boolean,
+  notices: Notice[],
+): StatementSteps<void> {
+  const { number } = table.getColumn(name)
+  for (const check of checksReading(run, table, name)) {
+    yield* inPlace(run.transaction, () => dropCheck(run.transaction, currentTable(run, table), check))
+  }
+  yield* dropTargets(run, [{ id: table.id, part: columnPart(number) }], isCascade, notices)
+  for (const child of childrenOf(run, table)) {
+    yield* partColumn(run, child, name, isOnly, (freed) => dropColumnOf(run, freed, name, isCascade, false, notices))
+  }
 }
 
-function addConstraintStep(node: Node): Step {
+function addConstraintStep(node: Node, reach: Reach): Step {
   if (!('Constraint' in node)) throw notBuilt('this constraint')
   const { skip_validation: notValid, contype } = node.Constraint
   if (notValid === true && contype !== 'CONSTR_FOREIGN') throw notBuilt('NOT VALID')
   const [constraint] = readConstraint(node.Constraint)
-  return (run, table) => (constraint === undefined ? table : addConstraint(run, table, constraint))
+  return (run, table, notices) => {
+    return constraint === undefined ? table : addConstraint(run, table, constraint, reach, notices)
+  }
 }
 
-function* addConstraint(run: SqlRun, table: Table, constraint: ConstraintPlan): StatementSteps<Table> {
-  if (constraint.kind === 'check') return yield* addCheckConstraint(run, table, constraint)
+function* addConstraint(
+  run: SqlRun,
+  table: Table,
+  constraint: ConstraintPlan,
+  reach: Reach,
+  notices: Notice[],
+): StatementSteps<Table> {
+  if (constraint.kind === 'check') return yield* addCheckConstraint(run, table, constraint, reach, notices)
   if (constraint.kind === 'foreign') {
-    return yield* addForeignKey(run.transaction, table, bindForeignKey(run, table, constraint))
+    const made = yield* addForeignKey(run.transaction, table, bindForeignKey(run, table, constraint))
+    return yield* shareWithPartitions(run, made)
   }
+  refusePartialKeys(table.name, table.definition, [constraint])
   const taken = (name: string): boolean => isNameTaken(run.transaction, table.schema, name)
   if (constraint.name !== undefined && taken(constraint.name)) {
     throw failure('42P07', `relation "${constraint.name}" already exists`)
   }
-  return yield* addKey(run, table, constraint, taken)
+  const keyed = yield* addKey(run, table, constraint, taken)
+  return reach.isOnly ? keyed : yield* shareWithPartitions(run, keyed)
 }
 
 function* addKey(run: SqlRun, table: Table, key: KeyPlan, taken: (name: string) => boolean): StatementSteps<Table> {
@@ -327,6 +435,8 @@ function* addCheckConstraint(
   run: SqlRun,
   table: Table,
   constraint: ConstraintPlan & { kind: 'check' },
+  { isOnly }: Reach,
+  notices: Notice[],
 ): StatementSteps<Table> {
   const binder = freshBinder(run)
   const columns = table.columns.map(({ name, type, modifier }) => ({ name, type: type.oid, modifier }))
@@ -337,14 +447,21 @@ function* addCheckConstraint(
   }
   const only = read.length === 1 ? read[0]! : ''
   const name = constraint.name ?? freeName(isTaken, table.name, only, 'check')
+  refuseAddingCheck(run, table, constraint.noInherit, isOnly)
+  const added = { name, expression: text, ...(constraint.noInherit && { noInherit: true as const }) }
   const check = compileCheck(run.transaction.catalog, table, name, text)
-  return yield* addCheck(run.transaction, table, { name, expression: text }, check)
+  yield* addCheck(run.transaction, table, added, check)
+  if (!constraint.noInherit) yield* addCheckToChildren(run, table, added, notices)
+  return currentTable(run, table)
 }
 
-function dropConstraintStep(name: string, missingOk: boolean, isCascade: boolean): Step {
+function dropConstraintStep(name: string, missingOk: boolean, isCascade: boolean, { isOnly }: Reach): Step {
   return function* (run, table, notices): StatementSteps<Table> {
     if (hasConstraint(table.collection, name)) {
-      yield* dropTargets(run, [{ id: table.id, part: constraintPart(name) }], isCascade, notices)
+      refuseDroppingConstraint(run, table, name, isOnly)
+      const drop = (of: Table): StatementSteps<void> =>
+        dropTargets(run, [{ id: of.id, part: constraintPart(name) }], isCascade, notices)
+      yield* dropSharedConstraint(run, table, name, isOnly, drop)
       return currentTable(run, table)
     }
     const message = `constraint "${name}" of relation "${table.name}" does not exist`
@@ -407,30 +524,49 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
   const to = statement.newname ?? ''
   const relation = statement.relation
   if (statement.renameType === 'OBJECT_POLICY') return planRenamePolicy(statement)
+  if (statement.renameType === 'OBJECT_TRIGGER') return planRenameTrigger(statement)
+  if (routineWord(statement.renameType) !== undefined) return planRenameRoutine(statement)
   if (statement.renameType === 'OBJECT_SEQUENCE') return planRenameSequence(statement)
-  if (statement.renameType === 'OBJECT_TABLE') {
-    return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
+  if (statement.renameType === 'OBJECT_VIEW' || statement.relationType === 'OBJECT_VIEW')
+    return planRenameView(statement)
+  if (statement.renameType === 'OBJECT_INDEX') return planRenameIndex(statement)
+  if (statement.renameType === 'OBJECT_TABLE' || statement.renameType === 'OBJECT_MATVIEW') {
+    const tag = statement.renameType === 'OBJECT_MATVIEW' ? 'ALTER MATERIALIZED VIEW' : 'ALTER TABLE'
+    return planSteps({ kind: 'schema' }, tag, (run) => {
       const sequence = findCollection(run, relation!)
       if (sequence !== undefined && isSequence(sequence)) {
         renameSequence(run, sequence, to)
+        return nothing
+      }
+      if (sequence !== undefined && isView(sequence)) {
+        renameView(run, sequence, to)
         return nothing
       }
       const table = getRenamedTable(run, relation!)
       if (isNameTaken(run.transaction, table.schema, to)) throw failure('42P07', `relation "${to}" already exists`)
       const { catalog } = run.transaction
       renameTable(run.transaction, table, to)
-      renamePolicies(run, catalog, table.id)
+      renameInTexts(run, catalog, table.id)
       return nothing
     })
   }
   if (statement.renameType === 'OBJECT_COLUMN') {
     return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
+      const view = findCollection(run, relation!)
+      if (view !== undefined && isView(view)) {
+        renameViewColumn(run, view, statement)
+        return nothing
+      }
       const table = getRenamedTable(run, relation!)
       const from = statement.subname ?? ''
       if (table.findColumn(from) === undefined) throw failure('42703', `column "${from}" does not exist`)
+      refuseRenaming(run, table, from, relation!.inh !== true)
       const { catalog } = run.transaction
-      renameColumn(run.transaction, table, from, to, (text) => renamedExpression(catalog, table, text, from, to))
-      renamePolicies(run, catalog, table.id)
+      for (const one of familyOf(catalog, table)) {
+        const rewrite = (text: string): string => renamedExpression(catalog, one, text, from, to)
+        renameColumn(run.transaction, one, from, to, rewrite)
+        renameInTexts(run, catalog, one.id)
+      }
       return nothing
     })
   }
@@ -444,9 +580,8 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
       if (constraintNames(table).includes(to)) {
         throw failure('42710', `constraint "${to}" for relation "${table.name}" already exists`)
       }
-      if (!table.foreignKeys.some(({ name }) => name === from))
-        throw notBuilt('renaming a constraint that is no foreign key')
-      renameForeignKey(run.transaction, table, from, to)
+      if (table.foreignKeys.some(({ name }) => name === from)) renameForeignKey(run.transaction, table, from, to)
+      else renameConstraint(run, table, from, to, relation!.inh !== true)
       return nothing
     })
   }

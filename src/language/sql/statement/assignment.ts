@@ -4,6 +4,7 @@ import { formatType } from '../../../model/table/types/registry.ts'
 import type { Column } from '../../../model/table/table.ts'
 import type { Relation, RelationColumn } from '../../../query/relation.ts'
 import type { Binder } from '../bind/binder.ts'
+import { bindPartAssignment } from '../bind/bind-subscript.ts'
 import { beginningOf, tryCoerce } from '../bind/coerce.ts'
 import type { Scope } from '../bind/scope.ts'
 import { itemsOf } from '../bind/tree.ts'
@@ -60,20 +61,44 @@ export interface Assignment {
   readonly location: number | undefined
   /** Undefined: DEFAULT. */
   readonly value: Expression | undefined
+  /** The part of the column that is assigned: `[1]`, `[2:3]`. Several may be of one column. */
+  readonly part?: readonly Node[]
 }
 
-/** SET a = …, (b, c) = (…, …). */
+/** SET a = …, b[1] = …, (b, c) = (…, …). */
 export function bindAssignments(binder: Binder, scope: Scope, targets: readonly Node[]): Assignment[] {
   scope.forbidsAggregates = 'UPDATE'
-  const seen = new Set<string>()
+  const whole = new Set<string>()
+  const parts = new Set<string>()
   return targets.map((node) => {
     if (!('ResTarget' in node)) throw notBuilt('this assignment')
-    const { name = '', val, indirection, location } = node.ResTarget
-    if (indirection !== undefined) throw notBuilt('assignment to a part of a column', location)
-    if (seen.has(name)) throw failure('42601', `multiple assignments to same column "${name}"`, { location })
-    seen.add(name)
-    return { name, location, value: bindValue(binder, scope, val!) }
+    const { name = '', val, indirection: part, location } = node.ResTarget
+    if (whole.has(name) || (part === undefined && parts.has(name))) {
+      const isWhole = part === undefined && !parts.has(name)
+      throw failure('42601', `multiple assignments to same column "${name}"`, isWhole ? { location } : {})
+    }
+    if (part === undefined) whole.add(name)
+    else parts.add(name)
+    const value = bindValue(binder, scope, val!)
+    if (part === undefined) return { name, location, value }
+    if (value === undefined) throw failure('0A000', 'cannot set an array element to DEFAULT', { location })
+    return { name, location, value, part }
   })
+}
+
+/**
+ * What the column gets. A part is put into what it has: `base`, the column itself or, where another part of it has been
+ * assigned before, what that makes of it.
+ */
+export function assignedValue(
+  binder: Binder,
+  scope: Scope,
+  { value, part, location }: Assignment,
+  column: TargetColumn,
+  base: Expression,
+): Expression | undefined {
+  if (value === undefined || part === undefined) return value && assignTo(binder, value, column)
+  return bindPartAssignment(binder, scope, base, column, part, value, location)
 }
 
 function bindValue(binder: Binder, scope: Scope, node: Node): Expression | undefined {

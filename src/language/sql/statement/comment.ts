@@ -1,11 +1,12 @@
-/** COMMENT ON: the database, schemas, tables, columns, indexes, sequences, constraints and policies of tables. */
+/** COMMENT ON: the database, schemas, tables, views, columns, indexes, sequences, constraints and policies of tables. */
 import type { CommentStmt, Node } from 'libpg-query'
 import { databaseId, type ObjectAddress } from '../../../database/catalog/objects.ts'
-import { isSequence } from '../../../model/table/sequence.ts'
-import type { Table } from '../../../model/table/table.ts'
+import { wordOf } from '../../../database/access/rights.ts'
+import { isView, viewDefinitionOf } from '../../../model/table/view-kind.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import { columnPart, constraintPart, hasConstraint, isTable } from '../../../model/table/table-kind.ts'
 import { stringOf, stringsOf } from '../bind/tree.ts'
+import { findMadeType } from '../bind/made-types.ts'
 import { bindTypeName } from '../bind/type-name.ts'
 import { allRoles } from '../catalog/roles.ts'
 import { functionsNamed } from '../functions/registry.ts'
@@ -18,7 +19,10 @@ import { findCollection, findPart, getTable, shownName } from './naming.ts'
 import { getPolicyTarget } from './policies.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { oid } from '../types/oids.ts'
+import { findRoutine, routineNode, type RoutineWord } from './routines/named-routine.ts'
+import { findTrigger, missingTrigger } from '../trigger/create-trigger.ts'
 import { objectWords } from './statement-names.ts'
+import { binderOf, pathOf } from './types/type-names.ts'
 
 /** A notice where the comment is on nothing, and that is no error. */
 type FindObject = (run: SqlRun, node: Node) => ObjectAddress | Notice
@@ -26,11 +30,22 @@ type FindObject = (run: SqlRun, node: Node) => ObjectAddress | Notice
 const finders: Readonly<Record<string, FindObject>> = {
   OBJECT_DATABASE: findDatabase,
   OBJECT_ROLE: refuseRole,
-  OBJECT_TYPE: refuseType,
-  OBJECT_FUNCTION: refuseFunction,
+  OBJECT_TYPE: findType,
+  OBJECT_DOMAIN: findType,
+  OBJECT_FUNCTION: (run, node) => findFunction(run, node, 'function'),
+  OBJECT_PROCEDURE: (run, node) => findFunction(run, node, 'procedure'),
+  OBJECT_ROUTINE: (run, node) => findFunction(run, node, 'routine'),
+  OBJECT_TRIGGER: (run, node) => {
+    const [relation, name] = splitLast(node)
+    const found = findTrigger(run, relation, name)
+    if (found === undefined) throw missingTrigger(relation, name)
+    return found
+  },
   OBJECT_SCHEMA: findSchema,
-  OBJECT_TABLE: findTable,
-  OBJECT_SEQUENCE: findSequence,
+  OBJECT_TABLE: relationFinder('table'),
+  OBJECT_VIEW: relationFinder('view'),
+  OBJECT_MATVIEW: relationFinder('materialized view'),
+  OBJECT_SEQUENCE: relationFinder('sequence'),
   OBJECT_INDEX: findIndex,
   OBJECT_COLUMN: findColumn,
   OBJECT_TABCONSTRAINT: findConstraint,
@@ -68,19 +83,26 @@ function refuseRole(run: SqlRun, node: Node): never {
   throw failure('42704', `role "${name}" does not exist`)
 }
 
-function refuseType(_run: SqlRun, node: Node): never {
-  if ('TypeName' in node) {
-    const { location: _, ...named } = node.TypeName
-    bindTypeName(named)
-  }
+function findType(run: SqlRun, node: Node): ObjectAddress {
+  const path = pathOf(node)
+  const type = findMadeType(binderOf(run), path)
+  if (type?.made !== undefined) return { id: type.made.id }
+  bindTypeName(undefined, { names: path.map((sval): Node => ({ String: { sval } })) })
   throw notBuilt('COMMENT ON TYPE')
+}
+
+function findFunction(run: SqlRun, node: Node, word: RoutineWord): ObjectAddress {
+  const found = findRoutine(run, routineNode(node), word)
+  return found === undefined ? refuseFunction(run, node) : { id: found.collection.id }
 }
 
 /** `f(integer, text)`: of those that are built in the types alone are told. */
 function refuseFunction(_run: SqlRun, node: Node): never {
   const { objname, objargs } = 'ObjectWithArgs' in node ? node.ObjectWithArgs : {}
   const name = stringsOf(objname).join('.')
-  const types = (objargs ?? []).map((one) => ('TypeName' in one ? bindTypeName(one.TypeName).type : oid.unknown))
+  const types = (objargs ?? []).map((one) =>
+    'TypeName' in one ? bindTypeName(undefined, one.TypeName).type : oid.unknown,
+  )
   const isThere = functionsNamed(name).some(({ takes }) => takes.join() === types.join())
   if (isThere) throw notBuilt('COMMENT ON FUNCTION')
   throw failure('42883', `function ${name}(${types.map((type) => getType(type).title).join(', ')}) does not exist`)
@@ -95,23 +117,16 @@ function findSchema({ transaction }: SqlRun, node: Node): ObjectAddress {
   throw failure('3F000', `schema "${name}" does not exist`)
 }
 
-function findTable(run: SqlRun, node: Node): ObjectAddress {
-  const name = nameOf(node)
-  const collection = findCollection(run, name)
-  if (collection === undefined) {
-    if (findPart(run, name) === undefined) throw failure('42P01', `relation "${shownName(name)}" does not exist`)
-    throw failure('42809', `"${name.relname}" is not a table`)
+function relationFinder(word: string): FindObject {
+  return (run, node) => {
+    const name = nameOf(node)
+    const collection = findCollection(run, name)
+    if (collection === undefined && findPart(run, name) === undefined) {
+      throw failure('42P01', `relation "${shownName(name)}" does not exist`)
+    }
+    if (collection !== undefined && wordOf(collection) === word) return { id: collection.id }
+    throw failure('42809', `"${name.relname}" is not a ${word}`)
   }
-  if (isSequence(collection)) throw failure('42809', `"${name.relname}" is not a table`)
-  return { id: collection.id }
-}
-
-function findSequence(run: SqlRun, node: Node): ObjectAddress {
-  const name = nameOf(node)
-  const collection = findCollection(run, name)
-  if (collection === undefined) throw failure('42P01', `relation "${shownName(name)}" does not exist`)
-  if (!isSequence(collection)) throw failure('42809', `"${name.relname}" is not a sequence`)
-  return { id: collection.id }
 }
 
 function findIndex(run: SqlRun, node: Node): ObjectAddress {
@@ -124,13 +139,15 @@ function findIndex(run: SqlRun, node: Node): ObjectAddress {
 
 /** `a.b.c`: the last name is the column's. */
 function findColumn(run: SqlRun, node: Node): ObjectAddress {
-  const [table, column] = splitLast(node)
-  const { id, number } = columnOf(getTable(run, table), column)
-  return { id, part: columnPart(number) }
-}
-
-function columnOf(table: Table, name: string): { id: number; number: number } {
-  return { id: table.id, number: table.getColumn(name).number }
+  const [name, column] = splitLast(node)
+  const collection = findCollection(run, name)
+  if (collection === undefined || !isView(collection)) {
+    const table = getTable(run, name)
+    return { id: table.id, part: columnPart(table.getColumn(column).number) }
+  }
+  const found = viewDefinitionOf(collection).columns.find((one) => one.name === column)
+  if (found !== undefined) return { id: collection.id, part: columnPart(found.number) }
+  throw failure('42703', `column "${column}" of relation "${collection.name}" does not exist`)
 }
 
 function findConstraint(run: SqlRun, node: Node): ObjectAddress {

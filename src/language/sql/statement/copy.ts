@@ -6,6 +6,7 @@ import type { RowDraft } from '../../../model/table/expressions.ts'
 import { getRowTarget } from './written-rows.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import { findRelation } from '../bind/bind-from.ts'
+import { ViewRelation } from '../bind/view-relation.ts'
 import type { Binder } from '../bind/binder.ts'
 import { isSecured } from '../bind/row-security.ts'
 import { Scope } from '../bind/scope.ts'
@@ -105,6 +106,7 @@ function copySource(
   let select = query !== undefined && 'SelectStmt' in query ? query.SelectStmt : undefined
   if (select === undefined) {
     const relation = findRelation(binder, name!)
+    if (relation instanceof ViewRelation) throw refused(relation, 'from', 'Try the COPY (SELECT ...) TO variant.')
     const columns = copyColumns(relation, stringsOf(statement.attlist))
     const targetList = columns.map((at): Node => {
       return { ResTarget: { val: { ColumnRef: { fields: [{ String: { sval: relation.columns[at]!.name } }] } } } }
@@ -117,6 +119,9 @@ function copySource(
 
 function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Planned {
   const relation = findRelation(binder, statement.relation!)
+  if (relation instanceof ViewRelation) {
+    throw refused(relation, 'to', 'To enable copying to a view, provide an INSTEAD OF INSERT trigger.')
+  }
   if (statement.whereClause !== undefined) throw notBuilt('COPY FROM … WHERE')
   if (isSecured(binder, relation)) {
     throw failure('0A000', 'COPY FROM not supported with row-level security', {
@@ -225,4 +230,8 @@ function readDraft(
     }
   }
   return draft
+}
+
+function refused({ name }: ViewRelation, way: 'from' | 'to', hint: string): Error {
+  return failure('42809', `cannot copy ${way} view "${name}"`, { hint })
 }

@@ -1,61 +1,62 @@
-/** CREATE [UNIQUE] INDEX over plain columns. */
+/** CREATE [UNIQUE] INDEX: `indexes/index-parts.ts` reads what it is of. */
 import { privilege } from '../../../database/access/privileges.ts'
-import type { IndexStmt } from 'libpg-query'
+import type { IndexStmt, RangeVar } from 'libpg-query'
 import type { StatementSteps } from '../../../database/contract.ts'
-import type { IndexColumn } from '../../../model/table/definition.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import { createTableIndex } from '../../../model/table/schema.ts'
+import { isView } from '../../../model/table/view-kind.ts'
 import type { Binder } from '../bind/binder.ts'
 import { failure, notBuilt } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
 import { skipping } from './create-schema.ts'
 import { nothing, type Outcome } from './execution.ts'
-import { freeName, getOwnTable, isNameTaken } from './naming.ts'
+import { readIndexParts } from './indexes/index-parts.ts'
+import { findCollection, freeName, getOwnTable, isNameTaken } from './naming.ts'
+import { shareWithPartitions } from './partitions/links.ts'
+import { refusePartialKeys } from './partitions/new-partition.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { checkIndexOptions } from './table-definition.ts'
 
-interface NamedColumn {
-  readonly name: string
-  readonly descending: boolean
-  readonly nullsFirst: boolean
-}
-
 export function planCreateIndex(_binder: Binder, statement: IndexStmt): Planned {
-  const method = statement.accessMethod ?? 'btree'
-  if (method !== 'btree') throw notBuilt(`the index method "${method}"`)
-  if (statement.whereClause !== undefined) throw notBuilt('a partial index (WHERE)')
-  if (statement.indexIncludingParams !== undefined) throw notBuilt('INCLUDE')
   if (statement.nulls_not_distinct === true) throw notBuilt('NULLS NOT DISTINCT')
   checkIndexOptions(statement.options)
-  const columns = (statement.indexParams ?? []).map((node): NamedColumn => {
-    if (!('IndexElem' in node)) throw notBuilt('this index column')
-    const { name, expr, ordering, nulls_ordering: nulls, opclass } = node.IndexElem
-    if (expr !== undefined || name === undefined) throw notBuilt('an index on an expression')
-    if ((opclass?.length ?? 0) > 0) throw notBuilt('an operator class')
-    const descending = ordering === 'SORTBY_DESC'
-    const nullsFirst = nulls === 'SORTBY_NULLS_FIRST' || (nulls !== 'SORTBY_NULLS_LAST' && descending)
-    return { name, descending, nullsFirst }
-  })
   return planSteps({ kind: 'schema' }, 'CREATE INDEX', function* (run): StatementSteps<Outcome> {
+    refuseView(run, statement.relation!)
     const table = getOwnTable(run, statement.relation!, 'CREATE INDEX')
     const { rights } = run.transaction.principal
     // As in PostgreSQL an owner needs room for its name; who may change definitions has it.
     if (rights.owns(table.collection)) rights.requireInNamespace(table.collection.namespace, privilege.create)
     else if (statement.unique === true) rights.require(table.collection, privilege.read)
     const taken = (one: string): boolean => isNameTaken(run.transaction, table.schema, one)
-    const name = statement.idxname ?? freeName(taken, table.name, ...columns.map((column) => column.name), 'idx')
+    const { columns, more, names, hasExpressions } = yield* inPlace(run.transaction, () =>
+      readIndexParts(run, table, statement),
+    )
+    const name = statement.idxname ?? freeName(taken, table.name, ...names, 'idx')
     if (taken(name)) {
       if (statement.if_not_exists !== true) throw failure('42P07', `relation "${name}" already exists`)
       return { rowCount: 0, notices: [skipping('42P07', `relation "${name}" already exists`)] }
     }
-    const parts = columns.map(({ name: column, descending, nullsFirst }): IndexColumn => {
-      const found = table.findColumn(column)
-      if (found === undefined) throw failure('42703', `column "${column}" does not exist`)
-      return {
-        number: found.number,
-        ...(descending ? { descending } : {}),
-        ...(nullsFirst === descending ? {} : { nullsFirst }),
+    const isUnique = statement.unique === true
+    if (isUnique) {
+      const named = columns.flatMap(({ number }) => (number < 0 ? [] : [table.columnByNumber(number).name]))
+      refusePartialKeys(table.name, table.definition, [{ kind: 'unique', columns: named }])
+      if (hasExpressions && table.definition.partitioning !== undefined) {
+        throw notBuilt('a unique index of a partitioned table on an expression')
       }
-    })
-    yield* createTableIndex(run.transaction, table, { name, isUnique: statement.unique === true, columns: parts })
+    }
+    if (statement.concurrent === true && table.definition.partitioning !== undefined) {
+      throw failure('0A000', `cannot create index on partitioned table "${table.name}" concurrently`)
+    }
+    const made = yield* createTableIndex(run.transaction, table, { name, isUnique, columns, more })
+    if (statement.relation!.inh === true) yield* shareWithPartitions(run, made)
     return nothing
+  })
+}
+
+function refuseView(run: SqlRun, name: RangeVar): void {
+  const collection = findCollection(run, name)
+  if (collection === undefined || !isView(collection)) return
+  throw failure('42809', `cannot create index on relation "${collection.name}"`, {
+    detail: 'This operation is not supported for views.',
   })
 }

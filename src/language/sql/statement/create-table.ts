@@ -1,6 +1,6 @@
 /** CREATE TABLE, with its keys, checks and the sequences of its serial and identity columns. */
 import { inPlace } from '../../../database/transaction/wait.ts'
-import type { CreateStmt, CreateTableAsStmt } from 'libpg-query'
+import type { ColumnDef, CreateStmt, PartitionBoundSpec, PartitionSpec } from 'libpg-query'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import {
   type CheckDefinition,
@@ -11,26 +11,37 @@ import {
   withPrimaryKey,
   type TableDefinition,
 } from '../../../model/table/definition.ts'
-import { insertRow } from '../../../model/table/rows.ts'
 import { addForeignKey } from '../../../model/table/reference-schema.ts'
 import { createTable, createTableIndex, type NewIndex } from '../../../model/table/schema.ts'
 import { createSequence, setOwner } from '../../../model/table/sequence.ts'
 import { newSequence } from '../../../model/table/sequence-definition.ts'
 import type { Column, Table } from '../../../model/table/table.ts'
+import { createBinder } from '../bind/bind.ts'
 import type { Binder } from '../bind/binder.ts'
 import { qualify } from '../bind/objects.ts'
-import { Scope } from '../bind/scope.ts'
+import { isTemporaryName } from '../../../model/table/temporary.ts'
+import type { Notice } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
-import { Planner } from '../plan/planner.ts'
 import { currentContext, type SqlRun } from '../plan/run.ts'
 import { skipping } from './create-schema.ts'
-import { nothing, type Outcome } from './execution.ts'
-import { eachHeld, holdRows, RowsOfPlan } from './held-rows.ts'
+import type { Outcome } from './execution.ts'
 import { bindForeignKey, type ForeignKeyPlan } from './foreign-keys.ts'
 import { type BoundGeneration, bindGeneration } from './generated-columns.ts'
+import { copyIndexes, hasLike, readLike } from './like-clause.ts'
 import { freeName, isNameTaken, targetNamespace } from './naming.ts'
+import {
+  type Heritage,
+  heritageOf,
+  inheritedColumns,
+  mergedChecks,
+  mergedColumns,
+  type SeenColumn,
+} from './partitions/heritage.ts'
+import { joinParents, newBound, refusePartialKeys } from './partitions/new-partition.ts'
+import { readPartitioning } from './partitions/partition-key.ts'
 import { type Planned, planSteps } from './prepared.ts'
+import { commitActionOf, dropAtCommit } from './temporary.ts'
 import { sequenceClauses } from './sequences.ts'
 import { storedDefault } from './stored-expressions.ts'
 import {
@@ -46,59 +57,80 @@ import {
 interface TablePlan {
   readonly name: string
   readonly engine?: string
+  readonly onCommit?: 'delete' | 'drop' | undefined
   /** Of generated columns, by their names. */
   readonly generations: ReadonlyMap<string, BoundGeneration>
   readonly columns: readonly ColumnPlan[]
   readonly keys: readonly KeyPlan[]
   readonly checks: readonly CheckDefinition[]
   readonly foreignKeys: readonly ForeignKeyPlan[]
+  readonly heritage: Heritage | undefined
+  readonly partitioning: PartitionSpec | undefined
+  readonly bound: PartitionBoundSpec | undefined
 }
 
 export function planCreateTable(binder: Binder, statement: CreateStmt): Planned {
   refuseVariants(statement)
   const options = readOptions(statement.options)
-  const plan = { ...readTable(binder, statement), ...options }
+  // What depends on other tables is read when they are as the statement finds them.
+  const isAlone = statement.inhRelations === undefined && !hasLike(statement)
+  const early = isAlone ? readTable(binder, statement, undefined, undefined) : undefined
   const relation = statement.relation!
   return planSteps({ kind: 'schema' }, 'CREATE TABLE', function* (run): StatementSteps<Outcome> {
     const namespace = targetNamespace(run, relation)
-    if (isNameTaken(run.transaction, namespace.name, plan.name)) {
-      if (statement.if_not_exists !== true) throw failure('42P07', `relation "${plan.name}" already exists`)
-      return { rowCount: 0, notices: [skipping('42P07', `relation "${plan.name}" already exists`)] }
+    const { relname: name = '' } = relation
+    if (isNameTaken(run.transaction, namespace.name, name)) {
+      if (statement.if_not_exists !== true) throw failure('42P07', `relation "${name}" already exists`)
+      return { rowCount: 0, notices: [skipping('42P07', `relation "${name}" already exists`)] }
     }
-    yield* createFrom(run, plan, namespace)
-    return nothing
+    const notices: Notice[] = []
+    const heritage = yield* inPlace(run.transaction, () => heritageOf(run, statement))
+    const read = early ?? readTable(createBinder(currentContext(run), []), statement, heritage, run)
+    const action = commitActionOf(statement.oncommit, isTemporaryName(namespace.name))
+    const table = yield* createFrom(run, { ...read, ...options, onCommit: action }, namespace, notices)
+    yield* copyIndexes(run, statement.tableElts ?? [], table)
+    if (action === 'drop') dropAtCommit(run.transaction, table.collection)
+    return { rowCount: 0, notices }
   })
 }
 
 function refuseVariants(statement: CreateStmt): void {
-  if (statement.relation?.relpersistence === 't') throw notBuilt('a temporary table', statement.relation.location)
   if (statement.relation?.relpersistence === 'u') throw notBuilt('an unlogged table', statement.relation.location)
-  if (statement.inhRelations !== undefined) throw notBuilt('INHERITS and PARTITION OF')
-  if (statement.partspec !== undefined) throw notBuilt('PARTITION BY')
   if (statement.ofTypename !== undefined) throw notBuilt('CREATE TABLE OF')
   if (statement.tablespacename !== undefined) throw notBuilt('TABLESPACE')
   checkAccessMethod(statement.accessMethod)
 }
 
 /** PostgreSQL's own is the only one: where a table lies otherwise is its engine. */
-function checkAccessMethod(name: string | undefined): void {
+export function checkAccessMethod(name: string | undefined): void {
   if (name !== undefined && name !== 'heap') throw failure('42704', `access method "${name}" does not exist`)
 }
 
-function readTable(binder: Binder, statement: CreateStmt): TablePlan {
+function readTable(
+  binder: Binder,
+  statement: CreateStmt,
+  heritage: Heritage | undefined,
+  run: SqlRun | undefined,
+): TablePlan {
   const name = statement.relation?.relname ?? ''
+  const inherited = heritage === undefined ? [] : inheritedColumns(heritage)
   const columns: ColumnPlan[] = []
   const constraints: ConstraintPlan[] = []
+  const add = (column: ColumnPlan): void => {
+    if (columns.some((one) => one.name === column.name)) {
+      throw failure('42701', `column "${column.name}" specified more than once`)
+    }
+    columns.push(column)
+    constraints.push(...column.constraints)
+  }
   for (const node of statement.tableElts ?? []) {
-    if ('ColumnDef' in node) {
-      const column = readColumn(binder, name, node.ColumnDef)
-      if (columns.some((one) => one.name === column.name)) {
-        throw failure('42701', `column "${column.name}" specified more than once`)
-      }
-      columns.push(column)
-      constraints.push(...column.constraints)
-    } else if ('Constraint' in node) constraints.push(...readConstraint(node.Constraint))
-    else throw notBuilt('LIKE in CREATE TABLE')
+    if ('ColumnDef' in node) add(readColumn(binder, name, node.ColumnDef, ofInherited(node.ColumnDef, inherited)))
+    else if ('Constraint' in node) constraints.push(...readConstraint(node.Constraint))
+    else if ('TableLikeClause' in node && run !== undefined) {
+      const like = readLike(run, binder, node.TableLikeClause)
+      like.columns.forEach(add)
+      constraints.push(...like.constraints)
+    }
   }
   const keys = constraints.filter((one): one is KeyPlan => one.kind === 'primary' || one.kind === 'unique')
   const foreignKeys = constraints.filter((one) => one.kind === 'foreign')
@@ -107,24 +139,43 @@ function readTable(binder: Binder, statement: CreateStmt): TablePlan {
     throw failure('42P16', `multiple primary keys for table "${name}" are not allowed`, { location: second.location })
   }
   const taken = new Set<string>()
+  const visible = withInherited(inherited, columns)
   const checks = constraints.flatMap((one): CheckDefinition[] => {
     if (one.kind !== 'check') return []
-    const { text, columns: read } = bindCheck(binder, name, columns, one.node)
+    const { text, columns: read } = bindCheck(binder, name, visible, one.node)
     const only = one.column ?? (read.length === 1 ? read[0]! : '')
     const checkName = one.name ?? freeName((candidate) => taken.has(candidate), name, only, 'check')
     taken.add(checkName)
-    return [{ name: checkName, expression: text }]
+    return [{ name: checkName, expression: text, ...(one.noInherit && { noInherit: true as const }) }]
   })
-  return { name, columns, generations: bindGenerations(binder, name, columns), keys, checks, foreignKeys }
+  const generations = bindGenerations(binder, name, columns, inherited)
+  const { partspec: partitioning, partbound: bound } = statement
+  return { name, columns, generations, keys, checks, foreignKeys, heritage, partitioning, bound }
+}
+
+/** Of a column that PARTITION OF says more of: the type that it has. */
+function ofInherited({ colname, typeName }: ColumnDef, inherited: readonly SeenColumn[]): SeenColumn | undefined {
+  if (typeName !== undefined) return undefined
+  const found = inherited.find((one) => one.name === colname)
+  if (found === undefined) throw failure('42703', `column "${colname}" does not exist`)
+  return found
+}
+
+/** All columns in their order, those that are inherited first. */
+function withInherited(inherited: readonly SeenColumn[], own: readonly ColumnPlan[]): SeenColumn[] {
+  const merged = inherited.map((one) => own.find(({ name }) => name === one.name) ?? one)
+  return [...merged, ...own.filter(({ name }) => !inherited.some((one) => one.name === name))]
 }
 
 function bindGenerations(
   binder: Binder,
   table: string,
   columns: readonly ColumnPlan[],
+  inherited: readonly SeenColumn[],
 ): ReadonlyMap<string, BoundGeneration> {
-  const visible = columns.map(({ name, type, modifier, generated }) => {
-    return { name, type, modifier, isGenerated: generated !== undefined }
+  const visible = withInherited(inherited, columns).map(({ name, type, modifier }) => {
+    const own = columns.find((one) => one.name === name)
+    return { name, type, modifier, isGenerated: own?.generated !== undefined }
   })
   const bound = new Map<string, BoundGeneration>()
   for (const column of columns) {
@@ -138,17 +189,20 @@ function* createFrom(
   run: SqlRun,
   plan: TablePlan,
   namespace: ReturnType<typeof targetNamespace>,
+  notices: Notice[],
 ): StatementSteps<Table> {
   const { transaction } = run
+  const { heritage } = plan
   const schema = namespace.name
+  const names = withInherited(heritage === undefined ? [] : inheritedColumns(heritage), plan.columns)
   const taken = (name: string): boolean => name === plan.name || isNameTaken(transaction, schema, name)
-  const columns = plan.columns.map((column): NewColumn => {
+  const own = plan.columns.map((column): NewColumn => {
     const sequence =
       column.serial || column.identity !== undefined ? makeSequence(run, plan, column, namespace, taken) : undefined
     const bound = column.default
     const generation = plan.generations.get(column.name)
     // A column's number in a new table is its place.
-    const numberOf = (name: string): number => plan.columns.findIndex((one) => one.name === name) + 1
+    const numberOf = (name: string): number => names.findIndex((one) => one.name === name) + 1
     const value = sequence?.default ?? (bound === undefined ? undefined : storedDefault(transaction.catalog, bound))
     return {
       name: column.name,
@@ -163,13 +217,20 @@ function* createFrom(
       ...(sequence === undefined ? {} : { sequence: sequence.id }),
     }
   })
-  let definition: TableDefinition = { ...newTable(columns), checks: plan.checks }
+  const columns = heritage === undefined ? own : mergedColumns(heritage, own, notices)
+  const checks = heritage === undefined ? plan.checks : mergedChecks(heritage, plan.checks, notices)
+  let definition: TableDefinition = withPartitioning(run, plan, {
+    ...newTable(columns),
+    checks,
+    ...(plan.onCommit === 'delete' && { onCommit: plan.onCommit }),
+  })
   const primary = plan.keys.find(({ kind }) => kind === 'primary')
   if (primary?.deferrable !== undefined) definition = withNotNull(definition, numbersOf(definition, primary))
   else if (primary !== undefined) {
     const name = primary.name ?? freeName(taken, plan.name, 'pkey')
     definition = withPrimaryKey(definition, { name, columns: numbersOf(definition, primary) })
   }
+  refusePartialKeys(plan.name, definition, plan.keys)
   let table = createTable(transaction, namespace, plan.name, definition, plan.engine)
   for (const column of table.columns) giveSequence(transaction, table, column)
   const isTaken = (one: string): boolean => isNameTaken(transaction, schema, one)
@@ -181,7 +242,22 @@ function* createFrom(
   for (const foreignKey of plan.foreignKeys) {
     table = yield* addForeignKey(transaction, table, bindForeignKey(run, table, foreignKey))
   }
-  return table
+  return heritage === undefined ? table : yield* joinParents(run, heritage, table)
+}
+
+/** What makes it a partition, or one that has some. */
+function withPartitioning(run: SqlRun, plan: TablePlan, definition: TableDefinition): TableDefinition {
+  const { heritage, partitioning, bound, name } = plan
+  const columns = definition.columns.map(({ name: column, number, type, modifier = -1, generated }) => {
+    return { name: column, number, type, modifier, isGenerated: generated !== undefined }
+  })
+  const binder = createBinder(currentContext(run), [])
+  return {
+    ...definition,
+    ...(heritage !== undefined && { inherits: heritage.parents.map(({ id }) => id) }),
+    ...(heritage?.isPartition === true && { bound: newBound(run, heritage.parents[0]!, name, bound!) }),
+    ...(partitioning !== undefined && { partitioning: readPartitioning(binder, name, partitioning, columns) }),
+  }
 }
 
 /** The index of a UNIQUE constraint, or of a deferrable PRIMARY KEY. */
@@ -234,41 +310,5 @@ export function giveSequence(transaction: Transaction, table: Table, { number, d
     table: table.id,
     column: number,
     ...(identity !== undefined && { isIdentity: true }),
-  })
-}
-
-/** CREATE TABLE … AS SELECT …: the query's columns, then its rows. */
-export function planCreateTableAs(binder: Binder, statement: CreateTableAsStmt): Planned {
-  const { query, into } = statement
-  if (statement.objtype === 'OBJECT_MATVIEW') throw notBuilt('a materialized view')
-  if (query === undefined || !('SelectStmt' in query) || into?.rel === undefined) throw notBuilt('this CREATE TABLE AS')
-  if (into.rel.relpersistence === 't') throw notBuilt('a temporary table', into.rel.location)
-  checkAccessMethod(into.accessMethod)
-  const { engine } = readOptions(into.options)
-  const bound = binder.query(new Scope(), query.SelectStmt)
-  const names = (into.colNames ?? []).map((one) => ('String' in one ? one.String.sval : undefined))
-  const columns = bound.columns.map(({ name, type, modifier }, i): NewColumn => {
-    return { name: names[i] ?? name, type, ...(modifier >= 0 ? { modifier } : {}) }
-  })
-  const definition = newTable(columns)
-  const plan = new Planner(binder.progress).planQuery(bound)
-  const { rel } = into
-  return planSteps({ kind: 'schema' }, 'SELECT', function* (run): StatementSteps<Outcome> {
-    const namespace = targetNamespace(run, rel)
-    const name = rel.relname ?? ''
-    if (isNameTaken(run.transaction, namespace.name, name)) {
-      if (statement.if_not_exists !== true) throw failure('42P07', `relation "${name}" already exists`)
-      return { rowCount: 0, notices: [skipping('42P07', `relation "${name}" already exists`)] }
-    }
-    const held = into.skipData === true ? undefined : yield* holdRows(new RowsOfPlan(plan, run), run, 0)
-    const table = yield* inPlace(run.transaction, () =>
-      createTable(run.transaction, namespace, name, definition, engine),
-    )
-    if (held === undefined) return { rowCount: 0 }
-    const { rowCount } = yield* eachHeld(held, run, function* (row) {
-      yield* inPlace(run.transaction, () => insertRow(run.transaction, table, row))
-      return true
-    })
-    return { rowCount }
   })
 }

@@ -1,10 +1,10 @@
-/** DROP TABLE, INDEX, SEQUENCE and SCHEMA. */
+/** DROP TABLE, VIEW, INDEX, SEQUENCE and SCHEMA. */
 import type { DropStmt, Node, RangeVar } from 'libpg-query'
+import { wordOf } from '../../../database/access/rights.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import type { ObjectAddress } from '../../../database/catalog/objects.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers how parts of tables are dropped
 import '../../../model/table/drop-part.ts'
-import { isSequence } from '../../../model/table/sequence.ts'
 import type { Binder } from '../bind/binder.ts'
 import { itemsOf, stringOf, stringsOf } from '../bind/tree.ts'
 import type { Notice } from '../contract.ts'
@@ -16,20 +16,27 @@ import type { Outcome } from './execution.ts'
 import { findCollection, findPart, refuseBusy, shownName } from './naming.ts'
 import { getPolicyTarget, policyTarget } from './policies.ts'
 import { type Planned, planSteps } from './prepared.ts'
+import { planDropRoutine } from './routines/alter-routine.ts'
+import { routineWord } from './routines/named-routine.ts'
+import { findTrigger, missingTrigger } from '../trigger/create-trigger.ts'
 import { objectWords } from './statement-names.ts'
 
 /** Undefined where there is none of this name. */
 type FindTarget = (run: SqlRun, name: RangeVar) => ObjectAddress | undefined
 
 const kinds: Readonly<Record<string, { word: string; find: FindTarget }>> = {
-  OBJECT_TABLE: { word: 'table', find: findTable },
+  OBJECT_TABLE: { word: 'table', find: finderOf('table') },
+  OBJECT_VIEW: { word: 'view', find: finderOf('view') },
+  OBJECT_MATVIEW: { word: 'materialized view', find: finderOf('materialized view') },
   OBJECT_INDEX: { word: 'index', find: findIndex },
-  OBJECT_SEQUENCE: { word: 'sequence', find: findSequence },
+  OBJECT_SEQUENCE: { word: 'sequence', find: finderOf('sequence') },
   OBJECT_SCHEMA: { word: 'schema', find: findSchema },
 }
 
 export function planDrop(_binder: Binder, statement: DropStmt): Planned {
   if (statement.removeType === 'OBJECT_POLICY') return planDropPolicy(statement)
+  if (statement.removeType === 'OBJECT_TRIGGER') return planDropTrigger(statement)
+  if (routineWord(statement.removeType) !== undefined) return planDropRoutine(statement)
   const kind = kinds[statement.removeType ?? '']
   if (kind === undefined) throw notBuilt(`DROP ${objectWords(statement.removeType)}`)
   const names = (statement.objects ?? []).map(nameOf)
@@ -63,6 +70,22 @@ function planDropPolicy({ objects = [], missing_ok: missingOk, behavior }: DropS
   })
 }
 
+function planDropTrigger({ objects = [], missing_ok: missingOk, behavior }: DropStmt): Planned {
+  const [relation, name] = splitLast(objects[0]!)
+  return planSteps({ kind: 'schema' }, 'DROP TRIGGER', function* (run): StatementSteps<Outcome> {
+    const notices: Notice[] = []
+    if (missingOk === true && findCollection(run, relation) === undefined) {
+      notices.push(skipping('00000', `relation "${shownName(relation)}" does not exist`))
+      return { rowCount: 0, notices }
+    }
+    const found = findTrigger(run, relation, name)
+    if (found !== undefined) yield* dropTargets(run, [found], behavior === 'DROP_CASCADE', notices)
+    else if (missingOk !== true) throw missingTrigger(relation, name)
+    else notices.push(skipping('00000', `trigger "${name}" for relation "${shownName(relation)}" does not exist`))
+    return { rowCount: 0, notices }
+  })
+}
+
 /** A table, and something of it. */
 export function splitLast(node: Node): [{ relname: string; schemaname?: string }, string] {
   const names = stringsOf(itemsOf(node))
@@ -80,34 +103,33 @@ export function nameOf(node: Node): RangeVar {
   return parts.length > 1 ? { relname, schemaname: parts[parts.length - 2]! } : { relname }
 }
 
-function findTable(run: SqlRun, name: RangeVar): ObjectAddress | undefined {
-  const collection = findCollection(run, name)
-  if (collection === undefined) {
-    if (findPart(run, name) === undefined) return undefined
-    throw failure('42809', `"${name.relname}" is not a table`, { hint: 'Use DROP INDEX to remove an index.' })
-  }
-  if (!isSequence(collection)) {
-    refuseBusy(run, collection, 'DROP TABLE')
+/** Of one kind of relation, by its word; of another kind, its error. */
+function finderOf(word: string): FindTarget {
+  return (run, name) => {
+    const collection = findCollection(run, name)
+    if (collection === undefined) {
+      if (findPart(run, name) === undefined) return undefined
+      throw wrongKind(name, word, 'index')
+    }
+    const own = wordOf(collection)
+    if (own !== word) throw wrongKind(name, word, own)
+    if (own !== 'sequence') refuseBusy(run, collection, `DROP ${word.toUpperCase()}`)
     return { id: collection.id }
   }
-  throw failure('42809', `"${name.relname}" is not a table`, { hint: 'Use DROP SEQUENCE to remove a sequence.' })
-}
-
-function findSequence(run: SqlRun, name: RangeVar): ObjectAddress | undefined {
-  const collection = findCollection(run, name)
-  if (collection === undefined) return undefined
-  if (isSequence(collection)) return { id: collection.id }
-  throw failure('42809', `"${name.relname}" is not a sequence`, { hint: 'Use DROP TABLE to remove a table.' })
 }
 
 function findIndex(run: SqlRun, name: RangeVar): ObjectAddress | undefined {
   const part = findPart(run, name)
   if (part !== undefined) return part
   const collection = findCollection(run, name)
-  if (collection === undefined) return undefined
-  const word = isSequence(collection) ? 'sequence' : 'table'
-  const hint = `Use DROP ${word.toUpperCase()} to remove a ${word}.`
-  throw failure('42809', `"${name.relname}" is not an index`, { hint })
+  if (collection !== undefined) throw wrongKind(name, 'index', wordOf(collection))
+  return undefined
+}
+
+function wrongKind({ relname }: RangeVar, wanted: string, own: string): Error {
+  const article = (word: string): string => `${word === 'index' ? 'an' : 'a'} ${word}`
+  const hint = `Use DROP ${own.toUpperCase()} to remove ${article(own)}.`
+  return failure('42809', `"${relname}" is not ${article(wanted)}`, { hint })
 }
 
 function findSchema(run: SqlRun, name: RangeVar): ObjectAddress | undefined {

@@ -9,12 +9,12 @@ import type { Execution, Notice, Row, SqlContext, SqlValue } from '../contract.t
 import type { PlanNode } from '../plan/plan-node.ts'
 import { valuesBytes } from '../types/row-format.ts'
 import { createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
+import { asRunning } from './running-statement.ts'
 
 const noNotices: readonly Notice[] = []
 
 export class QueryExecution implements Execution {
   waitFor: Wait = undefined
-  readonly notices: readonly Notice[] = noNotices
   rowCount = 0
   readonly #plan: PlanNode
   readonly #parameters: readonly SqlValue[]
@@ -24,6 +24,10 @@ export class QueryExecution implements Execution {
   constructor(plan: PlanNode, parameters: readonly SqlValue[]) {
     this.#plan = plan
     this.#parameters = parameters
+  }
+
+  get notices(): readonly Notice[] {
+    return this.#run?.notices ?? noNotices
   }
 
   next(transaction: Transaction, context: SqlContext): Row[] | Paused | undefined {
@@ -101,7 +105,7 @@ export type Work = (run: SqlRun) => StatementSteps<Outcome> | Outcome
 export class StepsExecution implements Execution {
   waitFor: Wait = undefined
   rowCount = 0
-  notices: readonly Notice[] = noNotices
+  #told: readonly Notice[] = noNotices
   readonly #work: Work
   readonly #parameters: readonly SqlValue[]
   #run: SqlRun | undefined
@@ -112,6 +116,11 @@ export class StepsExecution implements Execution {
   constructor(work: Work, parameters: readonly SqlValue[]) {
     this.#work = work
     this.#parameters = parameters
+  }
+
+  get notices(): readonly Notice[] {
+    const raised = this.#run?.notices
+    return raised === undefined ? this.#told : [...raised, ...this.#told]
   }
 
   next(transaction: Transaction, context: SqlContext): Row[] | Paused | undefined {
@@ -134,7 +143,8 @@ export class StepsExecution implements Execution {
     }
     this.#run!.transaction = transaction
     this.#run!.context = context
-    const step = this.#steps.next()
+    const steps = this.#steps
+    const step = asRunning(this.#run!, () => steps.next())
     if (step.done === true) return this.#finish(step.value)
     this.waitFor = step.value
     return false
@@ -145,7 +155,7 @@ export class StepsExecution implements Execution {
     const { transaction } = run
     const start = transaction.savepoint()
     try {
-      const started = this.#work(run)
+      const started = asRunning(run, () => this.#work(run))
       transaction.batchDone()
       return started
     } catch (error) {
@@ -157,14 +167,14 @@ export class StepsExecution implements Execution {
   #finish(outcome: Outcome): true {
     this.#rows = outcome.rows ?? []
     this.rowCount = outcome.rowCount
-    this.notices = outcome.notices ?? noNotices
+    this.#told = outcome.notices ?? noNotices
     return true
   }
 
   reset(): void {
     this.waitFor = undefined
     this.rowCount = 0
-    this.notices = noNotices
+    this.#told = noNotices
     this.#run = undefined
     this.#steps = undefined
     this.#rows = undefined

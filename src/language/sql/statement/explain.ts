@@ -29,6 +29,7 @@ export function planExplain(binder: Binder, statement: ExplainStmt, plan: (node:
   if ('SelectStmt' in node) {
     const bound = binder.query(new Scope(), node.SelectStmt)
     const { progress } = binder
+    if (options.analyze && binder.written !== undefined) throw notBuilt('EXPLAIN ANALYZE of a statement that writes')
     // Bound whole, so that EXPLAIN refuses what the statement would refuse.
     const planned = planOutput(bound, progress)
     return planSteps(

@@ -6,6 +6,7 @@ import { compareKeys } from '../../../model/table/key-comparison.ts'
 import type { NewForeignKey } from '../../../model/table/reference-schema.ts'
 import { type Column, type KeyPart, Table } from '../../../model/table/table.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
+import { isTemporaryName } from '../../../model/table/temporary.ts'
 import { primaryIndex } from '../../../base/tuple.ts'
 import { stringsOf } from '../bind/tree.ts'
 import { failure, notBuilt } from '../failure.ts'
@@ -67,6 +68,7 @@ export function readForeignKey(
 /** The definition for a table that is there, in a transaction that may have made both of them. */
 export function bindForeignKey(run: SqlRun, table: Table, plan: ForeignKeyPlan): NewForeignKey {
   const referenced = referencedTable(run, plan)
+  refuseAcross(table, referenced)
   const columns = plan.columns.map((name) => columnNamed(table, name))
   const key = referencedKey(referenced, plan)
   const { rights } = run.transaction.principal
@@ -94,6 +96,14 @@ export function bindForeignKey(run: SqlRun, table: Table, plan: ForeignKeyPlan):
   }
 }
 
+/** What is temporary is gone before what is not, and others do not see it. */
+function refuseAcross(table: Table, referenced: Table): void {
+  const [own, other] = [isTemporaryName(table.schema), isTemporaryName(referenced.schema)]
+  if (own === other) return
+  const kind = own ? 'temporary' : 'permanent'
+  throw failure('42P16', `constraints on ${kind} tables may reference only ${kind} tables`)
+}
+
 /** Nothing sets a generated column but the columns that it follows from. */
 function refuseActions({ onDelete, onUpdate }: ForeignKeyPlan): void {
   const sets = ['set null', 'set default']
@@ -105,7 +115,11 @@ function refuseActions({ onDelete, onUpdate }: ForeignKeyPlan): void {
 function referencedTable(run: SqlRun, { referenced, location }: ForeignKeyPlan): Table {
   const collection = findCollection(run, referenced)
   if (collection === undefined) throw failure('42P01', `relation "${shownName(referenced)}" does not exist`)
-  if (isTable(collection)) return Table.of(collection)
+  if (isTable(collection)) {
+    const table = Table.of(collection)
+    if (table.definition.partitioning !== undefined) throw notBuilt('a foreign key to a partitioned table', location)
+    return table
+  }
   throw failure('42809', `referenced relation "${collection.name}" is not a table`, { location })
 }
 
@@ -131,7 +145,7 @@ function referencedKey(table: Table, { columns, referencedColumns }: ForeignKeyP
   const has = (parts: readonly KeyPart[]): boolean =>
     parts.length === named.length && parts.every(({ column }) => named.includes(column))
   if (table.primaryKey !== undefined && has(table.primaryKey)) return { index: primaryIndex, columns: named }
-  const unique = table.indexes.filter((index) => index.isUnique && has(index.parts))
+  const unique = table.indexes.filter((index) => index.isUnique && index.isPlain && has(index.parts))
   const found = unique.find((index) => index.deferrable === undefined)
   if (found !== undefined) return { index: found.id, columns: named }
   if (unique.length > 0) throw deferrableKey(table, 'unique constraint')

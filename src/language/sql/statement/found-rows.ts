@@ -7,11 +7,14 @@ import type { Relation } from '../../../query/relation.ts'
 import { keyBytes } from '../../../query/row-format.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import { bindFrom, joinItems, bindRelation, findRelation } from '../bind/bind-from.ts'
-import { bindWhere, bindWith } from '../bind/bind-select.ts'
+import { bindWhere } from '../bind/bind-select.ts'
+import { bindWith } from '../bind/with/bind-with.ts'
+import { freeze, isWrittenTwice } from '../bind/with/freezing.ts'
 import type { Binder } from '../bind/binder.ts'
 import type { FromItem } from '../bind/query.ts'
 import { securedFor } from '../bind/row-security.ts'
 import { Scope } from '../bind/scope.ts'
+import { ViewRelation } from '../bind/view-relation.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
@@ -22,15 +25,20 @@ import { findPointPath } from '../plan/relation-access.ts'
 import { noRow, type SqlRow, type SqlRun } from '../plan/run.ts'
 import type { Progress } from '../progress.ts'
 import { type PointFinder, type RowFinder, RowsOfPlan } from './held-rows.ts'
+import { WriteThrough } from './views/write-through.ts'
 
 /** The target and what is joined with it, bound in one scope. */
 export interface BoundTarget {
   readonly scope: Scope
   readonly relation: Relation
+  /** The view that the statement names: `relation` is the table that its rows are of. */
+  readonly through: WriteThrough | undefined
   readonly from: FromItem
   readonly where: Expression | undefined
   /** Where the row's key stands: behind the target's columns. */
   readonly keyPlace: number
+  /** Another statement of the same WITH writes it as well. */
+  readonly isShared: boolean
   readonly progress: Progress | undefined
 }
 
@@ -41,30 +49,41 @@ export function bindTargetTable(
   whereNode: Node | undefined,
   withClause: Parameters<typeof bindWith>[2] | undefined,
   command: 'update' | 'delete',
+  scope: Scope = new Scope(),
 ): BoundTarget {
-  const scope = new Scope()
   if (withClause !== undefined) bindWith(binder, scope, withClause)
   scope.reservesKeys = true
-  const relation = securedFor(binder, findRelation(binder, name), command)
-  const alias = name.alias?.aliasname ?? relation.name
-  const target = bindRelation(scope, relation, alias, name.alias)
-  scope.columns = [...target.columns]
+  const named = findRelation(binder, name)
+  const through = named instanceof ViewRelation ? new WriteThrough(binder, named, command) : undefined
+  const secured = (): Relation => securedFor(binder, through?.base ?? named, command)
+  const relation = through === undefined ? secured() : through.forTable(secured)
+  const alias = name.alias?.aliasname ?? named.name
+  const isShared = isWrittenTwice(binder, relation)
+  const read = isShared ? freeze(binder, relation) : relation
+  const target = bindRelation(scope, read, alias, through === undefined ? name.alias : undefined)
+  if (through !== undefined) scope.tables.length = 0
+  const columns = through?.bindTarget(scope, alias, name.alias) ?? target.columns
+  scope.columns = [...columns]
   scope.reservesKeys = false
   const joined = others.length === 0 ? undefined : bindFrom(binder, scope, others)
-  scope.columns = [...target.columns, ...(joined === undefined ? [] : scope.columns)]
-  const where = bindWhere(binder, scope, whereNode)
+  scope.columns = [...columns, ...(joined === undefined ? [] : scope.columns)]
+  const given = bindWhere(binder, scope, whereNode)
+  // Before those of the statement, which may fail on a row that the view does not show.
+  const where = conjunction([...conjunctsOf(through?.condition), ...conjunctsOf(given)])
   const from = joined === undefined ? target.item : joinItems(binder, 'inner', target.item, joined, undefined)
-  return { scope, relation, from, where, keyPlace: relation.columns.length, progress: binder.progress }
+  const keyPlace = target.item.width - 1
+  return { scope, relation, through, from, where, keyPlace, isShared, progress: binder.progress }
 }
 
 /** All rows to change, with their keys. `extra`: what else will be read of the rows. */
 export function findRows(target: BoundTarget, extra: readonly Expression[], needed: Iterable<number>): RowFinder {
   const ordinals = [...needed]
+  const { keyPlace } = target
   const point = findPoint(target, extra, ordinals)
   if (point !== undefined) return { point }
   const plan = planFound(target, extra, ordinals)
   if (target.from.kind !== 'join') return { open: (run) => new RowsOfPlan(plan, run) }
-  return { open: (run) => new RowsOfPlan(plan, run, newKeys(target.keyPlace, run)) }
+  return { open: (run) => new RowsOfPlan(plan, run, newKeys(keyPlace, run)) }
 }
 
 /** A row that joins several times is changed once. */
@@ -92,6 +111,7 @@ function findPoint(
   ordinals: readonly number[],
 ): PointFinder | undefined {
   const { relation, from, where } = target
+  if (target.isShared) return undefined
   if (!(relation instanceof TableRelation) || from.kind !== 'relation') return undefined
   const conditions = conjunctsOf(where)
   if ([...conditions, ...extra].some((one) => someExpression(one, ({ kind }) => kind === 'subquery'))) return undefined

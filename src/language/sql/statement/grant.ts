@@ -35,7 +35,10 @@ import { stringOf, stringsOf } from '../bind/tree.ts'
 import type { Notice, RoleName, SqlContext } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
+import { isRoutine, routineKind } from '../routine/definition.ts'
+import { routineOf } from '../routine/routines.ts'
 import { findCollection, shownName } from './naming.ts'
+import { getRoutine, routineNode, routineWord } from './routines/named-routine.ts'
 import { type Planned, planEffect, planSteps } from './prepared.ts'
 import { objectWords } from './statement-names.ts'
 
@@ -51,6 +54,7 @@ export const privilegeWords: ReadonlyMap<string, Privileges> = new Map([
   ['usage', privilege.usage],
   ['create', privilege.create],
   ['connect', privilege.connect],
+  ['execute', privilege.execute],
   ['temporary', privilege.temporary],
   ['temp', privilege.temporary],
   ['schema', privilege.schema],
@@ -60,7 +64,7 @@ export const privilegeWords: ReadonlyMap<string, Privileges> = new Map([
   ['administer', privilege.administer],
 ])
 
-type Kind = 'table' | 'sequence' | 'schema' | 'database'
+type Kind = 'table' | 'sequence' | 'schema' | 'database' | 'function'
 
 /** What PostgreSQL has for each kind: what `ALL` says. */
 export const allOf: Readonly<Record<Kind, Privileges>> = {
@@ -73,6 +77,7 @@ export const possibleOf: Readonly<Record<Kind, Privileges>> = {
   sequence: ofSequences,
   schema: ofNamespaces,
   database: ofDatabases,
+  function: privilege.execute,
 }
 
 /** What a statement is about: its list, and who may always give. */
@@ -231,7 +236,17 @@ function targetsOf(run: SqlRun, { targtype, objtype, objects = [] }: GrantStmt):
   }
   if (objtype === 'OBJECT_SCHEMA') return objects.map((node) => namespaceTarget(requireNamespace(run, stringOf(node))))
   if (objtype === 'OBJECT_DATABASE') return objects.map((node) => databaseTarget(run, stringOf(node)))
+  const word = routineWord(objtype)
+  if (word !== undefined) {
+    return objects.map((node) => routineTarget(getRoutine(run, routineNode(node), word).collection))
+  }
   throw notBuilt(`GRANT and REVOKE on a ${objectWords(objtype).toLowerCase()}`)
+}
+
+function routineTarget(collection: Collection): Target {
+  const { id, ownerId } = collection
+  const { name } = routineOf(collection).definition
+  return { kind: 'function', id, name, ownerId, first: routineKind.firstAccess!, collection }
 }
 
 export function requireNamespace({ transaction }: SqlRun, name: string): Namespace {
@@ -268,9 +283,12 @@ function collectionTarget(collection: Collection): Target {
 function allIn(run: SqlRun, schema: string, objtype: GrantStmt['objtype']): Target[] {
   const namespace = requireNamespace(run, schema)
   const wantsSequences = objtype === 'OBJECT_SEQUENCE'
+  if (routineWord(objtype) !== undefined) {
+    return [...run.transaction.catalog.othersOf(namespace.name).values()].filter(isRoutine).map(routineTarget)
+  }
   if (objtype !== 'OBJECT_TABLE' && !wantsSequences) throw notBuilt(`ALL ${objectWords(objtype)}S IN SCHEMA`)
   return run.transaction.catalog
-    .collectionsOf(namespace.name)
+    .relationsOf(namespace.name)
     .filter((one) => isSequence(one) === wantsSequences)
     .map(collectionTarget)
 }

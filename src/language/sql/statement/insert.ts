@@ -11,13 +11,17 @@ import type { Relation, RelationColumn } from '../../../query/relation.ts'
 import { Project } from '../../../query/row-operators.ts'
 import { getRowTarget } from './written-rows.ts'
 import { bindRelation, findRelation } from '../bind/bind-from.ts'
-import { bindWith, unsettledTarget } from '../bind/bind-select.ts'
+import { unsettledTarget } from '../bind/set-operation.ts'
+import { bindWith } from '../bind/with/bind-with.ts'
 import type { Binder } from '../bind/binder.ts'
+import { withoutStars } from '../bind/variables.ts'
+import { bindPartAssignment } from '../bind/bind-subscript.ts'
 import type { BoundQuery } from '../bind/query.ts'
 import { Scope } from '../bind/scope.ts'
+import { ViewRelation } from '../bind/view-relation.ts'
 import { itemsOf, locationOf } from '../bind/tree.ts'
 import type { Row } from '../contract.ts'
-import { columnsRead, type Expression } from '../expression/expression.ts'
+import { columnsRead, constant, type Expression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
@@ -28,29 +32,37 @@ import { pull, settled, type Work } from './execution.ts'
 import { bindConflict, type TouchedRows } from './on-conflict.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { bindReturning } from './returning.ts'
-import { guardOf, type InsertTests, planRowTest } from './row-guards.ts'
+import { guardOf, type InsertTests } from './row-guards.ts'
+import { fillDefaults, testThrough, WriteThrough } from './views/write-through.ts'
 
-export function planInsert(binder: Binder, statement: InsertStmt): Planned {
-  const scope = new Scope()
+export function planInsert(binder: Binder, statement: InsertStmt, scope: Scope = new Scope()): Planned {
   if (statement.withClause !== undefined) bindWith(binder, scope, statement.withClause)
-  const relation = findRelation(binder, statement.relation!)
+  const named = findRelation(binder, statement.relation!)
+  const through = named instanceof ViewRelation ? new WriteThrough(binder, named, 'insert') : undefined
+  const relation = through?.base ?? named
   const rows = getRowTarget(relation, 'insert into')
-  const columns = targetColumns(relation, statement.cols)
+  const own = targetColumns(named, statement.cols)
   // DEFAULT VALUES names none.
-  const named = statement.selectStmt === undefined ? [] : columns
-  for (const { number } of named) binder.access.column(relation.collection, number, privilege.insert)
-  binder.access.any(relation.collection, privilege.insert)
+  const given = statement.selectStmt === undefined ? [] : own
+  for (const { number } of given) binder.access.column(named.collection, number, privilege.insert)
+  binder.access.any(named.collection, privilege.insert)
+  const columns = through?.placed(own) ?? own
   const source = planInsertSource(binder, scope, statement, relation, columns)
   const target = new Scope(undefined, undefined)
-  const alias = statement.relation?.alias?.aliasname ?? relation.name
-  target.columns = [...bindRelation(target, relation, alias, statement.relation?.alias).columns]
+  const alias = statement.relation?.alias?.aliasname ?? named.name
+  const names = statement.relation?.alias
+  const bound = through === undefined ? bindRelation(target, relation, alias, names).columns : undefined
+  target.columns = [...(bound ?? through!.bindTarget(target, alias, names))]
+  if (bound === undefined) target.width = relation.columns.length
   const { onConflictClause: clause } = statement
   const tests: InsertTests = { inserted: undefined }
-  const conflict = bindConflict(binder, target, statement, relation, tests)
+  const conflict = bindConflict(binder, target, statement, relation, tests, through)
   const returning = bindReturning(binder, target, statement.returningClause)
   const reads = clause?.infer !== undefined || returning?.expressions.some((one) => columnsRead(one).size > 0) === true
-  tests.inserted = planRowTest(binder, relation, { command: 'insert', reads })
-  const options = { skipsTaken: clause !== undefined, isShown: returning !== undefined }
+  tests.inserted = testThrough(binder, relation, { command: 'insert', reads }, through)
+  through?.ask(columns.slice(0, given.length).flatMap(({ ordinal }) => (ordinal < 0 ? [] : [ordinal])))
+  const [defaults, check] = [through?.defaults(), through?.checks()]
+  const options = { skipsTaken: clause !== undefined, isShown: returning !== undefined || check !== undefined }
   const work: Work = function* (run) {
     const shown: Row[] = []
     let count = 0
@@ -67,11 +79,13 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
         continue
       }
       for (const draft of batch) {
+        if (defaults !== undefined && defaults.size > 0) yield* settled(() => fillDefaults(defaults, draft, run))
         const stored = yield* toItsEnd<SqlRow | undefined>(run.transaction, () => {
           return conflict === undefined ? rows.insert(run.transaction, draft, guarded) : conflict(run, draft, touched)
         })
         if (stored === undefined) continue
         count++
+        if (check !== undefined) yield* settled(() => check(stored, run))
         if (returning !== undefined) shown.push(yield* settled(() => returning.project(stored, run)))
         if (run.transaction.slice.spend(1)) yield undefined
       }
@@ -83,23 +97,43 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
 
 interface InsertColumn extends RelationColumn {
   readonly ordinal: number
+  /** Throws: nothing can be given to it. */
+  readonly refuse?: () => void
+  /** The part of it that is given: `[1]`, `[2:3]`. */
+  readonly part?: readonly Node[]
+  readonly location?: number | undefined
 }
 
 /** The columns that are given, in the order of the text. */
 function targetColumns(relation: Relation, nodes: readonly Node[] | undefined): readonly InsertColumn[] {
   const columns = relation.columns.map((column, ordinal): InsertColumn => ({ ...column, ordinal }))
   if (nodes === undefined || nodes.length === 0) return columns
-  const seen = new Set<InsertColumn>()
-  for (const node of nodes) {
-    if (!('ResTarget' in node)) continue
-    const { name = '', location, indirection } = node.ResTarget
-    if (indirection !== undefined) throw notBuilt('insertion into a part of a column', location)
+  const seen = new Map<InsertColumn, 'whole' | 'parts'>()
+  return nodes.flatMap((node) => {
+    if (!('ResTarget' in node)) return []
+    const { name = '', location, indirection: part } = node.ResTarget
     const column = columns.find((one) => one.name === name)
     if (column === undefined) throw missingColumn(relation, name, location)
-    if (seen.has(column)) throw failure('42701', `column "${name}" specified more than once`, { location })
-    seen.add(column)
-  }
-  return [...seen]
+    const before = seen.get(column)
+    if (before === 'whole' || (before !== undefined && part === undefined)) {
+      throw failure('42701', `column "${name}" specified more than once`, { location })
+    }
+    seen.set(column, part === undefined ? 'whole' : 'parts')
+    return [part === undefined ? column : { ...column, part, location }]
+  })
+}
+
+/** What the column gets; of one that is given in parts, put into what the others have made of it. */
+function insertedValue(
+  binder: Binder,
+  scope: Scope,
+  column: InsertColumn,
+  value: Expression,
+  before: Expression | undefined,
+): Expression {
+  if (column.part === undefined) return assignTo(binder, value, column)
+  const base = before ?? constant(null, column.type)
+  return bindPartAssignment(binder, scope, base, column, column.part, value, column.location)
 }
 
 /** A plan whose rows are drafts of the table's: what the statement does not give is undefined. */
@@ -124,18 +158,19 @@ function planInsertSource(
   const isValues =
     lists !== undefined && select.SelectStmt.sortClause === undefined && select.SelectStmt.limitCount === undefined
   if (!isValues) {
-    const query = binder.query(scope, select.SelectStmt)
+    const query = binder.query(scope.beside(), select.SelectStmt)
     checkWidth(query.columns.length, columns.length, isExplicit)
     refuseGenerated(columns.slice(0, query.columns.length), overrides, () => true)
-    return planInsertQuery(binder, query, width, columns, isIgnored)
+    return planInsertQuery(binder, scope, query, width, columns, isIgnored)
   }
   const hasGenerated = columns.some(
-    ({ isAlwaysIdentity, isGenerated }) => isAlwaysIdentity === true || isGenerated === true,
+    ({ isAlwaysIdentity, isGenerated, refuse }) =>
+      isAlwaysIdentity === true || isGenerated === true || refuse !== undefined,
   )
   const compiler = planner.compilerAt(0)
   // Row by row to what it takes to run it, so that nothing of a long list is ever looked at as a whole.
   const rows = binder.each(scope, lists, (list) => {
-    const nodes = itemsOf(list)
+    const nodes = withoutStars(binder.variables, itemsOf(list))
     if (nodes.length !== columns.length) {
       checkWidth(nodes.length, columns.length, isExplicit, locationOf(nodes[columns.length]))
     }
@@ -143,8 +178,11 @@ function planInsertSource(
     const row = emptyDraft(width)
     const place = (node: Node, i: number): void => {
       const column = columns[i]!
-      if ('SetToDefault' in node) return
-      const value = assignTo(binder, binder.expression(scope, node), column)
+      if ('SetToDefault' in node) {
+        if (column.part === undefined) return
+        throw failure('0A000', 'cannot set an array element to DEFAULT', { location: column.location })
+      }
+      const value = insertedValue(binder, scope, column, binder.expression(scope, node), row[column.ordinal])
       if (!isIgnored(column)) row[column.ordinal] = value
     }
     nodes.forEach(place)
@@ -169,6 +207,7 @@ function refuseGenerated(
   isGiven: (index: number) => boolean,
 ): void {
   for (const [i, column] of columns.entries()) {
+    if (isGiven(i)) column.refuse?.()
     const message = `cannot insert a non-DEFAULT value into column "${column.name}"`
     if (column.isGenerated === true && isGiven(i)) {
       throw failure('428C9', message, { detail: `Column "${column.name}" is a generated column.` })
@@ -184,15 +223,21 @@ function refuseGenerated(
 /** What `isIgnored` columns are given is computed, and then their default is taken. */
 function planInsertQuery(
   binder: Binder,
+  scope: Scope,
   query: BoundQuery,
   width: number,
-  columns: readonly InsertColumn[],
+  given: readonly InsertColumn[],
   isIgnored: (column: InsertColumn) => boolean,
 ): PlanNode {
-  const targets = query.columns.map(({ type, modifier, name }, index) => {
-    const given: Expression = { kind: 'column', index, type, modifier, name }
-    return assignTo(binder, unsettledTarget(binder, query, index) ?? given, columns[index]!)
-  })
+  const values = new Map<number, { column: InsertColumn; value: Expression }>()
+  for (const [index, { type, modifier, name }] of query.columns.entries()) {
+    const column = given[index]!
+    const shown: Expression = unsettledTarget(binder, query, index) ?? { kind: 'column', index, type, modifier, name }
+    const value = insertedValue(binder, scope, column, shown, values.get(column.ordinal)?.value)
+    values.set(column.ordinal, { column, value })
+  }
+  const columns = [...values.values()].map(({ column }) => column)
+  const targets = [...values.values()].map(({ value }) => value)
   const placed = { first: 0, width: query.columns.length, alias: 'query' }
   const from = { kind: 'query', ...placed, query, id: binder.nextSubquery(), captures: [], isLateral: false } as const
   const tail = { order: [], limit: undefined, offset: undefined, withTies: false }

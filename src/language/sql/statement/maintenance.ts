@@ -1,8 +1,9 @@
 /** TRUNCATE; VACUUM and ANALYZE, which have nothing to do here: space is reclaimed and counted as transactions commit. */
 import { privilege } from '../../../database/access/privileges.ts'
 import type { Relation } from '../../../query/relation.ts'
-import type { TruncateStmt, VacuumStmt } from 'libpg-query'
+import type { RangeVar, TruncateStmt, VacuumStmt } from 'libpg-query'
 import { foreignKeysTo } from '../../../model/table/foreign-key.ts'
+import { familyOf } from '../../../model/table/partitions/partitioning.ts'
 import { truncateTable } from '../../../model/table/schema.ts'
 import { restartSequence } from '../../../model/table/sequence.ts'
 import { findRelation } from '../bind/bind-from.ts'
@@ -20,10 +21,16 @@ export function planTruncate(_binder: Binder, statement: TruncateStmt): Planned 
     const notices: Notice[] = []
     const { rights } = run.transaction.principal
     const named = names.map((name) => getIdleTable(run, name, 'TRUNCATE'))
+    const kept = named.find(({ definition }) => definition.materialized !== undefined)
+    if (kept !== undefined) throw failure('42809', `"${kept.name}" is not a table`)
     for (const { collection } of named) rights.require(collection, privilege.truncate)
-    for (const table of withReferencing(run, named, statement.behavior === 'DROP_CASCADE', notices)) {
-      rights.require(table.collection, privilege.truncate)
-      truncateTable(run.transaction, table)
+    const families = names.flatMap((name, i) => truncatedWith(run, name, named[i]!))
+    for (const table of withReferencing(run, [...new Set(families)], statement.behavior === 'DROP_CASCADE', notices)) {
+      if (families.includes(table)) run.transaction.access.asServer(() => truncateTable(run.transaction, table))
+      else {
+        rights.require(table.collection, privilege.truncate)
+        truncateTable(run.transaction, table)
+      }
       if (statement.restart_seqs !== true) continue
       for (const { definition } of table.columns) {
         const id = definition.sequence
@@ -32,6 +39,19 @@ export function planTruncate(_binder: Binder, statement: TruncateStmt): Planned 
       }
     }
     return { rowCount: 0, notices }
+  })
+}
+
+/** The table and those that inherit from it, for which it is asked who may; ONLY is for those that have rows. */
+function truncatedWith(run: SqlRun, { inh }: RangeVar, table: Table): readonly Table[] {
+  if (inh === true) {
+    const family = familyOf(run.transaction.catalog, table)
+    for (const member of family) refuseBusy(run, member, 'TRUNCATE')
+    return family
+  }
+  if (table.definition.partitioning === undefined) return [table]
+  throw failure('42809', 'cannot truncate only a partitioned table', {
+    hint: 'Do not specify the ONLY keyword, or use TRUNCATE ONLY on the partitions directly.',
   })
 }
 

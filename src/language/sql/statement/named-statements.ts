@@ -1,6 +1,7 @@
 /** PREPARE, EXECUTE, cursors, DISCARD: things with a name that the session keeps, described for the door. */
 import type { ExecuteStmt, FetchStmt, Node, PrepareStmt } from 'libpg-query'
 import { createBinder } from '../bind/bind.ts'
+import type { Binder } from '../bind/binder.ts'
 import { Scope } from '../bind/scope.ts'
 import { bindTypeName } from '../bind/type-name.ts'
 import type { ParsedStatement, StatementEffect } from '../contract.ts'
@@ -9,10 +10,11 @@ import { failure, notBuilt } from '../failure.ts'
 import { Planner } from '../plan/planner.ts'
 import { createRun } from '../plan/run.ts'
 import { assignTo } from './assignment.ts'
-import { type Planned, planEffect } from './prepared.ts'
+import { dropTemporary } from '../../../model/table/temporary.ts'
+import { type Planned, planEffect, planSteps } from './prepared.ts'
 
-export function planNamed(node: Node, statement: ParsedStatement): Planned | undefined {
-  if ('PrepareStmt' in node) return planEffect(prepareEffect(node.PrepareStmt, statement), 'PREPARE')
+export function planNamed(binder: Binder, node: Node, statement: ParsedStatement): Planned | undefined {
+  if ('PrepareStmt' in node) return planEffect(prepareEffect(binder, node.PrepareStmt, statement), 'PREPARE')
   if ('ExecuteStmt' in node) return planEffect(executeEffect(node.ExecuteStmt), 'EXECUTE')
   if ('DeallocateStmt' in node) {
     const { name } = node.DeallocateStmt
@@ -35,13 +37,25 @@ export function planNamed(node: Node, statement: ParsedStatement): Planned | und
   }
   if ('DiscardStmt' in node) {
     const target = (node.DiscardStmt.target ?? 'DISCARD_ALL').replace('DISCARD_', '').toLowerCase() as 'all'
+    if (target === ('temp' as string)) {
+      return planSteps({ kind: 'schema' }, 'DISCARD TEMP', function* ({ transaction, context }) {
+        yield* dropTemporary(transaction, context.temporarySchema)
+        return { rowCount: 0 }
+      })
+    }
     return planEffect({ kind: 'discard', target }, `DISCARD ${target.toUpperCase()}`)
   }
   return undefined
 }
 
-function prepareEffect({ name, argtypes, query }: PrepareStmt, statement: ParsedStatement): StatementEffect {
-  const parameterTypes = (argtypes ?? []).map((node) => ('TypeName' in node ? bindTypeName(node.TypeName).type : 0))
+function prepareEffect(
+  binder: Binder,
+  { name, argtypes, query }: PrepareStmt,
+  statement: ParsedStatement,
+): StatementEffect {
+  const parameterTypes = (argtypes ?? []).map((node) =>
+    'TypeName' in node ? bindTypeName(binder, node.TypeName).type : 0,
+  )
   return { kind: 'prepare', name: name ?? '', statement: { ...statement, tree: query }, parameterTypes }
 }
 

@@ -5,18 +5,24 @@ import type { Collection, Namespace } from '../../../database/catalog/catalog.ts
 import type { Transaction } from '../../../database/contract.ts'
 import { type ObjectAddress, partsOf } from '../../../database/catalog/objects.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
+import { isTemporaryName } from '../../../model/table/temporary.ts'
 import { Table } from '../../../model/table/table.ts'
+import { schemaNamed } from '../bind/names.ts'
 import { searchPathOf } from '../bind/objects.ts'
 import { systemNamespaces } from '../catalog/identity.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { isSequence } from '../../../model/table/sequence.ts'
+import { temporaryNamespace, wantsTemporary } from './temporary.ts'
 
 /** The schema of a new object: the one that is named, else the first of the search path that is there. */
 export function targetNamespace(run: SqlRun, name: RangeVar): Namespace {
   const { transaction, context } = run
   const schema = name.schemaname
+  if (wantsTemporary(name, context.temporarySchema)) return temporaryNamespace(run, name)
   if (schema !== undefined) {
+    if (isTemporaryName(schema)) {
+      throw failure('42P16', 'cannot create relations in temporary schemas of other sessions')
+    }
     if (systemNamespaces.has(schema)) {
       throw failure('42501', `permission denied to create "${schema}.${name.relname}"`, {
         detail: 'System catalog modifications are currently disallowed.',
@@ -29,6 +35,7 @@ export function targetNamespace(run: SqlRun, name: RangeVar): Namespace {
   }
   for (const part of context.searchPath) {
     const candidate = part === '"$user"' || part === '$user' ? context.user : part
+    if (candidate === context.temporarySchema) continue
     const found = transaction.catalog.namespaces.get(candidate)
     if (found !== undefined && maySearch(run, candidate, false)) return creatable(run, found)
     if (candidate === 'public') return transaction.createNamespace('public')
@@ -69,7 +76,7 @@ export function freeName(isTaken: (name: string) => boolean, ...parts: readonly 
 export function findCollection(run: SqlRun, name: RangeVar): Collection | undefined {
   const { transaction, context } = run
   const relname = name.relname ?? ''
-  const path = name.schemaname === undefined ? context.searchPath : [name.schemaname]
+  const path = name.schemaname === undefined ? context.searchPath : [schemaNamed(context, name.schemaname)]
   for (const part of path) {
     const schema = part === '"$user"' || part === '$user' ? context.user : part
     if (!maySearch(run, schema, name.schemaname !== undefined)) continue
@@ -92,7 +99,9 @@ function maySearch({ transaction }: SqlRun, schema: string, isNamed: boolean): b
 export function findPart(run: SqlRun, name: RangeVar): ObjectAddress | undefined {
   const { transaction, context } = run
   const relname = name.relname ?? ''
-  for (const schema of name.schemaname === undefined ? searchPathOf(context) : [name.schemaname]) {
+  for (const schema of name.schemaname === undefined
+    ? searchPathOf(context)
+    : [schemaNamed(context, name.schemaname)]) {
     if (!maySearch(run, schema, name.schemaname !== undefined)) continue
     const owner = transaction.catalog.findOwnerOfPart(schema, relname)
     const part = owner && partsOf(owner).find((each) => each.isRelation === true && each.name === relname)
@@ -146,7 +155,7 @@ export function getTable(run: SqlRun, name: RangeVar): Table {
     throw failure('42P01', `relation "${shownName(name)}" does not exist`)
   }
   if (isTable(collection)) return Table.of(collection)
-  if (isSequence(collection)) throw failure('42809', `"${collection.name}" is not a table`)
+  if (collection.model === 'table') throw failure('42809', `"${collection.name}" is not a table`)
   throw failure(
     '0A000',
     `"${collection.name}" is a collection of model ${collection.model}: its schema cannot be changed by SQL`,

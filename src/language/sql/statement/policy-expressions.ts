@@ -4,27 +4,23 @@
  * expect it, with schemas only where the search path does not find the name.
  */
 import type { Node } from 'libpg-query'
-import { unlimited } from '../../../database/access/rights.ts'
-import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
+import type { Catalog } from '../../../database/catalog/catalog.ts'
 import { policiesOf, type PolicyExpression, withChangedPolicies } from '../../../model/table/policies.ts'
 import { redefine } from '../../../model/table/schema.ts'
 import { Table } from '../../../model/table/table.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
-import type { Relation } from '../../../query/relation.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
-import { createBinder } from '../bind/bind.ts'
-import { requireBoolean } from '../bind/bind-expression.ts'
+import { requireBoolean } from '../bind/coerce.ts'
 import type { Binder } from '../bind/binder.ts'
-import { qualify } from '../bind/objects.ts'
 import { policyScope } from '../bind/row-security.ts'
 import { showPoliciesBy } from '../catalog/pg-policies.ts'
 import type { SqlContext } from '../contract.ts'
-import { deparseOver, type ObjectNames } from '../expression/deparse-query.ts'
+import { deparseOver, type ObjectNames } from '../query-text/query-text.ts'
 import { columnsRead, type Expression } from '../expression/expression.ts'
 import { notBuilt } from '../failure.ts'
-import { quoteIdentifier } from '../functions/text-functions.ts'
 import { parseExpression } from '../parse-expression.ts'
 import { currentContext, type SqlRun } from '../plan/run.ts'
+import { binderOver, namesIn, shownNames } from './full-names.ts'
 
 /** Errors: those of binding; 0A000 for what no text is made of. */
 export function storedPolicy(run: SqlRun, table: Table, node: Node): PolicyExpression {
@@ -46,12 +42,6 @@ function mergedReads(id: number, own: readonly number[], binder: Binder): Policy
   return [...reads].map(([read, columns]) => ({ id: read, columns: [...columns].sort((a, b) => a - b) }))
 }
 
-/** As somebody who may all: what its caller may not is asked for when it runs. */
-function binderOver(context: SqlContext, searchPath: readonly string[]): Binder {
-  const values = { rights: { value: unlimited }, searchPath: { value: searchPath } }
-  return createBinder(Object.create(context, values) as SqlContext, [])
-}
-
 function bindCondition(binder: Binder, table: Table, node: Node): Expression {
   const scope = policyScope(table)
   scope.forbidsAggregates = 'policy expressions'
@@ -60,27 +50,6 @@ function bindCondition(binder: Binder, table: Table, node: Node): Expression {
 
 function textOf(bound: Expression, table: Table, names: ObjectNames): string {
   return deparseOver(bound, TableRelation.of(table), table.name, names)
-}
-
-/** As the catalog calls things, with their schemas. */
-function namesIn(catalog: Catalog, shown?: (collection: Collection) => string): ObjectNames {
-  const full = ({ namespace, name }: Collection): string =>
-    `${quoteIdentifier(namespace.name)}.${quoteIdentifier(name)}`
-  const collectionOf = ({ collection }: Relation): Collection | undefined =>
-    collection && catalog.collectionById(collection.id)
-  return {
-    relation: (relation) => {
-      const collection = collectionOf(relation)
-      if (collection !== undefined && collection.model === 'table') return (shown ?? full)(collection)
-      return `${quoteIdentifier(relation.schema)}.${quoteIdentifier(relation.name)}`
-    },
-    column: (relation, ordinal) => {
-      const { name, number } = relation.columns[ordinal]!
-      const collection = collectionOf(relation)
-      if (collection === undefined || !isTable(collection)) return name
-      return Table.of(collection).columns.find((column) => column.number === number)?.name ?? name
-    },
-  }
 }
 
 /** The policies that name the table, once it or one of its columns has another name; `before`: the catalog in which they hold. */
@@ -114,8 +83,7 @@ export function renamePolicies(run: SqlRun, before: Catalog, id: number): void {
 function shownPolicy(run: SqlRun, table: Table, { text }: PolicyExpression): string {
   const context = currentContext(run)
   const bound = bindCondition(binderOver(context, []), table, parseExpression(text))
-  const shown = ({ namespace, name }: Collection): string => qualify(context, namespace.name, name)
-  return textOf(bound, table, namesIn(context.catalog, shown))
+  return textOf(bound, table, shownNames(context))
 }
 
 showPoliciesBy(shownPolicy)

@@ -1,7 +1,9 @@
 /** What statements answer to `prepare`, and how their parts become the contract's `PreparedStatement`. */
+import { noOwner } from '../../../database/access/access-list.ts'
 import type { Rights } from '../../../database/access/rights.ts'
 import type { Catalog } from '../../../database/catalog/catalog.ts'
-import type { Binder, Dependency } from '../bind/binder.ts'
+import { plainStyle, type TextStyle } from '../../../model/table/types/text-style.ts'
+import { type Binder, type Dependency, holdsIn, type Owner } from '../bind/binder.ts'
 import type { OutputColumn } from '../bind/query.ts'
 import type {
   CopyDescription,
@@ -13,6 +15,7 @@ import type {
 } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { type Work, StepsExecution } from './execution.ts'
+import { OwnersExecution } from './owners-execution.ts'
 
 /** What one kind of statement makes of its tree. */
 export interface Planned {
@@ -21,6 +24,9 @@ export interface Planned {
   readonly columns?: readonly OutputColumn[] | undefined
   execute(parameters: readonly SqlValue[]): Execution
   readonly copy?: CopyDescription
+  readonly outputs?: readonly number[]
+  /** What it does, where that is done in steps: for a statement around it. */
+  readonly work?: Work
 }
 
 export function planSteps(
@@ -29,7 +35,7 @@ export function planSteps(
   work: Work,
   columns?: readonly OutputColumn[],
 ): Planned {
-  return { effect, command, columns, execute: (parameters) => new StepsExecution(work, parameters) }
+  return { effect, command, columns, work, execute: (parameters) => new StepsExecution(work, parameters) }
 }
 
 /** A statement that the door itself carries out: nothing is left to execute. */
@@ -43,23 +49,34 @@ export class Prepared implements PreparedStatement {
   readonly parameterTypes: readonly number[]
   readonly columns: readonly ResultColumn[] | undefined
   readonly copy?: CopyDescription
+  readonly outputs?: readonly number[]
   readonly #planned: Planned
   readonly #dependencies: readonly Dependency[]
   /** Under which it was seen to be allowed. */
   readonly #rights: Rights
+  /** As who views are read, and what those might then. */
+  readonly #owners: readonly Owner[]
+  readonly #readForOwners: readonly number[]
+  /** In which its literals were read. */
+  readonly #style: TextStyle
   /** The newest catalog under which the plan was seen to hold. */
   #checkedCatalog: Catalog
 
   constructor(planned: Planned, binder: Binder) {
     binder.checkParameters()
-    binder.access.check(binder.rights)
+    binder.checkAccess()
     this.#rights = binder.rights
+    this.#owners = binder.owners
+    const isAsked = !binder.rights.areUnlimited
+    this.#readForOwners = isAsked ? binder.owners.flatMap(({ access }) => access.named()) : []
+    this.#style = binder.context.textStyle ?? plainStyle
     this.#planned = planned
     this.effect = planned.effect
     this.command = planned.command
     this.parameterTypes = binder.parameterTypes
     this.columns = planned.columns?.map(resultColumn)
     if (planned.copy !== undefined) this.copy = planned.copy
+    if (planned.outputs !== undefined) this.outputs = planned.outputs
     this.#dependencies = binder.dependencies
     this.#checkedCatalog = binder.catalog
   }
@@ -68,12 +85,18 @@ export class Prepared implements PreparedStatement {
     return this.#dependencies.some((one) => one.collection?.id === collection)
   }
 
-  isCurrent(catalog: Catalog, rights: Rights): boolean {
-    if (rights !== this.#rights) return false
-    if (catalog === this.#checkedCatalog) return true
-    for (const { namespace, name, collection } of this.#dependencies) {
-      if (catalog.findCollection(namespace, name) !== collection) return false
+  isCurrent(
+    catalog: Catalog,
+    rights: Rights,
+    style: TextStyle = plainStyle,
+    rightsOf?: (roleId: number) => Rights,
+  ): boolean {
+    if (rights !== this.#rights || style !== this.#style) return false
+    for (const owner of this.#owners) {
+      if (owner.roleId !== noOwner && rightsOf?.(owner.roleId) !== owner.rights) return false
     }
+    if (catalog === this.#checkedCatalog) return true
+    if (!this.#dependencies.every((one) => holdsIn(catalog, one))) return false
     this.#checkedCatalog = catalog
     return true
   }
@@ -86,7 +109,8 @@ export class Prepared implements PreparedStatement {
         `bind message supplies ${parameters.length} parameters, but prepared statement requires ${wanted}`,
       )
     }
-    return this.#planned.execute(parameters)
+    const execution = this.#planned.execute(parameters)
+    return this.#readForOwners.length === 0 ? execution : new OwnersExecution(execution, this.#readForOwners)
   }
 }
 

@@ -12,6 +12,7 @@ import type {
 } from 'libpg-query'
 import { findType } from '../../../model/table/types/registry.ts'
 import { itemsOf, optionText } from '../bind/tree.ts'
+import type { Binder } from '../bind/binder.ts'
 import type { RoleName, RoleOptions } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { type Planned, planEffect } from './prepared.ts'
@@ -108,13 +109,13 @@ export function readConnectionLimit(arg: Node | undefined): number {
   throw failure('22023', `invalid connection limit: ${optionText(arg) ?? ''}`)
 }
 
-export function planAlterRoleSettings({ role, database, setstmt }: AlterRoleSetStmt): Planned {
+export function planAlterRoleSettings(binder: Binder, { role, database, setstmt }: AlterRoleSetStmt): Planned {
   const place = { ...(role && { role: nameOf(role) }), ...(database !== undefined && { database }) }
-  return planEffect({ kind: 'alter settings', ...place, change: settingChange(setstmt!) }, 'ALTER ROLE')
+  return planEffect({ kind: 'alter settings', ...place, change: settingChange(binder, setstmt!) }, 'ALTER ROLE')
 }
 
-export function planAlterDatabaseSettings({ dbname, setstmt }: AlterDatabaseSetStmt): Planned {
-  const change = settingChange(setstmt!)
+export function planAlterDatabaseSettings(binder: Binder, { dbname, setstmt }: AlterDatabaseSetStmt): Planned {
+  const change = settingChange(binder, setstmt!)
   return planEffect({ kind: 'alter settings', database: dbname!, change }, 'ALTER DATABASE')
 }
 

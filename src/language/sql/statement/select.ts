@@ -25,6 +25,7 @@ import {
 import { compile, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { conjunction, conjunctsOf } from '../plan/conditions.ts'
+import { flattened } from '../plan/flatten.ts'
 import type { Measures } from '../plan/measures.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { compileProjector, Planner, projector } from '../plan/planner.ts'
@@ -39,8 +40,11 @@ import type { Planned } from './prepared.ts'
 export function planSelect(binder: Binder, statement: SelectStmt): Planned {
   const query = binder.query(new Scope(), statement)
   const locks = query.body.kind === 'select' && query.body.locking.length > 0
-  const effect: StatementEffect = joinEffect(query) ?? { kind: locks || binder.writes ? 'write' : 'read' }
-  const point = binder.writes || effect.kind === 'join' ? undefined : findPoint(query, binder.progress)
+  const effect: StatementEffect = joinEffect(query) ?? {
+    kind: locks || binder.writes || binder.calls ? 'write' : 'read',
+    ...(!locks && !binder.writes && binder.calls && { mayOnlyRead: true }),
+  }
+  const point = binder.writes || binder.calls || effect.kind === 'join' ? undefined : findPoint(query, binder.progress)
   if (point !== undefined) {
     return {
       effect,
@@ -57,7 +61,7 @@ export function planSelect(binder: Binder, statement: SelectStmt): Planned {
       const rows = yield* collect(plan, run)
       return { rows, rowCount: rows.length }
     }
-    return { ...base, execute: (parameters) => new StepsExecution(work, parameters) }
+    return { ...base, work, execute: (parameters) => new StepsExecution(work, parameters) }
   }
   return { ...base, execute: (parameters) => new QueryExecution(plan, parameters) }
 }
@@ -96,8 +100,9 @@ interface Point {
 
 /** One relation, its primary key pinned, and nothing behind it but the SELECT list. */
 function findPoint(query: BoundQuery, progress: Progress | undefined): Point | undefined {
-  const { body } = query
-  if (body.kind !== 'select' || body.from?.kind !== 'relation' || !isPlain(body)) return undefined
+  if (query.body.kind !== 'select') return undefined
+  const body = flattened(query.body)
+  if (body.from?.kind !== 'relation' || !isPlain(body)) return undefined
   const item: RelationItem = body.from
   const conditions = conjunctsOf(body.where)
   const all = [...body.targets, ...conditions]
@@ -118,7 +123,8 @@ function findPoint(query: BoundQuery, progress: Progress | undefined): Point | u
   }
 }
 
-function isPlain({ grouping, isDistinct, tail, locking, targets }: SelectBody): boolean {
+function isPlain({ grouping, windows, isDistinct, tail, locking, targets }: SelectBody): boolean {
+  if (windows !== undefined) return false
   if (grouping !== undefined || isDistinct || locking.length > 0 || tail.limit !== undefined) return false
   return tail.offset === undefined && !targets.some(({ type }) => objectTypes.has(type))
 }

@@ -51,7 +51,8 @@ export function sequenceClauses(nodes: readonly Node[]): SequenceClauses {
     else if (defname === 'maxvalue') options.maximum = arg === undefined ? 'default' : numberOf(node.DefElem)
     else if (defname === 'cycle') options.cycle = optionText(arg) === 'true'
     else if (defname === 'restart') restart = arg === undefined ? 'start' : numberOf(node.DefElem)
-    else if (defname === 'as' && arg !== undefined && 'TypeName' in arg) options.type = bindTypeName(arg.TypeName).type
+    else if (defname === 'as' && arg !== undefined && 'TypeName' in arg)
+      options.type = bindTypeName(undefined, arg.TypeName).type
     else if (defname === 'owned_by') owner = readOwner(node.DefElem)
     else throw notBuilt(`the sequence option ${defname}`)
   }
@@ -97,7 +98,6 @@ function numberOf({ arg }: DefElem): bigint {
 
 export function planCreateSequence(_binder: Binder, statement: CreateSeqStmt): Planned {
   const name = statement.sequence!
-  if (name.relpersistence === 't') throw notBuilt('a temporary sequence', name.location)
   const { options, restart, owner } = sequenceClauses(statement.options ?? [])
   const definition = newSequence(options)
   if (typeof restart === 'bigint') checkLast(definition, restart)

@@ -1,4 +1,5 @@
 /** SET, RESET and SHOW. */
+import type { Binder } from '../bind/binder.ts'
 import type { Node, VariableSetStmt, VariableShowStmt } from 'libpg-query'
 import { optionText } from '../bind/tree.ts'
 import type { SettingChange } from '../contract.ts'
@@ -11,7 +12,8 @@ import {
   isFixedSetting,
   readSetting,
   settingNames,
-} from '../settings.ts'
+  titleOf,
+} from '../settings/settings.ts'
 import { oid } from '../types/oids.ts'
 import { type Planned, planEffect, planSteps } from './prepared.ts'
 import { transactionModes } from './transaction-control.ts'
@@ -41,16 +43,16 @@ export function planSet(statement: VariableSetStmt): Planned {
 }
 
 /** What ALTER ROLE and ALTER DATABASE say of a setting. */
-export function settingChange(statement: VariableSetStmt): SettingChange {
+export function settingChange({ context }: Binder, statement: VariableSetStmt): SettingChange {
   const { kind, name = '', args = [] } = statement
   if (kind === 'VAR_RESET_ALL') return 'none'
   if (kind === 'VAR_SET_CURRENT') throw notBuilt('SET … FROM CURRENT')
   const isReset = kind === 'VAR_RESET' || kind === 'VAR_SET_DEFAULT'
-  return checkInitialSetting(name, isReset ? undefined : settingText(name, args))
+  return checkInitialSetting(context, name, isReset ? undefined : settingText(name, args))
 }
 
 /** Lists keep their parts' quotes: a search_path is read again. */
-function settingText(name: string, nodes: readonly Node[]): string {
+export function settingText(name: string, nodes: readonly Node[]): string {
   const parts = nodes.map((node) => {
     if ('TypeCast' in node) return optionText(node.TypeCast.arg)
     return optionText(node)
@@ -80,23 +82,15 @@ export function planShow(statement: VariableShowStmt): Planned {
   if (name === 'all') {
     const columns = ['name', 'setting', 'description'].map(text)
     const work = ({ context }: { context: Parameters<typeof findSetting>[0] }) => {
-      const rows = settingNames().map((one) => [one, findSetting(context, one) ?? null, ''])
+      const rows = settingNames().map((one) => [titleOf(one), findSetting(context, one) ?? null, ''])
       return { rows, rowCount: rows.length }
     }
     return planSteps({ kind: 'session' }, 'SHOW', work, columns)
   }
-  const shown = titles[name] ?? name
   return planSteps(
     { kind: 'session' },
     'SHOW',
     ({ context }) => ({ rows: [[readSetting(context, name)]], rowCount: 1 }),
-    [text(shown)],
+    [text(titleOf(name))],
   )
-}
-
-/** Names that PostgreSQL shows in another case than they are typed in. */
-const titles: Readonly<Record<string, string>> = {
-  datestyle: 'DateStyle',
-  timezone: 'TimeZone',
-  intervalstyle: 'IntervalStyle',
 }

@@ -15,7 +15,7 @@ type Planned =
   | `${'Create' | 'CreateTableAs' | 'Index' | 'Drop' | 'Createdb' | 'Dropdb' | 'CreateSchema' | 'AlterTable' | 'CreatePolicy' | 'AlterPolicy'}Stmt`
   | `${'Rename' | 'AlterObjectSchema' | 'CreateSeq' | 'AlterSeq' | 'VariableSet' | 'VariableShow' | 'Vacuum'}Stmt`
   | `${'ConstraintsSet' | 'Prepare' | 'Execute' | 'Deallocate' | 'DeclareCursor' | 'Fetch' | 'ClosePortal'}Stmt`
-  | `${'AlterDatabase' | 'AlterDatabaseSet' | 'AlterRoleSet'}Stmt`
+  | `${'AlterDatabase' | 'AlterDatabaseSet' | 'AlterRoleSet' | 'View' | 'RefreshMatView'}Stmt`
   | `${'Discard' | 'Raw' | 'SetOperation' | 'PLAssign' | 'Return' | 'ReplicaIdentity'}Stmt`
 
 type Name = string | ((fields: { readonly [field: string]: unknown }) => string)
@@ -90,12 +90,10 @@ const names: Readonly<Record<Exclude<StatementKind, Planned>, Name>> = {
   MergeStmt: 'MERGE',
   NotifyStmt: 'NOTIFY',
   ReassignOwnedStmt: 'REASSIGN OWNED',
-  RefreshMatViewStmt: 'REFRESH MATERIALIZED VIEW',
   ReindexStmt: 'REINDEX',
   RuleStmt: 'CREATE RULE',
   SecLabelStmt: 'SECURITY LABEL',
   UnlistenStmt: 'UNLISTEN',
-  ViewStmt: 'CREATE VIEW',
 }
 
 /** Its command tag. */

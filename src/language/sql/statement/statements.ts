@@ -1,6 +1,8 @@
 /** Which file plans which kind of statement. What the grammar knows and nothing here builds is refused by its name. */
 import type { Node } from 'libpg-query'
 import type { Binder } from '../bind/binder.ts'
+import type { Scope } from '../bind/scope.ts'
+import type { Work } from './execution.ts'
 import type { ParsedStatement } from '../contract.ts'
 import { notBuilt } from '../failure.ts'
 import { planMoveObject } from './alter-sequence.ts'
@@ -9,7 +11,8 @@ import { planComment } from './comment.ts'
 import { planCopy } from './copy.ts'
 import { planCreateDatabase } from './create-database.ts'
 import { planCreateIndex } from './create-index.ts'
-import { planCreateTable, planCreateTableAs } from './create-table.ts'
+import { planCreateTable } from './create-table.ts'
+import { asCreateTable, planCreateTableAs } from './create-table-as.ts'
 import { planDrop } from './drop.ts'
 import { planDropDatabase } from './drop-database.ts'
 import { planExplain } from './explain.ts'
@@ -31,16 +34,53 @@ import {
   planDropRole,
   planRenameRole,
 } from './roles.ts'
+import { planAlterRoutine, planOwnRoutine } from './routines/alter-routine.ts'
+import { planCall, planDo } from './routines/call-statement.ts'
+import { planCreateRoutine } from './routines/create-routine.ts'
+import { routineWord } from './routines/named-routine.ts'
+import { planCreateTrigger } from '../trigger/create-trigger.ts'
 import { planSelect } from './select.ts'
 import { planAlterSequence, planCreateSequence } from './sequences.ts'
 import { planSetConstraints } from './set-constraints.ts'
 import { planSet, planShow } from './settings-statements.ts'
 import { statementName } from './statement-names.ts'
 import { planTransaction } from './transaction-control.ts'
+import { planMoveType, planOwnType, planRenameType } from './types/change-type.ts'
+import { planCreateComposite } from './types/composites.ts'
+import { planAlterDomain, planCreateDomain } from './types/domains.ts'
+import { planDropType } from './types/drop-type.ts'
+import { planAlterEnum, planCreateEnum } from './types/enums.ts'
 import { planDeleteStatement, planUpdateStatement } from './update.ts'
+import { planWithWrites, writtenInWith } from './with-writes.ts'
+import { planCreateView } from './views/create-view.ts'
+import { planRefresh } from './views/materialized-views.ts'
 
 export function planStatement(binder: Binder, node: Node, statement: ParsedStatement): Planned {
-  if ('SelectStmt' in node) return planSelect(binder, node.SelectStmt)
+  binder.planWriting = planInWith
+  const query = 'ExplainStmt' in node ? node.ExplainStmt.query! : node
+  binder.written ??= writtenInWith(binder, query)
+  if (binder.written === undefined || query !== node) return planOne(binder, node, statement)
+  return planWithWrites(binder, () => planOne(binder, node, statement))
+}
+
+/** Of a statement in WITH: what it returns, and what it does. */
+function planInWith(binder: Binder, scope: Scope, node: Node): { columns: Planned['columns']; work: Work } {
+  const planned =
+    'InsertStmt' in node
+      ? planInsert(binder, node.InsertStmt, scope)
+      : 'UpdateStmt' in node
+        ? planUpdateStatement(binder, node.UpdateStmt, scope)
+        : 'DeleteStmt' in node
+          ? planDeleteStatement(binder, node.DeleteStmt, scope)
+          : refuse(node)
+  return { columns: planned.columns, work: planned.work! }
+}
+
+function planOne(binder: Binder, node: Node, statement: ParsedStatement): Planned {
+  if ('SelectStmt' in node) {
+    const into = asCreateTable(node.SelectStmt)
+    return into === undefined ? planSelect(binder, node.SelectStmt) : planCreateTableAs(binder, into)
+  }
   if ('InsertStmt' in node) return planInsert(binder, node.InsertStmt)
   if ('UpdateStmt' in node) return planUpdateStatement(binder, node.UpdateStmt)
   if ('DeleteStmt' in node) return planDeleteStatement(binder, node.DeleteStmt)
@@ -49,35 +89,54 @@ export function planStatement(binder: Binder, node: Node, statement: ParsedState
   if ('ExplainStmt' in node) {
     return planExplain(binder, node.ExplainStmt, (inner) => planStatement(binder, inner, statement))
   }
-  return planDefinition(binder, node) ?? planSession(binder, node, statement) ?? refuse(node)
+  return (
+    planDefinition(binder, node) ??
+    planRoutine(binder, node, statement) ??
+    planSession(binder, node, statement) ??
+    refuse(node)
+  )
 }
 
 function planDefinition(binder: Binder, node: Node): Planned | undefined {
+  if ('RefreshMatViewStmt' in node) return planRefresh(node.RefreshMatViewStmt)
+  if ('ViewStmt' in node) return planCreateView(node.ViewStmt)
   if ('CreateStmt' in node) return planCreateTable(binder, node.CreateStmt)
   if ('CreateTableAsStmt' in node) return planCreateTableAs(binder, node.CreateTableAsStmt)
   if ('IndexStmt' in node) return planCreateIndex(binder, node.IndexStmt)
   if ('CommentStmt' in node) return planComment(node.CommentStmt)
-  if ('DropStmt' in node) return planDrop(binder, node.DropStmt)
+  if ('DropStmt' in node) return planDropType(node.DropStmt) ?? planDrop(binder, node.DropStmt)
   if ('CreatedbStmt' in node) return planCreateDatabase(node.CreatedbStmt)
   if ('DropdbStmt' in node) return planDropDatabase(node.DropdbStmt)
   if ('CreateRoleStmt' in node) return planCreateRole(node.CreateRoleStmt)
   if ('AlterRoleStmt' in node) return planAlterRole(node.AlterRoleStmt)
-  if ('AlterRoleSetStmt' in node) return planAlterRoleSettings(node.AlterRoleSetStmt)
-  if ('AlterDatabaseSetStmt' in node) return planAlterDatabaseSettings(node.AlterDatabaseSetStmt)
+  if ('AlterRoleSetStmt' in node) return planAlterRoleSettings(binder, node.AlterRoleSetStmt)
+  if ('AlterDatabaseSetStmt' in node) return planAlterDatabaseSettings(binder, node.AlterDatabaseSetStmt)
   if ('AlterDatabaseStmt' in node) return planAlterDatabase(node.AlterDatabaseStmt)
   if ('DropRoleStmt' in node) return planDropRole(node.DropRoleStmt)
   if ('GrantStmt' in node) return planGrant(node.GrantStmt)
   if ('AlterDefaultPrivilegesStmt' in node) return planAlterDefaultPrivileges(node.AlterDefaultPrivilegesStmt)
   if ('GrantRoleStmt' in node) return planGrantRole(node.GrantRoleStmt)
-  if ('AlterOwnerStmt' in node) return planAlterOwner(node.AlterOwnerStmt)
+  if ('AlterOwnerStmt' in node) {
+    const { objectType } = node.AlterOwnerStmt
+    return routineWord(objectType) === undefined
+      ? (planOwnType(node.AlterOwnerStmt) ?? planAlterOwner(node.AlterOwnerStmt))
+      : planOwnRoutine(node.AlterOwnerStmt)
+  }
   if ('ReassignOwnedStmt' in node) return planReassignOwned(node.ReassignOwnedStmt)
   if ('DropOwnedStmt' in node) return planDropOwned(node.DropOwnedStmt)
   if ('CreateSchemaStmt' in node) return planCreateSchema(node.CreateSchemaStmt)
   if ('AlterTableStmt' in node) return planAlterTable(binder, node.AlterTableStmt)
   if ('RenameStmt' in node && node.RenameStmt.renameType === 'OBJECT_ROLE') return planRenameRole(node.RenameStmt)
-  if ('RenameStmt' in node) return planRename(binder, node.RenameStmt)
-  if ('AlterObjectSchemaStmt' in node) return planMoveObject(node.AlterObjectSchemaStmt)
+  if ('RenameStmt' in node) return planRenameType(node.RenameStmt) ?? planRename(binder, node.RenameStmt)
+  if ('AlterObjectSchemaStmt' in node) {
+    return planMoveType(node.AlterObjectSchemaStmt) ?? planMoveObject(node.AlterObjectSchemaStmt)
+  }
   if ('TruncateStmt' in node) return planTruncate(binder, node.TruncateStmt)
+  if ('CreateEnumStmt' in node) return planCreateEnum(node.CreateEnumStmt)
+  if ('CreateDomainStmt' in node) return planCreateDomain(node.CreateDomainStmt)
+  if ('AlterDomainStmt' in node) return planAlterDomain(node.AlterDomainStmt)
+  if ('CompositeTypeStmt' in node) return planCreateComposite(node.CompositeTypeStmt)
+  if ('AlterEnumStmt' in node) return planAlterEnum(node.AlterEnumStmt)
   if ('CreateSeqStmt' in node) return planCreateSequence(binder, node.CreateSeqStmt)
   if ('CreatePolicyStmt' in node) return planCreatePolicy(node.CreatePolicyStmt)
   if ('AlterPolicyStmt' in node) return planAlterPolicy(node.AlterPolicyStmt)
@@ -85,12 +144,20 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   return undefined
 }
 
+function planRoutine(binder: Binder, node: Node, statement: ParsedStatement): Planned | undefined {
+  if ('CreateFunctionStmt' in node) return planCreateRoutine(node.CreateFunctionStmt, statement)
+  if ('CreateTrigStmt' in node) return planCreateTrigger(binder, node.CreateTrigStmt)
+  if ('AlterFunctionStmt' in node) return planAlterRoutine(node.AlterFunctionStmt)
+  if ('CallStmt' in node) return planCall(binder, node.CallStmt)
+  return 'DoStmt' in node ? planDo(node.DoStmt) : undefined
+}
+
 function planSession(binder: Binder, node: Node, statement: ParsedStatement): Planned | undefined {
   if ('VariableSetStmt' in node) return planSet(node.VariableSetStmt)
   if ('VariableShowStmt' in node) return planShow(node.VariableShowStmt)
   if ('ConstraintsSetStmt' in node) return planSetConstraints(node.ConstraintsSetStmt)
   if ('VacuumStmt' in node) return planMaintenance(binder, node.VacuumStmt)
-  return planNamed(node, statement)
+  return planNamed(binder, node, statement)
 }
 
 function refuse(node: Node): never {

@@ -5,11 +5,13 @@
 import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
 import { registerExpressionLanguage, type StoredExpression } from '../../../model/table/expressions.ts'
+import { inStyle, plainStyle } from '../../../model/table/types/text-style.ts'
 import type { Table } from '../../../model/table/table.ts'
 import type { ColumnDefault } from '../../../model/table/definition.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
 import { collectionByOid } from '../catalog/identity.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
+import type { SqlType } from '../../../model/table/types/type.ts'
 import { createBinder } from '../bind/bind.ts'
 import { bindRelation } from '../bind/bind-from.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -17,7 +19,7 @@ import { coerce } from '../bind/coerce.ts'
 import { Scope } from '../bind/scope.ts'
 import type { SqlContext } from '../contract.ts'
 import { compile } from '../expression/compile.ts'
-import { deparse } from '../expression/deparse.ts'
+import { deparse, type DeparseOptions } from '../expression/deparse.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
 import { isGrammarLoaded, loadGrammar } from '../grammar.ts'
@@ -26,6 +28,7 @@ import type { KeptResults } from '../expression/costed.ts'
 import { Planner } from '../plan/planner.ts'
 import { createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
+import { scopeOfColumns } from './table-scope.ts'
 
 /**
  * A default as a definition keeps it: its text, and the sequences that it draws from. `expression` is not of the column's
@@ -52,6 +55,11 @@ export function renamedExpression(catalog: Catalog, table: Table, text: string, 
   })
 }
 
+/** An expression of the table, where something that it names is called otherwise; `before`: where the text holds. */
+export function rewrittenExpression(before: Catalog, table: Table, text: string, options: DeparseOptions): string {
+  return deparse(binderOver(before).expression(tableScope(table), parseExpression(text)), options)
+}
+
 /** A default that draws from a sequence, once that has another name; `before`: the catalog in which the text holds. */
 export function movedSequenceDefault(before: Catalog, text: string, moved: Collection): string {
   const bound = binderOver(before).expression(new Scope(), parseExpression(text))
@@ -66,6 +74,11 @@ export function movedSequenceDefault(before: Catalog, text: string, moved: Colle
 function nameOfCollection({ namespace, name }: Collection): string {
   const own = quoteIdentifier(name)
   return namespace.name === 'public' ? own : `${quoteIdentifier(namespace.name)}.${own}`
+}
+
+/** Of what a domain's rules are asked: VALUE. */
+export function valueScope({ oid: type }: SqlType): Scope {
+  return scopeOfColumns('', [{ name: 'value', type, modifier: -1 }])
 }
 
 function tableScope(table: Table): Scope {
@@ -128,7 +141,7 @@ function stored(bound: Expression): StoredExpression {
   const evaluate = compile(bound, new Planner().compilerAt(0))
   return {
     reads: columnsRead(bound),
-    evaluate: (row, transaction) => evaluate(row as SqlRow, runFor(transaction)),
+    evaluate: (row, transaction) => inStyle(plainStyle, () => evaluate(row as SqlRow, runFor(transaction))),
   }
 }
 
@@ -146,21 +159,34 @@ function drawingFrom(sequence: number | undefined, made: StoredExpression): Stor
   }
 }
 
+/** Literals of a definition do not depend on who writes first. */
+function plainly<A extends unknown[], T>(compiled: (...parts: A) => T): (...parts: A) => T {
+  return (...parts) => inStyle(plainStyle, () => compiled(...parts))
+}
+
 registerExpressionLanguage({
   loading: () => (isGrammarLoaded() ? undefined : loadGrammar()),
-  compileDefault: (catalog, { default: text, type, modifier, definition }) => {
+  compileDefault: plainly((catalog, { default: text, type, modifier, definition }) => {
     const binder = binderOver(catalog)
     const bound = binder.expression(new Scope(), parseExpression(text!))
     const made = stored(coerce(binder, bound, type.oid, modifier, 'assignment'))
     return definition.identity === undefined ? made : drawingFrom(definition.sequence, made)
-  },
-  compileGenerated: (catalog, table, { generated, type, modifier }) => {
+  }),
+  compileGenerated: plainly((catalog, table, { generated, type, modifier }) => {
     const binder = binderOver(catalog)
     const bound = binder.expression(tableScope(table), parseExpression(generated!.expression))
     return stored(coerce(binder, bound, type.oid, modifier, 'assignment'))
-  },
-  compileCheck: (catalog, table, text) => {
+  }),
+  compileValue: plainly((catalog, table, text) => {
+    return stored(binderOver(catalog).expression(tableScope(table), parseExpression(text)))
+  }),
+  compileDomainCheck: plainly((catalog, { base, over }, text) => {
+    const binder = binderOver(catalog)
+    const scope = valueScope(over?.base ?? base!)
+    return stored(coerce(binder, binder.expression(scope, parseExpression(text)), oid.bool))
+  }),
+  compileCheck: plainly((catalog, table, text) => {
     const binder = binderOver(catalog)
     return stored(coerce(binder, binder.expression(tableScope(table), parseExpression(text)), oid.bool))
-  },
+  }),
 })

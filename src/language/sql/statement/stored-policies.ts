@@ -3,14 +3,14 @@
  *
  * Subqueries keep what they have found for as long as the statement runs, and go on with it where they had to wait.
  */
-import type { Catalog } from '../../../database/catalog/catalog.ts'
+import { unlimited } from '../../../database/access/rights.ts'
 import type { Transaction } from '../../../database/contract.ts'
 import { type CompiledPolicies, registerPolicyCompiler } from '../../../model/table/expressions.ts'
 import type { RowGuard } from '../../../model/table/policies.ts'
 import type { Table } from '../../../model/table/table.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import { createBinder } from '../bind/bind.ts'
-import type { Dependency } from '../bind/binder.ts'
+import { holdsIn } from '../bind/binder.ts'
 import { bindChecks, secureAlso, securedFor } from '../bind/row-security.ts'
 import type { SecuredRelation } from '../bind/secured-relation.ts'
 import type { SqlContext } from '../contract.ts'
@@ -31,12 +31,14 @@ function compilePolicies(transaction: Transaction, table: Table): CompiledPolici
   })
   const inserted = compileChecks(binder, table, bindChecks(binder, table, { command: 'insert', reads: false }))
   const updated = compileChecks(binder, table, bindChecks(binder, table, { command: 'update', reads: true }))
-  binder.access.check(binder.rights)
+  binder.checkAccess()
+  const readForOwners = binder.owners.flatMap(({ access }) => access.named())
   const runs = new WeakMap<Transaction['workspace'], SqlRun>()
   const runOf = (now: Transaction): SqlRun => {
     let run = runs.get(now.workspace)
     if (run === undefined) runs.set(now.workspace, (run = createRun(now, contextOf(now), [])))
     run.transaction = now
+    for (const id of readForOwners) now.access.actForOwner(id)
     return run
   }
   const guardOf =
@@ -48,7 +50,7 @@ function compilePolicies(transaction: Transaction, table: Table): CompiledPolici
   })
   const { dependencies } = binder
   return {
-    isCurrent: (catalog) => dependencies.every((one) => isSame(catalog, one)),
+    isCurrent: (catalog) => dependencies.every((one) => holdsIn(catalog, one)),
     select: select!,
     update: update!,
     delete: remove!,
@@ -57,16 +59,13 @@ function compilePolicies(transaction: Transaction, table: Table): CompiledPolici
   }
 }
 
-function isSame(catalog: Catalog, { namespace, name, collection }: Dependency): boolean {
-  return catalog.findCollection(namespace, name) === collection
-}
-
 /** Nobody has set anything: other doors have no settings of SQL. */
 function contextOf({ catalog, principal }: Transaction): SqlContext {
   return {
     catalog,
     user: principal.user,
     rights: principal.rights,
+    rightsOf: (roleId) => principal.asOwner?.({ owner: '', ownerId: roleId }).rights ?? unlimited,
     database: principal.database,
     backendId: principal.sessionId,
     searchPath: [],

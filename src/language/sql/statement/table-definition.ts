@@ -2,7 +2,7 @@
 import type { ColumnDef, Constraint, Node } from 'libpg-query'
 import { engineNames } from '../../../database/engines.ts'
 import type { Binder } from '../bind/binder.ts'
-import { requireBoolean } from '../bind/bind-expression.ts'
+import { requireBoolean } from '../bind/coerce.ts'
 import { Scope } from '../bind/scope.ts'
 import { optionText, stringsOf, lastName } from '../bind/tree.ts'
 import { bindTypeName } from '../bind/type-name.ts'
@@ -45,6 +45,7 @@ export interface CheckPlan {
   readonly node: Node
   /** Of a column's own check: goes into the name. */
   readonly column: string | undefined
+  readonly noInherit: boolean
 }
 
 export type ConstraintPlan = KeyPlan | CheckPlan | ForeignKeyPlan
@@ -59,11 +60,17 @@ const serialTypes: Readonly<Record<string, number>> = {
 }
 
 /** `table`: its name, for messages. */
-export function readColumn(binder: Binder, table: string, definition: ColumnDef): ColumnPlan {
+export function readColumn(
+  binder: Binder,
+  table: string,
+  definition: ColumnDef,
+  known?: { readonly type: number; readonly modifier: number },
+): ColumnPlan {
   const name = definition.colname ?? ''
   const typeName = lastName(definition.typeName?.names)
   const serial = serialTypes[typeName]
-  const { type, modifier } = serial === undefined ? bindTypeName(definition.typeName) : { type: serial, modifier: -1 }
+  const { type, modifier } =
+    known ?? (serial === undefined ? bindTypeName(binder, definition.typeName) : { type: serial, modifier: -1 })
   const collation = definition.collClause === undefined ? 'C' : lastName(definition.collClause.collname)
   if (!['C', 'POSIX', 'default', 'ucs_basic'].includes(collation))
     throw notBuilt(`collation "${collation}"`, definition.collClause?.location)
@@ -185,7 +192,7 @@ export function readConstraint(constraint: Constraint, column?: string): Constra
       if (deferrable !== undefined) {
         throw failure('0A000', 'CHECK constraints cannot be marked DEFERRABLE', { location })
       }
-      return [{ kind: 'check', name, node: constraint.raw_expr!, column }]
+      return [{ kind: 'check', name, node: constraint.raw_expr!, column, noInherit: constraint.is_no_inherit === true }]
     case 'CONSTR_FOREIGN':
       return [readForeignKey(constraint, column, deferrable)]
     case 'CONSTR_EXCLUSION':

@@ -10,8 +10,8 @@ import { atOnce, inPlace, isSteps } from '../../../database/transaction/wait.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { RowTarget } from '../../../query/row-target.ts'
 import type { Binder } from '../bind/binder.ts'
-import { secureAlso } from '../bind/row-security.ts'
 import type { Scope } from '../bind/scope.ts'
+import { secureAlso } from '../bind/row-security.ts'
 import { compile, type Evaluate } from '../expression/compile.ts'
 import { drawingOnce } from '../expression/draws.ts'
 import type { Expression } from '../expression/expression.ts'
@@ -19,30 +19,37 @@ import { isVolatile } from '../expression/volatile.ts'
 import { costOf } from '../plan/metered.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
-import { assignTo, bindAssignments, missingColumn, refuseAlways } from './assignment.ts'
+import { assignedValue, bindAssignments, missingColumn, refuseAlways } from './assignment.ts'
 import { settled, type Work } from './execution.ts'
-import { bindTargetTable, findRows } from './found-rows.ts'
+import { bindTargetTable, type BoundTarget, findRows } from './found-rows.ts'
 import { type Changed, type ChangeRow, eachFound } from './held-rows.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { bindReturning } from './returning.ts'
-import { guardOf, planRowTest } from './row-guards.ts'
+import { guardOf } from './row-guards.ts'
+import { testThrough, type WriteThrough } from './views/write-through.ts'
+import { isUntouched } from './with-writes.ts'
 import { getRowTarget } from './written-rows.ts'
 
-export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Planned {
+export function planUpdateStatement(binder: Binder, statement: UpdateStmt, scope?: Scope): Planned {
   const { relation: name, fromClause = [], whereClause, withClause } = statement
-  const target = bindTargetTable(binder, name!, fromClause, whereClause, withClause, 'update')
-  const { relation, keyPlace } = target
+  const target = bindTargetTable(binder, name!, fromClause, whereClause, withClause, 'update', scope)
+  const { relation, through, keyPlace } = target
   const rowTarget = getRowTarget(relation, 'update')
-  const changes = bindChanges(binder, target.scope, statement.targetList ?? [], relation, rowTarget)
+  const changes = bindChanges(binder, target, statement.targetList ?? [], rowTarget)
   const update = rowTarget.update(changes.map(({ column }) => column))
   const returning = bindReturning(binder, target.scope, statement.returningClause)
-  const reads = readsTarget(binder, relation)
-  const test = planRowTest(binder, relation, { command: 'update', reads })
+  const reads = readsTarget(binder, relation, through)
+  const test = testThrough(binder, relation, { command: 'update', reads }, through)
+  through?.ask(changes.map(({ column }) => column))
+  const [defaults, check] = [through?.defaults(), through?.checks()]
   const values = changes.flatMap(({ expression }) => expression ?? [])
   const finder = findRows(target, [...values, ...(returning?.expressions ?? [])], update.needed)
   const compiler = new Planner(binder.progress).compilerAt(0)
   const compiled = changes.map(({ column, expression }) => {
-    const value: Evaluate = expression === undefined ? defaultFor(rowTarget, column) : compile(expression, compiler)
+    const value: Evaluate =
+      expression === undefined
+        ? (defaults?.get(column) ?? defaultFor(rowTarget, column))
+        : compile(expression, compiler)
     return { column, value }
   })
   const valuesOf = (row: SqlRow, run: SqlRun): SqlRow => compiled.map(({ value }) => value(row, run))
@@ -57,6 +64,7 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
   ): StatementSteps<boolean> {
     const stored = isSteps(written) ? yield* written : written
     if (stored === undefined) return false
+    if (check !== undefined) yield* settled(() => check(stored, run))
     if (returning === undefined) return true
     // RETURNING sees the new row where the old one stood, and the joined columns behind it.
     const seen = [...stored, ...row.slice(width)]
@@ -65,6 +73,7 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
   }
   const change: ChangeRow = (row, run, all) => {
     const { transaction } = run
+    if (target.isShared && !isUntouched(run, row[keyPlace] as Uint8Array)) return false
     const changed = row.slice(0, width)
     const given = row.length - compiled.length
     for (let i = 0; i < compiled.length; i++) changed[compiled[i]!.column] = row[given + i]!
@@ -72,7 +81,8 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
     const stored = atOnce<SqlRow | undefined>(transaction, () => {
       return update.apply(transaction, one, changed, guardOf(test, run))
     })
-    return isSteps(stored) || returning !== undefined ? returned(stored, row, run, all) : stored !== undefined
+    const isLeft = returning !== undefined || check !== undefined
+    return isSteps(stored) || isLeft ? returned(stored, row, run, all) : stored !== undefined
   }
   const work: Work = function* (run) {
     yield* inPlace(run.transaction, () => rowTarget.begin?.(run.transaction, 'update'))
@@ -82,9 +92,11 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
 }
 
 /** Who reads columns of what it changes changes only rows that it may see. */
-export function readsTarget(binder: Binder, relation: Relation): boolean {
-  const reads = binder.access.readsColumns(relation.collection)
-  if (reads) secureAlso(binder, relation, 'select')
+export function readsTarget(binder: Binder, relation: Relation, through?: WriteThrough): boolean {
+  const reads = through?.reads ?? binder.access.readsColumns(relation.collection)
+  const secure = (): void => secureAlso(binder, relation, 'select')
+  if (reads && through === undefined) secure()
+  else if (reads) through!.forTable(secure)
   return reads
 }
 
@@ -101,29 +113,34 @@ interface Change {
 
 function bindChanges(
   binder: Binder,
-  scope: Scope,
+  { scope, relation, through }: BoundTarget,
   nodes: readonly Node[],
-  relation: Relation,
   target: RowTarget,
 ): Change[] {
-  return bindAssignments(binder, scope, nodes).map(({ name, value, location }) => {
-    const column = relation.columns.findIndex((one) => one.name === name)
+  const changes = new Map<number, Change>()
+  for (const assignment of bindAssignments(binder, scope, nodes)) {
+    const { name, value, location } = assignment
+    const column = through?.ordinalOf(name, location) ?? relation.columns.findIndex((one) => one.name === name)
     if (column < 0) throw missingColumn(relation, name, location)
     const into = relation.columns[column]!
-    binder.access.column(relation.collection, into.number, privilege.update)
+    if (through === undefined) binder.access.column(relation.collection, into.number, privilege.update)
     if (value === undefined) target.defaultOf(column)
     else refuseAlways(into, location)
-    return { column, expression: value === undefined ? undefined : assignTo(binder, value, into) }
-  })
+    const { type, modifier } = into
+    const base: Expression = changes.get(column)?.expression ?? { kind: 'column', index: column, type, modifier, name }
+    changes.set(column, { column, expression: assignedValue(binder, scope, assignment, into, base) })
+  }
+  return [...changes.values()]
 }
 
-export function planDeleteStatement(binder: Binder, statement: DeleteStmt): Planned {
+export function planDeleteStatement(binder: Binder, statement: DeleteStmt, scope?: Scope): Planned {
   const { relation: name, usingClause = [], whereClause, withClause } = statement
-  const target = bindTargetTable(binder, name!, usingClause, whereClause, withClause, 'delete')
+  const target = bindTargetTable(binder, name!, usingClause, whereClause, withClause, 'delete', scope)
   const returning = bindReturning(binder, target.scope, statement.returningClause)
-  const { keyPlace } = target
-  binder.access.any(target.relation.collection, privilege.delete)
-  readsTarget(binder, target.relation)
+  const { keyPlace, through } = target
+  binder.access.any((through?.view ?? target.relation).collection, privilege.delete)
+  readsTarget(binder, target.relation, through)
+  through?.ask([])
   const rowTarget = getRowTarget(target.relation, 'delete from')
   const removal = rowTarget.delete()
   const finder = findRows(target, returning?.expressions ?? [], removal.needed)
@@ -139,6 +156,7 @@ export function planDeleteStatement(binder: Binder, statement: DeleteStmt): Plan
   }
   const change: ChangeRow = (row, run, all) => {
     const { transaction } = run
+    if (target.isShared && !isUntouched(run, row[keyPlace] as Uint8Array)) return false
     const one = { key: row[keyPlace] as Uint8Array, row }
     const removed = atOnce<boolean>(transaction, () => removal.apply(transaction, one))
     return isSteps(removed) || returning !== undefined ? returned(removed, row, run, all) : removed

@@ -1,11 +1,20 @@
 /** The rows that INSERT, COPY, UPDATE and DELETE write to. */
+import { Table } from '../../../model/table/table.ts'
+import { isTable } from '../../../model/table/table-kind.ts'
 import type { Relation } from '../../../query/relation.ts'
 import { findRowTarget, type RowTarget } from '../../../query/row-target.ts'
 import { SecuredRelation } from '../bind/secured-relation.ts'
 import { failure } from '../failure.ts'
 
+function isMaterialized({ collection }: Relation): boolean {
+  return collection !== undefined && isTable(collection) && Table.of(collection).definition.materialized !== undefined
+}
+
 /** Throws for what cannot be written. */
 export function getRowTarget(relation: Relation, verb: 'insert into' | 'update' | 'delete from'): RowTarget {
+  if (isMaterialized(relation)) {
+    throw failure('42809', `cannot change materialized view "${relation.name}"`)
+  }
   const target = findRowTarget(relation instanceof SecuredRelation ? relation.inner : relation)
   if (target === undefined) throw failure('42809', `cannot ${verb} view "${relation.name}"`)
   return target

@@ -5,6 +5,7 @@
  * type casts to the string types by its output function (assignment) and from them by its input function (explicit).
  */
 import { Decimal } from '../../../base/decimal.ts'
+import { mapElements } from '../../../model/table/types/array.ts'
 import {
   dateInfinity,
   dateMinusInfinity,
@@ -12,9 +13,16 @@ import {
   timestampMinusInfinity,
   usPerDay,
 } from '../../../model/table/types/calendar.ts'
-import { isTimestamp, splitTimestamp } from '../../../model/table/types/date-time.ts'
+import { checkTimestamp, isTimestamp, splitTimestamp } from '../../../model/table/types/date-time.ts'
+import { fromLocal, toLocal } from '../../../model/table/types/text-style.ts'
 import { findType, getType } from '../../../model/table/types/registry.ts'
+import { makeMultirange } from '../../../model/table/types/ranges/multirange.ts'
+import { rangeTypes } from '../../../model/table/types/ranges/range-types.ts'
+import type { RangeValue } from '../../../model/table/types/ranges/range.ts'
+import { isMade } from '../../../model/table/types/user/user-type.ts'
 import { parseJson } from '../../../model/table/types/json.ts'
+import { sessionWest, ZonedTime } from '../../../model/table/types/zoned-time.ts'
+import { formatAddress, maskedAddress, networkValue } from '../../../model/table/types/network.ts'
 import { trimPadding } from '../../../model/table/types/text.ts'
 import type { Interval, SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
@@ -24,6 +32,8 @@ export type CastContext = 'implicit' | 'assignment' | 'explicit'
 
 export interface Cast {
   readonly context: CastContext
+  /** In place of `convert`: what it makes depends on the modifier of the type, as the bits of a number do. */
+  readonly sized?: (value: never, modifier: number) => SqlValue
   /** Undefined: the representation is the same. */
   readonly convert: ((value: never) => SqlValue) | undefined
 }
@@ -38,10 +48,17 @@ function cast(from: number, to: number, context: CastContext, convert?: (value: 
   casts.set(keyOf(from, to), { context, convert })
 }
 
+/** A cast that is made of a function. */
+export const defineCast: typeof cast = cast
+
 /** The cast from one type to another, if `context` allows it. Same types need none and are not asked for. */
 export function findCast(from: number, to: number, context: CastContext): Cast | undefined {
-  const found = casts.get(keyOf(from, to)) ?? arrayCast(from, to) ?? textCast(from, to)
+  const found = builtInCast(from, to) ?? arrayCast(from, to) ?? textCast(from, to)
   return found !== undefined && rank[found.context] <= rank[context] ? found : undefined
+}
+
+function builtInCast(from: number, to: number): Cast | undefined {
+  return isMade(from) || isMade(to) ? undefined : casts.get(keyOf(from, to))
 }
 
 function arrayCast(from: number, to: number): Cast | undefined {
@@ -49,12 +66,11 @@ function arrayCast(from: number, to: number): Cast | undefined {
   const target = findType(to)?.element
   if (source === undefined || target === undefined) return undefined
   if (source.oid === target.oid) return { context: 'implicit', convert: undefined }
-  const element = casts.get(keyOf(source.oid, target.oid)) ?? textCast(source.oid, target.oid)
+  const element = builtInCast(source.oid, target.oid) ?? textCast(source.oid, target.oid)
   if (element === undefined) return undefined
   const convert = element.convert as ((value: SqlValue) => SqlValue) | undefined
   if (convert === undefined) return element
-  const each = (value: SqlValue): SqlValue =>
-    value === null ? null : Array.isArray(value) ? value.map(each) : convert(value)
+  const each = (values: readonly SqlValue[]): SqlValue => mapElements(values, convert)
   return { context: element.context, convert: each }
 }
 
@@ -62,7 +78,8 @@ function textCast(from: number, to: number): Cast | undefined {
   const source = findType(from)
   const target = findType(to)
   if (source === undefined || target === undefined) return undefined
-  if (source.category === 'P' || target.category === 'P') return undefined
+  // What ROW(…) makes is shown, and never read.
+  if ((source.category === 'P' && source.fields === undefined) || target.category === 'P') return undefined
   if (target.category === 'S') return { context: 'assignment', convert: (value) => source.formatText(value) }
   if (source.category === 'S') return { context: 'explicit', convert: (value) => target.parseText(value) }
   return undefined
@@ -170,7 +187,6 @@ function defineStrings(): void {
     [varchar, text],
     [varchar, bpchar],
     [name, text],
-    [char, text],
   ] as const) {
     cast(from, to, 'implicit')
   }
@@ -181,9 +197,16 @@ function defineStrings(): void {
   cast(name, varchar, 'assignment')
   cast(name, bpchar, 'assignment')
   cast(text, char, 'assignment', (value: string) => getType(char).parseText(value))
+  cast(char, text, 'implicit', (value: string) => getType(char).formatText(value))
+  cast(char, oid.int4, 'explicit', (value: string) => ((value.charCodeAt(0) || 0) << 24) >> 24)
+  cast(oid.int4, char, 'explicit', (value: number) => {
+    if (value < -128 || value > 127) throw outOfRange('"char"')
+    return value === 0 ? '' : String.fromCharCode(value & 0xff)
+  })
   cast(oid.bool, text, 'assignment', (value: boolean) => (value ? 'true' : 'false'))
   cast(oid.bool, varchar, 'assignment', (value: boolean) => (value ? 'true' : 'false'))
   cast(oid.bool, bpchar, 'assignment', (value: boolean) => (value ? 'true' : 'false'))
+  cast(oid.xid8, oid.xid, 'explicit', (value: bigint) => Number(value & 0xffff_ffffn))
   cast(oid.json, oid.jsonb, 'assignment', (value: string) => getType(oid.jsonb).parseText(value))
   cast(oid.jsonb, oid.json, 'assignment')
 }
@@ -222,17 +245,22 @@ function timestampToTime(us: bigint): SqlValue {
   return us === timestampInfinity || us === timestampMinusInfinity ? null : splitTimestamp(us).timeUs
 }
 
-/** The session's zone is UTC, so the zoned types convert without a shift. */
+/** Of a local time in the session's zone. */
+export function instantOf(localUs: bigint): bigint {
+  return checkTimestamp(fromLocal(localUs))
+}
+
+/** The zoned types convert by the session's zone. */
 function defineTimes(): void {
   const { date, time, timestamp, timestamptz, interval } = oid
   cast(date, timestamp, 'implicit', dateToTimestamp)
-  cast(date, timestamptz, 'implicit', dateToTimestamp)
-  cast(timestamp, timestamptz, 'implicit')
-  cast(timestamptz, timestamp, 'assignment')
-  for (const from of [timestamp, timestamptz]) {
-    cast(from, date, 'assignment', timestampToDate)
-    cast(from, time, 'assignment', timestampToTime)
-  }
+  cast(date, timestamptz, 'implicit', (days: number) => instantOf(dateToTimestamp(days)))
+  cast(timestamp, timestamptz, 'implicit', instantOf)
+  cast(timestamptz, timestamp, 'assignment', (us: bigint) => toLocal(us))
+  cast(timestamp, date, 'assignment', timestampToDate)
+  cast(timestamp, time, 'assignment', timestampToTime)
+  cast(timestamptz, date, 'assignment', (us: bigint) => timestampToDate(toLocal(us)))
+  cast(timestamptz, time, 'assignment', (us: bigint) => timestampToTime(toLocal(us)))
   cast(time, interval, 'implicit', (us: bigint) => ({ months: 0, days: 0, us }))
   cast(interval, time, 'assignment', ({ us }: Interval) => ((us % usPerDay) + usPerDay) % usPerDay)
 }
@@ -280,8 +308,93 @@ function defineJson(): void {
   }
 }
 
+/** Bit strings: the lowest bits of a number, as many as the type has; or a number of bits. */
+function defineBits(): void {
+  const { bit, varbit, int4, int8 } = oid
+  cast(bit, varbit, 'implicit')
+  cast(varbit, bit, 'implicit')
+  for (const [type, width] of [
+    [int4, 32],
+    [int8, 64],
+  ] as const) {
+    const sized = (value: number | bigint, modifier: number): SqlValue => {
+      const wanted = modifier < 0 ? 1 : modifier
+      const own = BigInt.asUintN(width, BigInt(value)).toString(2).padStart(width, '0')
+      return own.padStart(wanted, own[0]).slice(-wanted)
+    }
+    casts.set(keyOf(type, bit), { context: 'explicit', convert: undefined, sized })
+    cast(bit, type, 'explicit', (bits: string) => {
+      if (bits.length > width) throw failure('22003', `${width === 32 ? 'integer' : 'bigint'} out of range`)
+      const value = BigInt.asIntN(width, BigInt(`0b${bits === '' ? '0' : bits}`))
+      return width === 32 ? Number(value) : value
+    })
+  }
+}
+
+function defineMoney(): void {
+  const { money, numeric, int4, int8 } = oid
+  const cents = (value: bigint): bigint => {
+    if (BigInt.asIntN(64, value) !== value) throw outOfRange('money')
+    return value
+  }
+  cast(money, numeric, 'assignment', (value: bigint) => Decimal.of(value, 2))
+  cast(numeric, money, 'assignment', (value: Decimal) => {
+    if (!value.isFinite) throw failure('0A000', `cannot convert ${value.kind === 'nan' ? 'NaN' : 'infinity'} to money`)
+    return cents(value.multiply(Decimal.of(100n)).round(0).coefficient)
+  })
+  for (const type of [int4, int8]) {
+    cast(type, money, 'assignment', (value: number | bigint) => cents(BigInt(value) * 100n))
+  }
+}
+
+function defineNetworks(): void {
+  const { inet, cidr, macaddr, macaddr8 } = oid
+  cast(cidr, inet, 'implicit')
+  cast(inet, cidr, 'assignment', (value: Uint8Array) => networkValue(maskedAddress(value), value[1]!))
+  // The text of an address names its network, however wide.
+  const slash = (value: Uint8Array): string => `${formatAddress(value)}/${value[1]!}`
+  for (const from of [inet, cidr]) {
+    for (const to of [oid.text, oid.varchar, oid.bpchar]) cast(from, to, 'assignment', slash)
+  }
+  cast(macaddr, macaddr8, 'implicit', (value: Uint8Array) => {
+    return Uint8Array.from([...value.subarray(0, 3), 0xff, 0xfe, ...value.subarray(3)])
+  })
+  cast(macaddr8, macaddr, 'implicit', (value: Uint8Array) => {
+    if (value[3] !== 0xff || value[4] !== 0xfe) {
+      throw failure('22003', 'macaddr8 data out of range to convert to macaddr', {
+        hint: 'Only addresses that have FF and FE as values in the 4th and 5th bytes from the left, for example xx:xx:xx:ff:fe:xx:xx:xx, are eligible to be converted from macaddr8 to macaddr.',
+      })
+    }
+    return Uint8Array.from([...value.subarray(0, 3), ...value.subarray(5)])
+  })
+}
+
+function defineZonedTimes(): void {
+  const { time, timetz, timestamptz } = oid
+  const zoned = (us: bigint, day = 10_957n): ZonedTime => new ZonedTime(us, sessionWest(day * usPerDay + us))
+  cast(time, timetz, 'implicit', (us: bigint) => zoned(us))
+  cast(timetz, time, 'assignment', ({ timeUs }: ZonedTime) => timeUs)
+  cast(timestamptz, timetz, 'assignment', (us: bigint) => {
+    if (us === timestampInfinity || us === timestampMinusInfinity) return null
+    const { days, timeUs } = splitTimestamp(toLocal(us))
+    return zoned(timeUs, BigInt(days))
+  })
+}
+
+function defineRanges(): void {
+  for (const { oid: from, range } of rangeTypes) {
+    if (range === undefined) continue
+    cast(from, range.multirangeOid, 'explicit', (value: RangeValue) => makeMultirange(range, [value]))
+  }
+}
+
 defineNumbers()
 defineStrings()
 defineObjects()
 defineTimes()
 defineJson()
+defineBits()
+defineMoney()
+defineNetworks()
+defineZonedTimes()
+defineRanges()

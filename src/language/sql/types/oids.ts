@@ -11,13 +11,20 @@ export const oid = {
   regproc: 24,
   text: 25,
   oid: 26,
+  tid: 27,
   xid: 28,
+  cid: 29,
   oidvector: 30,
   json: 114,
   nodeTree: 194,
   float4: 700,
   float8: 701,
   unknown: 705,
+  cidr: 650,
+  macaddr8: 774,
+  money: 790,
+  macaddr: 829,
+  inet: 869,
   aclitem: 1033,
   bpchar: 1042,
   varchar: 1043,
@@ -26,6 +33,9 @@ export const oid = {
   timestamp: 1114,
   timestamptz: 1184,
   interval: 1186,
+  timetz: 1266,
+  bit: 1560,
+  varbit: 1562,
   numeric: 1700,
   regclass: 2205,
   regtype: 2206,
@@ -34,8 +44,13 @@ export const oid = {
   anyarray: 2277,
   void: 2278,
   anyelement: 2283,
+  anyrange: 3831,
+  anymultirange: 4537,
   uuid: 2950,
+  lsn: 3220,
   jsonb: 3802,
+  jsonpath: 4072,
+  xid8: 5069,
   regnamespace: 4089,
   regrole: 4096,
   nameArray: 1003,
@@ -47,6 +62,8 @@ export const oid = {
   oidArray: 1028,
   aclitemArray: 1034,
 } as const
+
+export const shapeOid = { point: 600, lseg: 601, path: 602, box: 603, polygon: 604, line: 628, circle: 718 } as const
 
 /** OIDs that stand for an object by its name: a name is their input. */
 export const objectTypes: ReadonlySet<number> = new Set([

@@ -11,6 +11,8 @@
  *   9 decimal               coefficient as 4 or 5, scale as int32; 10: NaN, 11: Infinity, 12: -Infinity
  *   13 interval             months and days as float64, µs as 4 or 5
  *   14 array                varint count, values
+ *   15 array with bounds    the bounds as of an array, then its values
+ *   16 structured           kind as a byte, then its parts as of an array
  *
  * The file dies with its statement, so the bytes may change with any version.
  */
@@ -18,6 +20,8 @@ import type { ByteReader, ByteWriter } from '../../../base/bytes.ts'
 import { Decimal } from '../../../base/decimal.ts'
 import { PolylogError } from '../../../base/errors.ts'
 import { charge } from '../../../base/work.ts'
+import { BoundedArray, withBounds } from '../../../model/table/types/array-bounds.ts'
+import { makeStructure, StructuredValue } from '../../../model/table/types/structured.ts'
 import type { Interval } from '../../../model/table/types/value.ts'
 import { type RowFormat, textBytes } from '../../../query/row-format.ts'
 import type { SqlValue } from '../contract.ts'
@@ -46,6 +50,7 @@ export function valueBytes(value: SqlValue): number {
 function objectBytes(value: NonNullable<SqlValue> & object): number {
   if (value instanceof Uint8Array) return 96 + value.byteLength
   if (Array.isArray(value)) return valuesBytes(value as readonly SqlValue[])
+  if (value instanceof StructuredValue) return 48 + valuesBytes(value.parts())
   // A digit is less than half a byte; asking a bigint for its length would take as long as writing it.
   return value instanceof Decimal ? 96 + (value.scale >> 1) : 80
 }
@@ -88,11 +93,20 @@ function encodeValue(value: SqlValue, into: ByteWriter): void {
     into.varint(value.length)
     into.copy(value)
   } else if (value instanceof Decimal) encodeDecimal(value, into)
-  else if (Array.isArray(value)) {
-    into.u8(14)
-    charge((value as readonly SqlValue[]).length * unitsPerElement)
-    encodeValues(value as readonly SqlValue[], into)
+  else if (Array.isArray(value)) encodeArray(value as readonly SqlValue[], into)
+  else if (value instanceof StructuredValue) {
+    into.u8(16)
+    into.u8(value.structure)
+    encodeValues(value.parts(), into)
   } else encodeInterval(value as Interval, into)
+}
+
+function encodeArray(values: readonly SqlValue[], into: ByteWriter): void {
+  const isBounded = values instanceof BoundedArray
+  into.u8(isBounded ? 15 : 14)
+  if (isBounded) encodeValues(values.lowerBounds, into)
+  charge(values.length * unitsPerElement)
+  encodeValues(values, into)
 }
 
 function encodeBigint(value: bigint, into: ByteWriter): void {
@@ -169,6 +183,12 @@ function decodeValue(from: ByteReader): SqlValue {
       charge(values.length * unitsPerElement)
       return values
     }
+    case 15: {
+      const lowerBounds = decodeValues(from) as number[]
+      return withBounds(decodeValues(from), lowerBounds)
+    }
+    case 16:
+      return makeStructure(from.u8(), decodeValues(from))
     default:
       throw new PolylogError('internal', `a temporary file has a value of tag ${tag}`)
   }

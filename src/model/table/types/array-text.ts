@@ -2,70 +2,140 @@
  * The text form of arrays: `{1,2,NULL}`, `{"a b",{…}}`. Elements are quoted where they are empty, spell NULL, or hold
  * white space, braces, commas, quotes or backslashes.
  */
+import { lowerBoundsOf, BoundedArray, withBounds } from './array-bounds.ts'
 import { sqlError } from './type.ts'
 import type { SqlValue } from './value.ts'
 
 export const maxArrayDimensions = 6
 
-export function formatArray(values: readonly SqlValue[], formatElement: (value: SqlValue) => string): string {
-  const parts = values.map((value) => {
-    if (value === null) return 'NULL'
-    if (Array.isArray(value)) return formatArray(value as readonly SqlValue[], formatElement)
-    return quoteElement(formatElement(value))
-  })
-  return `{${parts.join(',')}}`
+export function formatArray(
+  values: readonly SqlValue[],
+  formatElement: (value: SqlValue) => string,
+  delimiter = ',',
+): string {
+  const format = (list: readonly SqlValue[]): string => {
+    const parts = list.map((value) => {
+      if (value === null) return 'NULL'
+      if (Array.isArray(value)) return format(value as readonly SqlValue[])
+      return quoteElement(formatElement(value), delimiter)
+    })
+    return `{${parts.join(delimiter)}}`
+  }
+  return formatBounds(values) + format(values)
 }
 
-export function quoteElement(text: string): string {
-  if (text !== '' && !/[{}",\\\s]/.test(text) && !/^null$/i.test(text)) return text
+/** `[0:2][1:2]=` where a dimension does not begin at 1. */
+function formatBounds(values: readonly SqlValue[]): string {
+  if (!(values instanceof BoundedArray)) return ''
+  const dimensions = listDimensions(values)
+  const bounds = lowerBoundsOf(values, dimensions)
+  return `${formatDimensions(dimensions, bounds)}=`
+}
+
+export function formatDimensions(dimensions: readonly number[], lowerBounds: readonly number[]): string {
+  return dimensions.map((length, i) => `[${lowerBounds[i]!}:${lowerBounds[i]! + length - 1}]`).join('')
+}
+
+/** Length of each dimension; none for an empty array. */
+export function listDimensions(values: readonly SqlValue[]): number[] {
+  const dimensions: number[] = []
+  for (let level: SqlValue = values; Array.isArray(level) && level.length > 0;) {
+    dimensions.push(level.length)
+    level = (level as readonly SqlValue[])[0]!
+  }
+  return dimensions
+}
+
+export function quoteElement(text: string, delimiter = ','): string {
+  if (text !== '' && !/[{}"\\\s]/.test(text) && !text.includes(delimiter) && !/^null$/i.test(text)) return text
   return `"${text.replace(/["\\]/g, '\\$&')}"`
 }
 
-export function parseArray(text: string, parseElement: (text: string) => SqlValue): readonly SqlValue[] {
-  return new ArrayParser(text, parseElement).whole()
+export function parseArray(
+  text: string,
+  parseElement: (text: string) => SqlValue,
+  delimiter = ',',
+): readonly SqlValue[] {
+  return new ArrayParser(text, parseElement, delimiter).whole()
+}
+
+export function tooManyDimensions(count: number): Error {
+  const message = `number of array dimensions (${count}) exceeds the maximum allowed (${maxArrayDimensions})`
+  return sqlError('too_large', '54000', message)
 }
 
 /** What two texts of one array share: each level's length, and at which depth the elements stand. */
 class ArrayParser {
   readonly #text: string
   readonly #parseElement: (text: string) => SqlValue
+  readonly #delimiter: string
   #at = 0
   #elementDepth = 0
 
-  constructor(text: string, parseElement: (text: string) => SqlValue) {
+  constructor(text: string, parseElement: (text: string) => SqlValue, delimiter: string) {
     this.#text = text
     this.#parseElement = parseElement
+    this.#delimiter = delimiter
   }
 
   whole(): readonly SqlValue[] {
     this.#space()
-    if (this.#text[this.#at] === '[') this.#bounds()
+    const bounds = this.#text[this.#at] === '[' ? this.#bounds() : undefined
     if (this.#text[this.#at] !== '{') {
-      throw this.#malformed('Array value must start with "{" or dimension information.')
+      throw this.#malformed(
+        bounds === undefined
+          ? 'Array value must start with "{" or dimension information.'
+          : 'Array contents must start with "{".',
+      )
     }
     const values = this.#array(1)
     this.#space()
     if (this.#at < this.#text.length) throw this.#malformed('Junk after closing right brace.')
-    return values
+    if (bounds === undefined) return values
+    if (listDimensions(values).join() !== bounds.map(({ length }) => length).join()) {
+      throw this.#malformed('Specified array dimensions do not match array contents.')
+    }
+    return withBounds(
+      values,
+      bounds.map(({ lower }) => lower),
+    )
   }
 
-  /** `[1:3]=`: bounds that begin at 1 say nothing new; others cannot be kept here. */
-  #bounds(): void {
-    const match = /^(?:\[(?:[+-]?\d+:)?[+-]?\d+\])+\s*=\s*/.exec(this.#text.slice(this.#at))
-    if (match === null) throw this.#malformed('Array value must start with "{" or dimension information.')
-    for (const [, lower] of match[0].matchAll(/\[(?:([+-]?\d+):)?[+-]?\d+\]/g)) {
-      if (lower !== undefined && Number(lower) !== 1) {
-        throw sqlError('unsupported', '0A000', `array lower bound ${lower} is not supported: arrays begin at 1`)
+  /** `[1:3][2]=`: where each dimension begins, and its length. */
+  #bounds(): { lower: number; length: number }[] {
+    const bounds: { lower: number; length: number }[] = []
+    for (;;) {
+      this.#space()
+      if (this.#text[this.#at] !== '[') break
+      this.#at++
+      if (bounds.length >= maxArrayDimensions) throw tooManyDimensions(bounds.length + 1)
+      let upper = this.#digits('"[" must introduce explicitly-specified array dimensions.')
+      let lower = 1
+      if (this.#text[this.#at] === ':') {
+        this.#at++
+        lower = upper
+        upper = this.#digits('Missing array dimension value.')
       }
+      if (this.#text[this.#at++] !== ']') throw this.#malformed('Missing "]" after array dimensions.')
+      if (upper < lower) {
+        throw sqlError('invalid_argument', '2202E', 'upper bound cannot be less than lower bound')
+      }
+      bounds.push({ lower, length: upper - lower + 1 })
     }
-    this.#at += match[0].length
+    if (this.#text[this.#at++] !== '=') throw this.#malformed('Missing "=" after array dimensions.')
+    this.#space()
+    return bounds
+  }
+
+  #digits(missing: string): number {
+    const start = this.#at
+    while (/[0-9+-]/.test(this.#text[this.#at] ?? '')) this.#at++
+    if (this.#at === start) throw this.#malformed(missing)
+    return Number.parseInt(this.#text.slice(start, this.#at), 10) | 0
   }
 
   #array(depth: number): readonly SqlValue[] {
-    if (depth > maxArrayDimensions) {
-      const message = `number of array dimensions (${depth}) exceeds the maximum allowed (${maxArrayDimensions})`
-      throw sqlError('too_large', '54000', message)
-    }
+    if (depth > maxArrayDimensions) throw tooManyDimensions(depth)
     this.#at++
     const values: SqlValue[] = []
     this.#space()
@@ -80,7 +150,7 @@ class ArrayParser {
       const next = this.#text[this.#at++]
       if (next === '}') return values
       if (next === undefined) throw this.#malformed('Unexpected end of input.')
-      if (next !== ',') throw this.#malformed('Unexpected array element.')
+      if (next !== this.#delimiter) throw this.#malformed('Unexpected array element.')
     }
   }
 
@@ -123,7 +193,7 @@ class ArrayParser {
     for (; ; this.#at++) {
       const character = this.#text[this.#at]
       if (character === undefined) throw this.#malformed('Unexpected end of input.')
-      if (character === ',' || character === '}') break
+      if (character === this.#delimiter || character === '}') break
       if (character === '{' || character === '"') {
         throw this.#malformed(character === '{' ? 'Unexpected "{" character.' : 'Unexpected array element.')
       }

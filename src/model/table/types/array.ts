@@ -1,15 +1,17 @@
 /**
  * Arrays of every type: the array type is made from its element's.
  *
- * Stored: dimensions u8 · each one's length, varint · each element: 00 for NULL, else varint of its bytes + 1 and its
- * stored form. An empty array has no dimensions.
+ * Stored: dimensions u8, + 80 where one does not begin at 1 · each one's length, varint · then, each one's lower bound,
+ * i32 · each element: 00 for NULL, else varint of its bytes + 1 and its stored form. An empty array has no dimensions.
  * On the wire: dimensions i32 · has nulls i32 · element OID u32 · (length i32 · lower bound i32)* · (bytes i32 or -1 ·
  * element)*.
  */
 import { ByteReader, ByteWriter } from '../../../base/bytes.ts'
 import { charge } from '../../../base/work.ts'
 import type { KeyWriter } from '../../../base/tuple.ts'
-import { formatArray, maxArrayDimensions, parseArray } from './array-text.ts'
+import { Decimal } from '../../../base/decimal.ts'
+import { BoundedArray, lowerBoundsOf, shapedAs, withBounds } from './array-bounds.ts'
+import { formatArray, listDimensions, maxArrayDimensions, parseArray } from './array-text.ts'
 import { invalidBinary, sqlError, type SqlType } from './type.ts'
 import type { SqlValue } from './value.ts'
 
@@ -27,8 +29,9 @@ export function arrayTypeOf(element: SqlType): SqlType {
     storage: 'variable',
     storedBytes: 0,
     isOrdered: element.isOrdered,
-    parseText: (text, modifier = -1) => parseArray(text, (part) => element.parseText(part, modifier)),
-    formatText: (value) => formatArray(value as Values, (one) => element.formatText(one)),
+    parseText: (text, modifier = -1) =>
+      parseArray(text, (part) => element.parseText(part, modifier), element.arrayDelimiter),
+    formatText: (value) => formatArray(value as Values, (one) => element.formatText(one), element.arrayDelimiter),
     encodeBinary: (value, writer) => encodeArray(element, value as Values, writer),
     decodeBinary: (bytes, start, end) => decodeArray(element, new ByteReader(bytes, start, end)),
     compare: (a, b) => compareArrays(element, a as Values, b as Values),
@@ -42,17 +45,23 @@ export function arrayTypeOf(element: SqlType): SqlType {
   }
 }
 
-function mapElements(values: Values, map: (value: SqlValue) => SqlValue): Values {
-  return values.map((value) => (value === null ? null : Array.isArray(value) ? mapElements(value, map) : map(value)))
+/** Another array of the same shape; a null stays one. */
+export function mapElements(values: Values, map: (value: SqlValue) => SqlValue): Values {
+  const mapped = values.map((value) => {
+    return value === null ? null : Array.isArray(value) ? mapElements(value, map) : map(value)
+  })
+  return shapedAs(values, mapped)
 }
 
 /** Length of each dimension; none for an empty array. */
-export function arrayDimensions(values: Values): number[] {
-  const dimensions: number[] = []
-  for (let level: SqlValue = values; Array.isArray(level) && level.length > 0; level = (level as Values)[0]!) {
-    dimensions.push(level.length)
-  }
-  return dimensions
+export const arrayDimensions: (values: Values) => number[] = listDimensions
+
+/** Its elements, in rows of these dimensions. */
+export function shapeElements(flat: Values, dimensions: readonly number[], lowerBounds?: readonly number[]): Values {
+  if (flat.length === 0) return []
+  let at = 0
+  const values = dimensions.length <= 1 ? flat : readLevel(dimensions, 0, () => flat[at++]!)
+  return lowerBounds === undefined ? values : withBounds(values, lowerBounds)
 }
 
 /** Elements of an array of any number of dimensions: itself where it has one. */
@@ -70,7 +79,17 @@ function compareArrays(element: SqlType, a: Values, b: Values): number {
     if (i % elementsAtOnce === elementsAtOnce - 1) charge(elementsAtOnce * unitsPerCompared)
     if (difference !== 0) return difference
   }
-  return left.length - right.length || arrayDimensions(a).length - arrayDimensions(b).length
+  return left.length - right.length || compareBounds(a, b)
+}
+
+/** By the number of dimensions; those that begin at 1 are before others. */
+function compareBounds(a: Values, b: Values): number {
+  const [own, other] = [arrayDimensions(a), arrayDimensions(b)]
+  const isBounded = Number(a instanceof BoundedArray) - Number(b instanceof BoundedArray)
+  if (isBounded !== 0 || own.length !== other.length) return isBounded || own.length - other.length
+  const [from, to] = [lowerBoundsOf(a, own), lowerBoundsOf(b, other)]
+  for (let i = 0; i < from.length; i++) if (from[i] !== to[i]) return from[i]! - to[i]!
+  return 0
 }
 
 const unitsPerCompared = 25
@@ -87,10 +106,21 @@ function writeArrayKey(element: SqlType, values: Values, writer: KeyWriter): voi
     else element.writeKey(value, writer)
   }
   writer.endNested()
-  writer.int64(arrayDimensions(values).length)
+  const dimensions = arrayDimensions(values)
+  if (!(values instanceof BoundedArray)) writer.int64(dimensions.length)
+  else writer.numberDecimal(boundsAsNumber(lowerBoundsOf(values, dimensions)))
 }
 
-const scratch = new ByteWriter(64)
+/** Ten digits behind the point for each bound: above every number of dimensions as it is written of plain lists. */
+function boundsAsNumber(lowerBounds: readonly number[]): Decimal {
+  let digits = BigInt(lowerBounds.length)
+  for (const bound of lowerBounds) digits = digits * 10_000_000_000n + BigInt(bound)
+  return Decimal.of(digits, 10 * lowerBounds.length)
+}
+
+/** One for each array within an array that is being written: a row in an array may hold arrays. */
+const scratches: ByteWriter[] = []
+let depth = 0
 
 function writeStoredArray(element: SqlType, values: Values, writer: ByteWriter): void {
   const flat = beginStored(values, writer)
@@ -100,8 +130,10 @@ function writeStoredArray(element: SqlType, values: Values, writer: ByteWriter):
 /** Writes the dimensions; what has to follow. */
 function beginStored(values: Values, writer: ByteWriter): Values {
   const dimensions = arrayDimensions(values)
-  writer.u8(dimensions.length)
+  const isBounded = values instanceof BoundedArray
+  writer.u8(dimensions.length | (isBounded ? hasBounds : 0))
   for (const length of dimensions) writer.varint(length)
+  if (isBounded) for (const bound of lowerBoundsOf(values, dimensions)) writer.i32le(bound)
   return flatElements(values)
 }
 
@@ -112,20 +144,38 @@ function writeStoredElement(element: SqlType, value: SqlValue, writer: ByteWrite
     writer.u8(storedBytes + 1)
     element.writeStored(value, writer)
   } else {
+    const scratch = (scratches[depth++] ??= new ByteWriter(64))
     scratch.reset()
-    element.writeStored(value, scratch)
+    try {
+      element.writeStored(value, scratch)
+    } finally {
+      depth--
+    }
     writer.varint(scratch.end + 1)
     writer.copy(scratch.bytes, 0, scratch.end)
   }
 }
 
 function readStoredArray(element: SqlType, reader: ByteReader): Values {
-  const dimensions = readStoredDimensions(reader)
-  return readLevel(dimensions, 0, () => readStoredElement(element, reader))
+  const { dimensions, lowerBounds } = readStoredShape(reader)
+  const values = readLevel(dimensions, 0, () => readStoredElement(element, reader))
+  return lowerBounds === undefined ? values : withBounds(values, lowerBounds)
 }
 
-function readStoredDimensions(reader: ByteReader): number[] {
-  return Array.from({ length: reader.u8() }, () => reader.varint())
+/** In the byte that counts the dimensions. */
+const hasBounds = 0x80
+
+interface Shape {
+  readonly dimensions: readonly number[]
+  readonly lowerBounds: readonly number[] | undefined
+}
+
+function readStoredShape(reader: ByteReader): Shape {
+  const first = reader.u8()
+  const length = first & ~hasBounds
+  const dimensions = Array.from({ length }, () => reader.varint())
+  const isBounded = (first & hasBounds) !== 0
+  return { dimensions, lowerBounds: isBounded ? Array.from({ length }, () => reader.i32le()) : undefined }
 }
 
 function readStoredElement(element: SqlType, reader: ByteReader): SqlValue {
@@ -187,15 +237,16 @@ export class ArrayStoring {
 export class ArrayReading {
   readonly #element: SqlType
   readonly #reader: ByteReader
-  readonly #dimensions: readonly number[]
+  readonly #shape: Shape
   readonly #count: number
   readonly #flat: SqlValue[] = []
 
   constructor(element: SqlType, bytes: Uint8Array, start: number, end: number) {
     this.#element = element
     this.#reader = new ByteReader(bytes, start, end)
-    this.#dimensions = readStoredDimensions(this.#reader)
-    this.#count = this.#dimensions.reduce((product, length) => product * length, this.#dimensions.length === 0 ? 0 : 1)
+    this.#shape = readStoredShape(this.#reader)
+    const { dimensions } = this.#shape
+    this.#count = dimensions.reduce((product, length) => product * length, dimensions.length === 0 ? 0 : 1)
   }
 
   step(): boolean {
@@ -209,9 +260,7 @@ export class ArrayReading {
   }
 
   get result(): Values {
-    if (this.#dimensions.length <= 1) return this.#flat
-    let at = 0
-    return readLevel(this.#dimensions, 0, () => this.#flat[at++]!)
+    return shapeElements(this.#flat, this.#shape.dimensions, this.#shape.lowerBounds)
   }
 }
 
@@ -230,10 +279,11 @@ export function beginBinaryArray(element: SqlType, values: Values, writer: ByteW
   const flat = flatElements(values)
   writer.i32be(dimensions.length)
   writer.i32be(flat.includes(null) ? 1 : 0)
-  writer.u32be(element.oid)
-  for (const length of dimensions) {
+  writer.u32be(element.catalogOid ?? element.oid)
+  const lowerBounds = lowerBoundsOf(values, dimensions)
+  for (const [i, length] of dimensions.entries()) {
     writer.i32be(length)
-    writer.i32be(1)
+    writer.i32be(lowerBounds[i]!)
   }
   return flat
 }
@@ -257,35 +307,34 @@ function decodeArray(element: SqlType, reader: ByteReader): Values {
   }
   reader.i32be()
   const oid = reader.u32be()
-  if (oid !== element.oid) {
-    throw sqlError(
-      'wrong_type',
-      '42804',
-      `binary data has array element type ${oid} instead of expected ${element.oid}`,
-    )
+  const wanted = element.catalogOid ?? element.oid
+  if (oid !== wanted) {
+    throw sqlError('wrong_type', '42804', `binary data has array element type ${oid} instead of expected ${wanted}`)
   }
-  const dimensions = readDimensions(reader, count, title)
+  const { dimensions, lowerBounds } = readShape(reader, count, title)
   const values = readLevel(dimensions, 0, () => decodeElement(element, reader, title))
   if (reader.remaining > 0) throw invalidBinary(title)
-  return values
+  return withBounds(values, lowerBounds)
 }
 
 /** Every element takes four bytes at least, so that the product cannot exceed what was sent. */
-function readDimensions(reader: ByteReader, count: number, title: string): number[] {
+function readShape(reader: ByteReader, count: number, title: string): Required<Shape> & { lowerBounds: number[] } {
   if (reader.remaining < count * 8) throw invalidBinary(title)
   const dimensions: number[] = []
+  const lowerBounds: number[] = []
   let elements = 1
   for (let i = 0; i < count; i++) {
     const length = reader.i32be()
-    const lowerBound = reader.i32be()
-    if (lowerBound !== 1 && length > 0) {
-      throw sqlError('unsupported', '0A000', `array lower bound ${lowerBound} is not supported: arrays begin at 1`)
-    }
+    const lower = reader.i32be()
     elements *= length
     if (length < 0 || elements * 4 > reader.remaining) throw invalidBinary(title)
+    if (lower + length - 1 > 0x7fff_ffff) {
+      throw sqlError('too_large', '54000', `array lower bound is too large: ${lower}`)
+    }
     dimensions.push(length)
+    lowerBounds.push(lower)
   }
-  return elements === 0 ? [] : dimensions
+  return elements === 0 ? { dimensions: [], lowerBounds: [] } : { dimensions, lowerBounds }
 }
 
 function decodeElement(element: SqlType, reader: ByteReader, title: string): SqlValue {

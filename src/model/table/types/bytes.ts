@@ -1,4 +1,5 @@
-/** bytea: input in hexadecimal (`\x…`) or escape form, output in hexadecimal. */
+/** bytea: input in hexadecimal (`\x…`) or escape form, output in the form that the session has set. */
+import { textStyle } from './text-style.ts'
 import { plainType, sqlError, type SqlType } from './type.ts'
 
 function parseBytea(text: string): Uint8Array {
@@ -50,7 +51,19 @@ function parseEscaped(text: string): Uint8Array {
 }
 
 function formatBytea(value: Uint8Array): string {
+  if (textStyle().byteaOutput === 'escape') return formatEscaped(value)
   return `\\x${Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.length).toString('hex')}`
+}
+
+/** A backslash twice, what is no printable ASCII by its three octal digits. */
+function formatEscaped(value: Uint8Array): string {
+  let text = ''
+  for (const byte of value) {
+    if (byte === 0x5c) text += '\\\\'
+    else if (byte >= 0x20 && byte <= 0x7e) text += String.fromCharCode(byte)
+    else text += `\\${byte.toString(8).padStart(3, '0')}`
+  }
+  return text
 }
 
 export const byteaType: SqlType = {

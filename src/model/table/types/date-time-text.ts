@@ -1,13 +1,13 @@
 /**
- * Reads dates and times as people write them, in PostgreSQL's rules for DateStyle `ISO, MDY`.
+ * Reads dates and times as people write them, by PostgreSQL's rules; of `1/2/2024` DateStyle says which is the day.
  *
  * The text is cut into tokens (words, numbers with the separators inside them, signed offsets), and each token fills the
  * fields that it can be: `2024-02-29`, `20240229`, `29-Feb-2024`, `Feb 29, 2024`, `2/29/2024`, `J2460370`, `04:05:06.7`,
- * `040506`, `4 PM`, `BC`, `Z`, `+05:30`, `UTC`, `epoch`, `infinity`. What fills a field twice is an error.
- *
- * Time zones are UTC and numeric offsets: a zone's name is refused with an error that names it.
+ * `040506`, `4 PM`, `BC`, `Z`, `+05:30`, `PST`, `Europe/Rome`, `epoch`, `infinity`. What fills a field twice is an error.
  */
+import { findTimeZone, isAbbreviation, offsetOfAbbreviation } from '../../../base/time-zones/time-zone.ts'
 import { calendarFromDays, daysFromCalendar, daysInMonth, usPerDay } from './calendar.ts'
+import { textStyle } from './text-style.ts'
 import { sqlError, trimSpace } from './type.ts'
 
 export interface DateTimeFields {
@@ -26,7 +26,8 @@ interface Draft {
   day: number | undefined
   julian: number | undefined
   timeUs: bigint | undefined
-  zoneSeconds: number | undefined
+  /** East of UTC; of a name, once it is known at which local time. */
+  zone: number | ((localSeconds: number) => number) | undefined
   isBeforeChrist: boolean
   half: 'am' | 'pm' | undefined
   /** Only an hour was given: `4 PM`. */
@@ -34,6 +35,8 @@ interface Draft {
   special: DateTimeFields['special']
   /** How many digits the year was written with: two mean 1970–2069. */
   yearDigits: number
+  /** The month was given by its name. */
+  isMonthNamed: boolean
 }
 
 const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
@@ -59,12 +62,13 @@ function emptyDraft(): Draft {
     day: undefined,
     julian: undefined,
     timeUs: undefined,
-    zoneSeconds: undefined,
+    zone: undefined,
     isBeforeChrist: false,
     half: undefined,
     isBareHour: false,
     special: undefined,
     yearDigits: 4,
+    isMonthNamed: false,
   }
 }
 
@@ -78,7 +82,7 @@ function fieldOutOfRange(text: string, isMonth = false): Error {
 }
 
 const tokenPattern =
-  /\s+|,|(-?infinity)\b|([+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?)(?![\d/])|(\d+(?:[-/.][A-Za-z\d]+){1,2}|[A-Za-z]{3,9}-\d+-\d+)|(\d+(?::\d+)+(?:\.\d*)?)|(J?\d+(?:\.\d*)?)|([A-Za-z]+(?:\/[A-Za-z_/]+)?)/giy
+  /\s+|,|(-?infinity)\b|([+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?)(?![\d/])|(\d+(?:[-/.][A-Za-z\d]+){1,2}|[A-Za-z]{3,9}-\d+-\d+)|(\d+(?::\d+)+(?:\.\d*)?)|(J?\d+(?:\.\d*)?)|([A-Za-z]+(?:[/_][A-Za-z\d_+\-/]*[A-Za-z\d])?(?:\d{1,2}[A-Za-z]{3,})?)/giy
 
 /** Each with what it looks like; a `T` between date and time and a `-` before an offset are resolved by the patterns. */
 type Token = { readonly kind: 'infinity' | 'offset' | 'date' | 'time' | 'number' | 'word'; readonly text: string }
@@ -124,7 +128,7 @@ class Reading {
     const days = this.#days()
     const timeUs = this.#halfDay()
     if (draft.special !== undefined && (days !== undefined || timeUs !== undefined)) throw this.#bad()
-    return { special: draft.special, days, timeUs, zoneSeconds: draft.zoneSeconds }
+    return { special: draft.special, days, timeUs, zoneSeconds: zoneSecondsOf(draft, days, timeUs) }
   }
 
   #bad(): Error {
@@ -142,18 +146,19 @@ class Reading {
     else if (fullMonths.test(word)) this.#monthName(word)
     else if (word === 'bc') draft.isBeforeChrist = true
     else if (word === 'am' || word === 'pm') draft.half = word
-    else if (word === 'z' || word === 'zulu' || word === 'utc' || word === 'gmt' || word === 'ut') this.#zone(0)
     else if (word === 'allballs') this.#setTime(0, 0, 0, '')
     else if (clockWords.test(word)) {
       const message = `date/time value "${word}" is not supported as text: use now() or CURRENT_DATE`
       throw sqlError('unsupported', '0A000', message)
-    } else if (word !== 'ad' && word !== 't' && !weekdays.test(word)) this.#unknownWord(word)
+    } else if (isAbbreviation(word)) this.#zone((local) => offsetOfAbbreviation(word, local)!)
+    else if (word !== 'ad' && word !== 't' && !weekdays.test(word)) this.#zoneName(word)
   }
 
-  #unknownWord(word: string): never {
-    if (this.#draft.timeUs === undefined || !/^[a-z_/]{3,}$/.test(word)) throw this.#bad()
-    const message = `time zone "${word}" not recognized: UTC and numeric offsets are supported`
-    throw sqlError('invalid_argument', '22023', message)
+  #zoneName(word: string): void {
+    const zone = findTimeZone(word)
+    if (zone !== undefined) this.#zone((local) => zone.kindOfLocal(local).offsetSeconds)
+    else if (word.includes('/')) throw sqlError('invalid_argument', '22023', `time zone "${word}" not recognized`)
+    else throw this.#bad()
   }
 
   #monthName(word: string): void {
@@ -162,11 +167,12 @@ class Reading {
     if (draft.month !== undefined && draft.day === undefined) draft.day = draft.month
     else if (draft.month !== undefined) throw this.#bad()
     draft.month = months.indexOf(word.slice(0, 3)) + 1
+    draft.isMonthNamed = true
   }
 
-  #zone(seconds: number): void {
-    if (this.#draft.zoneSeconds !== undefined) throw this.#bad()
-    this.#draft.zoneSeconds = seconds
+  #zone(zone: number | ((localSeconds: number) => number)): void {
+    if (this.#draft.zone !== undefined) throw this.#bad()
+    this.#draft.zone = zone
   }
 
   #offset(text: string): void {
@@ -191,7 +197,14 @@ class Reading {
     if (parts.some((part) => !/^\d+$/.test(part))) throw this.#bad()
     if (parts.length === 2) this.#twoParts(text, parts)
     else if (parts[0]!.length > 2) this.#setDate(parts[0]!, parts[1]!, parts[2]!)
-    else this.#setDate(parts[2]!, parts[0]!, parts[1]!)
+    else this.#setByOrder(parts)
+  }
+
+  #setByOrder([first = '', second = '', third = '']: readonly string[]): void {
+    const { dateOrder } = textStyle()
+    if (dateOrder === 'YMD') this.#setDate(first, second, third)
+    else if (dateOrder === 'DMY') this.#setDate(third, second, first)
+    else this.#setDate(third, first, second)
   }
 
   #twoParts(text: string, parts: readonly string[]): void {
@@ -210,7 +223,8 @@ class Reading {
     if (!fullMonths.test(word) || parts.length !== 3) throw this.#bad()
     const month = String(months.indexOf(word.slice(0, 3)) + 1)
     const [a = '', b = ''] = parts.filter((_, index) => index !== named)
-    if (a.length > 2) this.#setDate(a, month, b)
+    // `99-Jan-08` begins with the year only where dates do.
+    if (a.length > 2 || (textStyle().dateOrder === 'YMD' && b.length <= 2)) this.#setDate(a, month, b)
     else this.#setDate(b, month, a)
   }
 
@@ -271,15 +285,48 @@ class Reading {
 
   #smallNumber(digits: string): void {
     const draft = this.#draft
-    if (draft.month === undefined && digits.length <= 2 && !this.#isTimeOnly()) draft.month = Number(digits)
-    else if (draft.month !== undefined && draft.day === undefined && digits.length <= 2) draft.day = Number(digits)
-    else if (draft.month !== undefined && draft.year === undefined) this.#setYear(digits)
-    else if (draft.timeUs === undefined && digits.length <= 2) {
+    if (this.#partOfDate(digits)) return
+    if (draft.timeUs === undefined && digits.length <= 2) {
       draft.isBareHour = true
       this.#setTime(Number(digits), 0, 0, '')
     } else if (draft.timeUs === undefined && digits.length === 4 && this.#isTimeOnly()) {
       this.#setTime(Number(digits.slice(0, 2)), Number(digits.slice(2)), 0, '')
     } else throw this.#bad()
+  }
+
+  /**
+   * Whether a lone number is a day, a month or a year: by what is there already, by its length and by DateOrder, as
+   * PostgreSQL's DecodeNumber decides.
+   */
+  #partOfDate(digits: string): boolean {
+    const draft = this.#draft
+    const { year, month, day } = draft
+    const { dateOrder } = textStyle()
+    const isLong = digits.length > 2
+    if (this.#isTimeOnly() || (year !== undefined && month !== undefined && day !== undefined)) return false
+    if (year !== undefined && month !== undefined) this.#dayBehind(digits)
+    else if (month !== undefined && day !== undefined) this.#setYear(digits)
+    else if (day !== undefined && !isLong) draft.month = Number(digits)
+    else if (year !== undefined && !isLong) draft.month = Number(digits)
+    else if (month !== undefined) {
+      if (draft.isMonthNamed && (isLong || dateOrder === 'YMD')) this.#setYear(digits)
+      else if (!isLong) draft.day = Number(digits)
+      else return false
+    } else if (day !== undefined || year !== undefined) return false
+    else if (isLong && !draft.isBareHour && draft.timeUs === undefined) return false
+    else if (dateOrder === 'YMD') this.#setYear(digits)
+    else if (dateOrder === 'DMY') draft.day = Number(digits)
+    else draft.month = Number(digits)
+    return true
+  }
+
+  /** `08 Jan 1999`: what was taken for a year of two digits is the day. */
+  #dayBehind(digits: string): void {
+    const draft = this.#draft
+    if (digits.length > 2 && draft.isMonthNamed && draft.yearDigits <= 2) {
+      draft.day = draft.year
+      this.#setYear(digits)
+    } else draft.day = Number(digits)
   }
 
   #isTimeOnly(): boolean {
@@ -319,6 +366,11 @@ class Reading {
     const base = hours === 12n ? timeUs - 43_200_000_000n : timeUs
     return half === 'pm' ? base + 43_200_000_000n : base
   }
+}
+
+/** Without a date nobody knows what a name means: UTC then. */
+function zoneSecondsOf({ zone }: Draft, days = 0, timeUs = 0n): number | undefined {
+  return typeof zone === 'function' ? zone(days * 86_400 + Number(timeUs / 1_000_000n)) : zone
 }
 
 /** The digits after the point as µs, rounded to the nearest, ties to even as a double's rint does. */

@@ -1,6 +1,6 @@
 /**
  * date, time, timestamp and timestamptz. All count from 1970 in UTC; the wire's binary form counts from 2000.
- * Texts are those of DateStyle ISO and TimeZone UTC.
+ * How they are written as text is the session's (`text-style.ts`).
  */
 import { roundToPrecision } from './precision.ts'
 import {
@@ -8,6 +8,7 @@ import {
   dateEndDay,
   dateInfinity,
   dateMinusInfinity,
+  dayOfWeek,
   firstDay,
   postgresEpochDays,
   postgresEpochUs,
@@ -17,6 +18,7 @@ import {
 } from './calendar.ts'
 import { badText, readDateTime } from './date-time-text.ts'
 import { readInt32, readInt64 } from './integer.ts'
+import { localKind, type TextStyle, textStyle, toLocal } from './text-style.ts'
 import { compareNumbers, fixedView, plainType, sqlError, type SqlType } from './type.ts'
 import type { SqlValue } from './value.ts'
 
@@ -46,10 +48,15 @@ function parseTimestamp(text: string, modifier = -1, withZone = false): bigint {
   if (fields.special === '-infinity') return timestampMinusInfinity
   if (fields.special === 'epoch') return 0n
   if (fields.days === undefined) throw badText(title, text)
-  const zoneUs = withZone ? BigInt(fields.zoneSeconds ?? 0) * 1_000_000n : 0n
-  const us = BigInt(fields.days) * usPerDay + (fields.timeUs ?? 0n) - zoneUs
+  const local = BigInt(fields.days) * usPerDay + (fields.timeUs ?? 0n)
+  const us = withZone ? local - BigInt(fields.zoneSeconds ?? zoneSecondsOf(local)) * 1_000_000n : local
   if (!isTimestamp(us)) throw sqlError('out_of_range', '22008', `timestamp out of range: "${text}"`)
   return roundToPrecision(us, modifier)
+}
+
+/** East of UTC, of a local time in the session's zone. */
+function zoneSecondsOf(localUs: bigint): number {
+  return textStyle().zone.kindOfLocal(Number(localUs / 1_000_000n)).offsetSeconds
 }
 
 const firstTimestamp = BigInt(firstDay) * usPerDay
@@ -77,19 +84,36 @@ function two(value: number): string {
   return value < 10 ? `0${value}` : String(value)
 }
 
-/** Without ` BC`, which comes after a time. */
-function formatCalendar(days: number): { text: string; isBeforeChrist: boolean } {
+/** Of a day: years before Christ are counted from 1, and shown with a ` BC` at the end. */
+interface ShownDay {
+  readonly year: string
+  readonly month: string
+  readonly day: string
+  readonly era: '' | ' BC'
+}
+
+function shownDay(days: number): ShownDay {
   const { year, month, day } = calendarFromDays(days)
   const isBeforeChrist = year <= 0
   const shown = String(isBeforeChrist ? 1 - year : year).padStart(4, '0')
-  return { text: `${shown}-${two(month)}-${two(day)}`, isBeforeChrist }
+  return { year: shown, month: two(month), day: two(day), era: isBeforeChrist ? ' BC' : '' }
+}
+
+function inOrder({ year, month, day }: ShownDay, separator: string, { dateOrder }: TextStyle): string {
+  return dateOrder === 'DMY'
+    ? `${day}${separator}${month}${separator}${year}`
+    : `${month}${separator}${day}${separator}${year}`
 }
 
 function formatDate(days: number): string {
   if (days === dateInfinity) return 'infinity'
   if (days === dateMinusInfinity) return '-infinity'
-  const { text, isBeforeChrist } = formatCalendar(days)
-  return isBeforeChrist ? `${text} BC` : text
+  const shown = shownDay(days)
+  const style = textStyle()
+  const { year, month, day, era } = shown
+  if (style.dateStyle === 'ISO') return `${year}-${month}-${day}${era}`
+  if (style.dateStyle === 'German') return `${day}.${month}.${year}${era}`
+  return `${inOrder(shown, style.dateStyle === 'SQL' ? '/' : '-', style)}${era}`
 }
 
 /** `04:05:06.789`: fractions without trailing zeros. Hours may go beyond 24 in intervals. */
@@ -100,12 +124,38 @@ export function formatTime(us: bigint): string {
   return fraction === 0 ? clock : `${clock}.${String(fraction).padStart(6, '0').replace(/0+$/, '')}`
 }
 
+const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
 function formatTimestamp(us: bigint, withZone = false): string {
   if (us === timestampInfinity) return 'infinity'
   if (us === timestampMinusInfinity) return '-infinity'
-  const { days, timeUs } = splitTimestamp(us)
-  const { text, isBeforeChrist } = formatCalendar(days)
-  return `${text} ${formatTime(timeUs)}${withZone ? '+00' : ''}${isBeforeChrist ? ' BC' : ''}`
+  const style = textStyle()
+  const { days, timeUs } = splitTimestamp(withZone ? toLocal(us) : us)
+  const shown = shownDay(days)
+  const { year, month, day, era } = shown
+  const time = formatTime(timeUs)
+  const zone = withZone ? shownZone(us, style) : ''
+  if (style.dateStyle === 'ISO') return `${year}-${month}-${day} ${time}${zone}${era}`
+  if (style.dateStyle === 'German') return `${day}.${month}.${year} ${time}${zone}${era}`
+  if (style.dateStyle === 'SQL') return `${inOrder(shown, '/', style)} ${time}${zone}${era}`
+  const name = months[Number(month) - 1]!
+  const date = style.dateOrder === 'DMY' ? `${day} ${name}` : `${name} ${day}`
+  return `${weekdays[dayOfWeek(days)]!} ${date} ${time} ${year}${zone}${era}`
+}
+
+/** `+05:30` in the style ISO, the zone's abbreviation in the others. */
+function shownZone(us: bigint, { dateStyle }: TextStyle): string {
+  const { offsetSeconds, abbreviation } = localKind(us)
+  return dateStyle === 'ISO' ? formatOffset(offsetSeconds) : ` ${abbreviation}`
+}
+
+/** `+05`, `+05:30`, `-04:56:02`: east of UTC is positive. */
+export function formatOffset(seconds: number): string {
+  const size = Math.abs(seconds)
+  const [hours, minutes, rest] = [Math.floor(size / 3600), Math.floor(size / 60) % 60, size % 60]
+  const tail = rest > 0 ? `:${two(minutes)}:${two(rest)}` : minutes > 0 ? `:${two(minutes)}` : ''
+  return `${seconds < 0 ? '-' : '+'}${two(hours)}${tail}`
 }
 
 export function splitTimestamp(us: bigint): { days: number; timeUs: bigint } {
@@ -114,7 +164,7 @@ export function splitTimestamp(us: bigint): { days: number; timeUs: bigint } {
   return { days: Number(days), timeUs: us - days * usPerDay }
 }
 
-function precisionModifierOf(parameters: readonly number[], title: string): number {
+export function precisionModifierOf(parameters: readonly number[], title: string): number {
   const [precision = -1] = parameters
   if (parameters.length !== 1) throw sqlError('syntax', '22023', 'invalid type modifier')
   if (precision < 0)

@@ -2,6 +2,7 @@
  * float4 and float8: the shortest digits that read back as the same number, with an exponent below 1e-4 and from 1e15
  * (float4: 1e6) on, as PostgreSQL prints since version 12. NaN equals itself and is above everything.
  */
+import { textStyle } from './text-style.ts'
 import { fixedView, invalidText, plainType, sqlError, trimSpace, type SqlType } from './type.ts'
 import type { SqlValue } from './value.ts'
 
@@ -36,11 +37,15 @@ function parseFloat4(text: string): number {
 }
 
 function formatFloat8(value: number): string {
+  const { floatDigits } = textStyle()
+  if (floatDigits < 1) return formatCut(value, Math.max(1, 15 + floatDigits))
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return Object.is(value, -0) ? '-0' : String(value)
   return Number.isFinite(value) ? layOut(value.toExponential(), 15) : formatSpecial(value)
 }
 
 function formatFloat4(value: number): string {
+  const { floatDigits } = textStyle()
+  if (floatDigits < 1) return formatCut(value, Math.max(1, 6 + floatDigits))
   if (!Number.isFinite(value)) return formatSpecial(value)
   if (value === 0) return Object.is(value, -0) ? '-0' : '0'
   for (let digits = 0; digits < 9; digits++) {
@@ -48,6 +53,13 @@ function formatFloat4(value: number): string {
     if (Math.fround(Number(text)) === value) return layOut(text, 6)
   }
   return layOut(value.toExponential(), 6)
+}
+
+/** As C's `%.*g`: so many digits, an exponent where it is below -4 or needs more of them. */
+function formatCut(value: number, digits: number): string {
+  if (!Number.isFinite(value)) return formatSpecial(value)
+  if (value === 0) return Object.is(value, -0) ? '-0' : '0'
+  return layOut(value.toExponential(digits - 1), digits)
 }
 
 function formatSpecial(value: number): string {

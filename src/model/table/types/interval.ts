@@ -1,13 +1,14 @@
 /**
  * interval: months, days and microseconds, which only compare as if a month had 30 days and a day 24 hours.
- * Input: `1 year 2 mons 3 days 04:05:06`, `@ 3 hours ago`, `1-2 3 4:05`, ISO 8601 `P1Y2M3DT4H5M6S`. Output: IntervalStyle
- * `postgres`.
+ * Input: `1 year 2 mons 3 days 04:05:06`, `@ 3 hours ago`, `1-2 3 4:05`, ISO 8601 `P1Y2M3DT4H5M6S`. Output: by the session's
+ * IntervalStyle (`interval-text.ts`).
  */
 import { ByteReader } from '../../../base/bytes.ts'
 import { Decimal } from '../../../base/decimal.ts'
 import { usPerDay } from './calendar.ts'
-import { formatTime } from './date-time.ts'
+import { formatInterval } from './interval-text.ts'
 import { roundToPrecision } from './precision.ts'
+import { textStyle } from './text-style.ts'
 import { compareNumbers, needBytes, plainType, sqlError, trimSpace, type SqlType } from './type.ts'
 import type { Interval } from './value.ts'
 
@@ -96,15 +97,16 @@ const verbosePattern =
 
 function readVerbose(source: string, text: string): IntervalSum {
   const sum = new IntervalSum()
+  const signs = new Signs(source)
   let isAgo = false
   let fields = 0
   verbosePattern.lastIndex = 0
   while (verbosePattern.lastIndex < source.length) {
     const match = verbosePattern.exec(source)
     if (match === null || isAgo) throw badInterval(text)
-    if (match[2] !== undefined) addClock(sum, match)
-    else if (match[6] !== undefined) addYearMonth(sum, match, source[verbosePattern.lastIndex], text)
-    else if (match[8] !== undefined) addAmount(sum, match, source.slice(verbosePattern.lastIndex), text)
+    if (match[2] !== undefined) addClock(sum, match, signs)
+    else if (match[6] !== undefined) addYearMonth(sum, match, signs, source[verbosePattern.lastIndex], text)
+    else if (match[8] !== undefined) addAmount(sum, match, signs, source.slice(verbosePattern.lastIndex), text)
     else if (match[0].toLowerCase() === 'ago') isAgo = true
     else continue
     fields++
@@ -114,26 +116,46 @@ function readVerbose(source: string, text: string): IntervalSum {
   return sum
 }
 
-function addClock(sum: IntervalSum, match: RegExpExecArray): void {
-  const sign = match[1] === '-' ? -1n : 1n
+/** In the style of the SQL standard a sign at the beginning is that of all parts, where no other has one. */
+class Signs {
+  readonly #areNegative: boolean
+
+  constructor(source: string) {
+    this.#areNegative = textStyle().intervalStyle === 'sql_standard' && source.startsWith('-') && !/\s[+-]/.test(source)
+  }
+
+  of(sign: string | undefined): 1 | -1 {
+    return sign === '-' || this.#areNegative ? -1 : 1
+  }
+}
+
+function addClock(sum: IntervalSum, match: RegExpExecArray, signs: Signs): void {
+  const sign = BigInt(signs.of(match[1]))
   const seconds = match[4] ?? '0'
   const minuteUs = BigInt(match[2]!) * 3_600_000_000n + BigInt(match[3]!) * 60_000_000n
   sum.us += sign * (minuteUs + BigInt(Math.round(Number(seconds) * 1e6)))
 }
 
-function addYearMonth(sum: IntervalSum, match: RegExpExecArray, next: string | undefined, text: string): void {
+function addYearMonth(
+  sum: IntervalSum,
+  match: RegExpExecArray,
+  signs: Signs,
+  next: string | undefined,
+  text: string,
+): void {
   if (Number(match[7]) > 11) throw sqlError('out_of_range', '22015', `interval field value out of range: "${text}"`)
   if (next !== undefined && !/\s/.test(next)) throw badInterval(text)
   const months = Number(match[6]) * 12 + Number(match[7])
-  sum.months += match[5] === '-' ? -months : months
+  sum.months += signs.of(match[5]) * months
 }
 
-function addAmount(sum: IntervalSum, match: RegExpExecArray, rest: string, text: string): void {
+function addAmount(sum: IntervalSum, match: RegExpExecArray, signs: Signs, rest: string, text: string): void {
   const word = match[9]!.toLowerCase()
   // A number without a unit is seconds at the end, and days before a time of day.
   const unit = word === '' ? (/^\s*[+-]?\d+:/.test(rest) ? { days: 1 } : { us: 1_000_000 }) : findUnit(word)
   if (unit === undefined || (word === '' && rest.trim() !== '' && unit.us !== undefined)) throw badInterval(text)
-  sum.add(Number(match[8]), unit)
+  const amount = match[8]!
+  sum.add(signs.of(amount[0]) * Math.abs(Number(amount)), unit)
 }
 
 function findUnit(word: string): Unit | undefined {
@@ -169,25 +191,6 @@ function addIsoPart(sum: IntervalSum, part: string, units: Readonly<Record<strin
     if (match === null || unit === undefined) throw badInterval(text)
     sum.add(Number(match[1]), unit)
   }
-}
-
-function formatInterval(value: Interval): string {
-  const parts: string[] = []
-  let wasNegative = false
-  const add = (amount: number, unit: string): void => {
-    if (amount === 0) return
-    parts.push(`${wasNegative && amount > 0 ? '+' : ''}${amount} ${unit}${amount === 1 ? '' : 's'}`)
-    wasNegative = amount < 0
-  }
-  add(Math.trunc(value.months / 12), 'year')
-  add(value.months % 12, 'mon')
-  add(value.days, 'day')
-  if (value.us !== 0n || parts.length === 0) {
-    const isNegative = value.us < 0n
-    const clock = formatTime(isNegative ? -value.us : value.us)
-    parts.push(`${isNegative ? '-' : wasNegative ? '+' : ''}${clock}`)
-  }
-  return parts.join(' ')
 }
 
 /** The order's measure: µs, a month as 30 days. */

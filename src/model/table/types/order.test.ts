@@ -5,13 +5,28 @@ import { ByteWriter } from '../../../base/bytes.ts'
 import { Decimal } from '../../../base/decimal.ts'
 import { compareSlices } from '../../../base/slice.ts'
 import { KeyWriter } from '../../../base/tuple.ts'
+import { withBounds } from './array-bounds.ts'
 import { formatJsonb, parseJson } from './json.ts'
+import { makeMultirange } from './ranges/multirange.ts'
+import { makeRange, type RangeValue } from './ranges/range.ts'
+import { networkValue } from './network.ts'
 import { findTypeByName } from './registry.ts'
 import type { SqlValue } from './value.ts'
+import { ZonedTime } from './zoned-time.ts'
 
 const int32 = fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff })
 const text = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((one) => !one.includes('\0'))
 const small = fc.integer({ min: -3, max: 3 })
+
+function ranges(name: string, bound: fc.Arbitrary<SqlValue>): fc.Arbitrary<SqlValue> {
+  const { range: kind } = findTypeByName(name)!
+  const bounds = fc.tuple(fc.option(bound, { freq: 5 }), fc.option(bound, { freq: 5 }), fc.boolean(), fc.boolean())
+  return bounds.map(([a, b, isLower, isUpper]) => {
+    const isTurned = a !== null && b !== null && kind!.subtype.compare(a, b) > 0
+    const [lower, upper] = isTurned ? [b, a] : [a, b]
+    return makeRange(kind!, { value: lower, isIncluded: isLower }, { value: upper, isIncluded: isUpper })
+  })
+}
 
 const values: Readonly<Record<string, fc.Arbitrary<SqlValue>>> = {
   bool: fc.boolean(),
@@ -39,6 +54,29 @@ const values: Readonly<Record<string, fc.Arbitrary<SqlValue>>> = {
     days: small,
     us: fc.oneof(fc.bigInt(-(1n << 60n), 1n << 60n), small.map(BigInt)),
   }),
+  bit: fc.array(fc.constantFrom('0', '1'), { maxLength: 18 }).map((bits) => bits.join('')),
+  money: fc.oneof(fc.bigInt({ min: -(1n << 63n) + 1n, max: (1n << 63n) - 1n }), small.map(BigInt)),
+  inet: fc
+    .oneof(
+      fc.tuple(fc.uint8Array({ minLength: 4, maxLength: 4 }), fc.nat(32)),
+      fc.tuple(fc.constantFrom(Uint8Array.of(10, 1, 2, 3), Uint8Array.of(10, 0, 0, 0)), fc.nat(32)),
+      fc.tuple(fc.uint8Array({ minLength: 16, maxLength: 16 }), fc.nat(128)),
+    )
+    .map(([address, bits]) => networkValue(address, bits)),
+  macaddr: fc.uint8Array({ minLength: 6, maxLength: 6 }).map((bytes) => new Uint8Array(bytes)),
+  pg_lsn: fc.oneof(fc.bigInt(0n, (1n << 64n) - 1n), fc.bigInt(0n, 3n)),
+  tid: fc.tuple(fc.nat(3), fc.nat(65_535)).map(([block, place]) => (BigInt(block) << 16n) | BigInt(place)),
+  timetz: fc
+    .tuple(fc.bigInt(0n, 86_400_000_000n), fc.integer({ min: -50_000, max: 50_000 }))
+    .map(([timeUs, west]) => new ZonedTime(timeUs, west)),
+  int4range: ranges('int4range', small),
+  numrange: ranges(
+    'numrange',
+    small.map((digits) => Decimal.of(BigInt(digits), 1)),
+  ),
+  int4multirange: fc
+    .array(ranges('int4range', fc.integer({ min: 0, max: 12 })), { maxLength: 4 })
+    .map((list) => makeMultirange(findTypeByName('int4range')!.range!, list as RangeValue[])),
   jsonb: fc.jsonValue({ maxDepth: 3 }).map((value) => formatJsonb(parseJson(JSON.stringify(value)))),
 }
 
@@ -82,6 +120,29 @@ it('sorts arrays by elements, NULL highest, then by length', () => {
   fc.assert(
     fc.property(arrays, arrays, (a, b) => {
       expect(Math.sign(compareSlices(keyOf('int4[]', a), keyOf('int4[]', b)))).toBe(Math.sign(type.compare(a, b)))
+    }),
+  )
+})
+
+it('keeps where arrays begin, in keys that sort as the arrays do', () => {
+  const type = findTypeByName('int4[]')!
+  const bound = fc.oneof(fc.constant(1), small, fc.constantFrom(-2_147_483_648, 2_147_483_000))
+  const arrays = fc
+    .tuple(fc.array(small, { minLength: 1, maxLength: 2 }), fc.constantFrom(1, 2), bound, bound)
+    .map(([list, dimensions, outer, inner]) =>
+      dimensions === 1 ? withBounds(list, [outer]) : withBounds([list], [outer, inner]),
+    )
+  fc.assert(
+    fc.property(arrays, arrays, (a, b) => {
+      const [left, right] = [keyOf('int4[]', a), keyOf('int4[]', b)]
+      expect(Math.sign(compareSlices(left, right))).toBe(Math.sign(type.compare(a, b)))
+      const stored = new ByteWriter()
+      type.writeStored(a, stored)
+      expect(type.formatText(type.readStored(stored.bytes, 0, stored.end))).toBe(type.formatText(a))
+      const wire = new ByteWriter()
+      type.encodeBinary(a, wire)
+      expect(type.formatText(type.decodeBinary(wire.bytes, 0, wire.end))).toBe(type.formatText(a))
+      expect(type.formatText(type.parseText(type.formatText(a)))).toBe(type.formatText(a))
     }),
   )
 })

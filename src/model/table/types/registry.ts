@@ -1,17 +1,27 @@
-/** All SQL types, by number and by name. */
+/** All SQL types, by number and by name. Those that users make are in catalogs: here they have a number only. */
 import { arrayTypeOf } from './array.ts'
+import { bitType, varbitType } from './bit.ts'
 import { boolType } from './boolean.ts'
 import { byteaType } from './bytes.ts'
+import { lsnType, tidType, xid8Type } from './counters.ts'
 import { dateType, timestampType, timestamptzType, timeType } from './date-time.ts'
 import { float4Type, float8Type } from './float.ts'
 import { int2Type, int4Type, int8Type, oidType } from './integer.ts'
+import { shapeTypes } from './geometry/shape-types.ts'
 import { intervalType } from './interval.ts'
+import { jsonPathType } from './json-path/json-path-type.ts'
 import { jsonbType, jsonType } from './json-type.ts'
+import { moneyType } from './money.ts'
+import { cidrType, inetType, macaddr8Type, macaddrType } from './network.ts'
 import { numericType } from './numeric.ts'
+import { rangeTypes } from './ranges/range-types.ts'
 import { systemTypes } from './system-types.ts'
 import { bpcharType, charType, nameType, textType, unknownType, varcharType } from './text.ts'
 import { sqlError, type SqlType } from './type.ts'
+import type { TypeContent, TypeContents } from './user/content.ts'
+import { anonymousRow, type FieldOfRow, findMade, typeOfContents } from './user/user-type.ts'
 import { uuidType } from './uuid.ts'
+import { timetzType } from './zoned-time.ts'
 
 const scalarTypes: readonly SqlType[] = [
   boolType,
@@ -37,6 +47,20 @@ const scalarTypes: readonly SqlType[] = [
   numericType,
   uuidType,
   jsonbType,
+  timetzType,
+  bitType,
+  varbitType,
+  moneyType,
+  inetType,
+  cidrType,
+  macaddrType,
+  macaddr8Type,
+  lsnType,
+  xid8Type,
+  tidType,
+  jsonPathType,
+  ...shapeTypes,
+  ...rangeTypes,
   ...systemTypes,
 ]
 
@@ -65,16 +89,40 @@ const aliases: Readonly<Record<string, string>> = {
   'timestamp without time zone': 'timestamp',
   'timestamp with time zone': 'timestamptz',
   'time without time zone': 'time',
+  'time with time zone': 'timetz',
+  'bit varying': 'varbit',
 }
 
 export function findType(oid: number): SqlType | undefined {
-  return byOid.get(oid)
+  return byOid.get(oid) ?? findMade(oid)
 }
 
 export function getType(oid: number): SqlType {
-  const type = byOid.get(oid)
+  const type = byOid.get(oid) ?? findMade(oid)
   if (type === undefined) throw sqlError('undefined_object', '42704', `type with OID ${oid} does not exist`)
   return type
+}
+
+/** By the number that a definition has, which keeps what users' types consist of. */
+export function storedType(number: number, contents: TypeContents): SqlType {
+  return typeOfContents(number, contents, getType)
+}
+
+/** What a definition keeps of these types, by plans' numbers; nothing where users made none of them. */
+export function keptContents(numbers: readonly number[]): { readonly types?: TypeContents } {
+  const types: Record<string, TypeContent> = {}
+  for (const number of numbers) Object.assign(types, findMade(number)?.made?.contents)
+  return Object.keys(types).length === 0 ? {} : { types }
+}
+
+/** What ROW(…) of such values is. */
+export function rowTypeOf(fields: readonly FieldOfRow[]): SqlType {
+  return anonymousRow(fields, getType)
+}
+
+/** The number that clients and definitions know a type by. */
+export function shownNumber(oid: number): number {
+  return findMade(oid)?.catalogOid ?? oid
 }
 
 /** By internal name, standard name, or either followed by `[]`. */
@@ -87,7 +135,7 @@ export function findTypeByName(name: string): SqlType | undefined {
 }
 
 export function arrayOf(element: SqlType): SqlType | undefined {
-  return element.arrayOid === 0 ? undefined : byOid.get(element.arrayOid)
+  return element.arrayOid === 0 ? undefined : findType(element.arrayOid)
 }
 
 /**
@@ -95,14 +143,14 @@ export function arrayOf(element: SqlType): SqlType | undefined {
  * of int2vector, which has elements and is no type of array.
  */
 export function arrayHolding(oid: number): number | undefined {
-  const type = byOid.get(oid)
+  const type = findType(oid)
   if (type?.element !== undefined) return type.element.arrayOid === oid ? oid : undefined
   return type === undefined ? undefined : arrayOf(type)?.oid
 }
 
 /** PostgreSQL's `format_type`: `character varying(20)`, `timestamp(3) without time zone`, `numeric(10,2)[]`. */
 export function formatType(oid: number, modifier: number): string {
-  const type = byOid.get(oid)
+  const type = findType(oid)
   if (type === undefined) return oid === 0 ? '-' : '???'
   if (type.element?.arrayOid === oid) return `${formatType(type.element.oid, modifier)}[]`
   const suffix = modifier < 0 ? '' : type.formatModifier(modifier)

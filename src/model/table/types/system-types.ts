@@ -5,6 +5,7 @@
  * A value of a reg type is an OID; what knows the catalog may put the object's name in its place for output.
  */
 import { arrayTypeOf } from './array.ts'
+import { parseUnsigned } from './counters.ts'
 import { int2Type, oidType, parseInteger } from './integer.ts'
 import { textType } from './text.ts'
 import { sqlError, type SqlType } from './type.ts'
@@ -77,7 +78,18 @@ const regtypeType: SqlType = regType(2206, 'regtype', 2211)
 const regprocType: SqlType = regType(24, 'regproc', 1008)
 const regnamespaceType: SqlType = regType(4089, 'regnamespace', 4090)
 const regroleType: SqlType = regType(4096, 'regrole', 4097)
-const xidType: SqlType = { ...regType(28, 'xid', 1011), formatText: String, category: 'U' }
+const cidType: SqlType = {
+  ...regType(29, 'cid', 1012),
+  parseText: (text) => Number(parseUnsigned(text, 'cid', 0xffff_ffffn)),
+  formatText: String,
+  category: 'U',
+}
+const xidType: SqlType = {
+  ...regType(28, 'xid', 1011),
+  parseText: (text) => Number(parseUnsigned(text, 'xid', 0xffff_ffffn)),
+  formatText: String,
+  category: 'U',
+}
 const int2vectorType: SqlType = vectorType(22, 'int2vector', int2Type)
 const oidvectorType: SqlType = vectorType(30, 'oidvector', oidType)
 
@@ -89,14 +101,25 @@ export const systemTypes: readonly SqlType[] = [
   regnamespaceType,
   regroleType,
   xidType,
+  cidType,
   int2vectorType,
   oidvectorType,
   textualType(194, 'pg_node_tree', 0),
   textualType(1033, 'aclitem', 1034),
+  textualType(1790, 'refcursor', 2201),
   pseudoType(2249, 'record'),
   pseudoType(2275, 'cstring'),
   pseudoType(2276, 'any'),
   pseudoType(2277, 'anyarray'),
   pseudoType(2279, 'trigger'),
   pseudoType(2283, 'anyelement'),
+  pseudoType(3831, 'anyrange'),
+  pseudoType(4537, 'anymultirange'),
+  pseudoType(2776, 'anynonarray'),
+  pseudoType(3500, 'anyenum'),
+  pseudoType(5077, 'anycompatible'),
+  pseudoType(5078, 'anycompatiblearray'),
+  pseudoType(5079, 'anycompatiblenonarray'),
+  pseudoType(3838, 'event_trigger'),
+  pseudoType(2281, 'internal'),
 ]

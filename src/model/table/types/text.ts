@@ -210,6 +210,18 @@ function cutName(text: string): string {
 }
 
 /** "char": one byte of the system catalog, kept as a string of at most one character. */
+/** One byte: `\\ooo` in octal, else the first byte of the text. The byte 0 is an empty text. */
+function parseByte(text: string): string {
+  const octal = /^\\([0-3][0-7]{2})$/.exec(text)
+  const byte = octal === null ? Buffer.from(text.slice(0, 2))[0] : Number.parseInt(octal[1]!, 8)
+  return byte === undefined || byte === 0 ? '' : String.fromCharCode(byte)
+}
+
+function formatByte(value: string): string {
+  const code = value.charCodeAt(0)
+  return code >= 0x80 ? `\\${code.toString(8)}` : value
+}
+
 export const charType: SqlType = {
   ...stringType,
   oid: 18,
@@ -218,7 +230,8 @@ export const charType: SqlType = {
   arrayOid: 1002,
   category: 'Z',
   lengthBytes: 1,
-  parseText: (text) => text.slice(0, 1),
+  parseText: parseByte,
+  formatText: (value) => formatByte(value as string),
   compare: (a, b) => compareNumbers((a as string).charCodeAt(0) || 0, (b as string).charCodeAt(0) || 0),
   encodeBinary: (value, writer) => writer.u8((value as string).charCodeAt(0) || 0),
   decodeBinary: (bytes, start, end) => {

@@ -7,22 +7,43 @@
 import type { ByteWriter } from '../../../base/bytes.ts'
 import { PolylogError, type ErrorCode } from '../../../base/errors.ts'
 import type { KeyWriter } from '../../../base/tuple.ts'
+import type { RangeKind } from './ranges/range.ts'
+import type { RowField } from './user/composite.ts'
+import type { TypeContent, TypeContents } from './user/content.ts'
 import type { SqlValue } from './value.ts'
 
 /** How a value lies in a row: the row codec reads the frequent ones without calling the type. */
 export type StorageKind = 'bool' | 'int2' | 'int4' | 'int8' | 'float8' | 'text' | 'fixed' | 'variable'
 
 export interface SqlType {
+  /** What plans call it: PostgreSQL's number of a built-in type, a number of this process of one that a user made. */
   readonly oid: number
+  /** What clients and definitions call it, where that is another number: see `user/user-type.ts`. */
+  readonly catalogOid?: number
+  /** Of a type that a user made, and of arrays of it. */
+  readonly made?: MadeType
   /** `pg_type.typname`: int4. */
   readonly name: string
   /** What `format_type` says without a modifier: integer. */
   readonly title: string
   /** 0 where there is none. */
   readonly arrayOid: number
+  /** Of a domain: what it is declared over, and what that is over in the end. */
+  readonly over?: SqlType
+  readonly base?: SqlType
+  /** Of a composite type. */
+  readonly fields?: readonly RowField[]
   /** Of an array type. */
   readonly element?: SqlType
-  /** `pg_type.typcategory`: B boolean, N numeric, S string, D date/time, T timespan, A array, U user, X unknown, P pseudo. */
+  /** Of a range type and of a multirange type: what they are of. */
+  readonly range?: RangeKind
+  readonly multirange?: RangeKind
+  /** Between the elements of an array's text: a comma where it is left out. */
+  readonly arrayDelimiter?: string
+  /**
+   * `pg_type.typcategory`: B boolean, N numeric, S string, D date/time, T timespan, A array, E enum, R range,
+   * C composite, U user, X unknown, P pseudo.
+   */
   readonly category: string
   /** `pg_type.typispreferred`. */
   readonly isPreferred?: boolean
@@ -54,6 +75,15 @@ export interface SqlType {
   modifierOf(parameters: readonly number[]): number
   /** `(10,2)`, or nothing for -1. */
   formatModifier(modifier: number): string
+}
+
+/** What is known of a type that lies in a catalog. */
+export interface MadeType {
+  /** Its collection; 0 of a row that has no type of its own. */
+  readonly id: number
+  readonly content: TypeContent
+  /** It, and all that it is made of. */
+  readonly contents: TypeContents
 }
 
 /** Fields that most types leave as they are. */

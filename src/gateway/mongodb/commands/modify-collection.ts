@@ -1,0 +1,150 @@
+/** `collMod`: changes what a collection, a view or an index is, without making it anew; and the options of `create`. */
+import type { Collection, JsonObject } from '../../../database/catalog/catalog.ts'
+import type { Transaction } from '../../../database/contract.ts'
+import { arrayOf } from '../../../language/mql/expression-contract.ts'
+import { compileFilter } from '../../../language/mql/filter.ts'
+import { pipelineQuery } from '../../../language/mql/pipeline.ts'
+import { noVariables } from '../../../language/mql/scope.ts'
+import { bsonType, type BsonValue, fieldsOf, getField } from '../../../model/document/bson.ts'
+import { noteSchema } from '../../../model/document/change-notes.ts'
+import { type IndexOptions, optionsOf, storableDocument } from '../../../model/document/collection-options.ts'
+import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
+import { isTruthy, readString } from '../../../model/document/values.ts'
+import { isDocumentView, viewDefinition } from '../../../model/document/view.ts'
+import type { Command, Reply, Request } from '../request.ts'
+import { changeIndexOptions, expiryOf, indexesNamed, requireDocuments } from './indexes.ts'
+import { requireCollection, variablesOf } from './query-options.ts'
+import { checkViews, uncheckedReader } from './views.ts'
+
+export const validationOptions: readonly string[] = [
+  'validator',
+  'validationLevel',
+  'validationAction',
+  'changeStreamPreAndPostImages',
+]
+
+/** The definition with what the request says of validation and images. */
+export function withCollectionOptions(request: Request, before: JsonObject): JsonObject {
+  const after: Record<string, JsonObject[string]> = { ...before }
+  const validator = request.getObject('validator')
+  if (validator !== undefined) {
+    compileFilter(validator, noVariables)
+    delete after['validator']
+    if (fieldsOf(validator).length > 0) after['validator'] = storableDocument(validator)
+  }
+  const level = oneOf(request, 'validationLevel', ['off', 'moderate', 'strict'])
+  if (level !== undefined) after['validationLevel'] = level
+  const action = oneOf(request, 'validationAction', ['error', 'warn'])
+  if (action !== undefined) after['validationAction'] = action
+  const images = request.getObject('changeStreamPreAndPostImages')
+  if (images !== undefined) {
+    const enabled = getField(images, 'enabled')
+    if (enabled === undefined) {
+      throw mongoError(40_414, "BSON field 'changeStreamPreAndPostImages.enabled' is missing but a required field")
+    }
+    delete after['images']
+    if (isTruthy(enabled)) after['images'] = true
+  }
+  return after
+}
+
+function oneOf(request: Request, name: string, allowed: readonly string[]): string | undefined {
+  const value = request.getString(name)
+  if (value === undefined || allowed.includes(value)) return value
+  throw mongoError(
+    mongoCode.badValue,
+    `Enumeration value '${value}' for field '${request.command}.${name}' is not a valid value.`,
+  )
+}
+
+/** What `create` and `collMod` say of a view. */
+export function viewOption(request: Request, name: string): JsonObject | undefined {
+  const viewOn = request.getString('viewOn')
+  const pipeline = request.get('pipeline')
+  if (viewOn === undefined) {
+    if (pipeline === undefined) return undefined
+    throw mongoError(mongoCode.invalidOptions, "'pipeline' requires 'viewOn' to also be specified")
+  }
+  if (viewOn === '') throw mongoError(mongoCode.badValue, "'viewOn' cannot be empty")
+  const { database } = request
+  const stages = pipeline ?? arrayOf([])
+  const variables = variablesOf(request)
+  const query = pipelineQuery(stages, { variables, reader: uncheckedReader({ database, variables }) })
+  if (query.write !== undefined) {
+    throw mongoError(
+      mongoCode.optionNotSupportedOnView,
+      'The aggregation stage $out or $merge is not allowed in a view definition',
+    )
+  }
+  checkViews(request.catalog, database, name, viewOn)
+  return viewDefinition(viewOn, stages)
+}
+
+function modify(request: Request): Reply | Promise<Reply> {
+  const { database, collectionName } = request
+  const view = viewOption(request, collectionName)
+  return request.session.run((transaction): Reply => {
+    const collection = requireCollection(transaction, database, collectionName)
+    if (isDocumentView(collection)) {
+      if (view === undefined)
+        throw mongoError(mongoCode.invalidOptions, 'of a view only viewOn and pipeline can be changed')
+      transaction.alterCollection(collection, { definition: view })
+      return () => undefined
+    }
+    if (view !== undefined) throw mongoError(mongoCode.invalidOptions, "'viewOn' is of views alone")
+    requireDocuments(collection)
+    const definition = withCollectionOptions(request, collection.definition)
+    transaction.alterCollection(collection, { definition })
+    noteSchema(transaction, 'modify', database, collectionName, (writer) => {
+      writer.beginObject('operationDescription')
+      for (const name of request.ownFields) writer.value(name, request.fields.get(name)!)
+      writer.end()
+    })
+    const index = request.getObject('index')
+    return index === undefined ? () => undefined : modifyIndex(transaction, collection, index)
+  })
+}
+
+const indexFields: ReadonlySet<string> = new Set(['name', 'keyPattern', 'expireAfterSeconds', 'hidden'])
+
+function modifyIndex(transaction: Transaction, { id }: Collection, wanted: BsonValue): Reply {
+  const collection = transaction.catalog.collectionById(id)!
+  const fields = new Map(fieldsOf(wanted))
+  for (const name of fields.keys()) {
+    if (!indexFields.has(name)) throw mongoError(40_415, `BSON field 'collMod.index.${name}' is an unknown field.`)
+  }
+  const named = fields.get('name') ?? fields.get('keyPattern')
+  if (named === undefined || (fields.has('name') && fields.has('keyPattern'))) {
+    throw mongoError(mongoCode.invalidOptions, 'either keyPattern or name of the index is needed')
+  }
+  if (named.type === bsonType.string && readString(named) === '_id_') {
+    throw mongoError(mongoCode.badValue, "can't hide _id index")
+  }
+  const [index] = indexesNamed(collection, named)
+  const before = optionsOf(collection).index(index!.id)
+  const seconds = fields.get('expireAfterSeconds')
+  const hidden = fields.get('hidden')
+  const after: IndexOptions = {
+    expireAfterSeconds: seconds === undefined ? before.expireAfterSeconds : expiryOf(seconds),
+    hidden: hidden === undefined ? before.hidden : isTruthy(hidden),
+  }
+  changeIndexOptions(transaction, id, index!.id, after)
+  return (writer) => {
+    if (seconds !== undefined) {
+      if (before.expireAfterSeconds !== undefined) writer.int64('expireAfterSeconds_old', before.expireAfterSeconds)
+      writer.int64('expireAfterSeconds_new', after.expireAfterSeconds!)
+    }
+    if (hidden !== undefined && before.hidden !== after.hidden) {
+      writer.boolean('hidden_old', before.hidden).boolean('hidden_new', after.hidden)
+    }
+  }
+}
+
+export const modifyCollectionCommands: readonly Command[] = [
+  {
+    name: 'collMod',
+    fields: ['index', 'viewOn', 'pipeline', ...validationOptions],
+    access: 'collections',
+    run: modify,
+  },
+]

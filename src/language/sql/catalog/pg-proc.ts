@@ -1,0 +1,175 @@
+/** Functions and triggers that were made, as pg_proc and pg_trigger show them, and the functions that write them as text. */
+import { isTable } from '../../../model/table/table-kind.ts'
+import { Table } from '../../../model/table/table.ts'
+import { type TriggerDefinition, triggersOf } from '../../../model/table/triggers.ts'
+import type { Relation } from '../../../query/relation.ts'
+import type { SqlValue } from '../contract.ts'
+import { defineFunction } from '../functions/registry.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { outputsOf, type RoutineDefinition, isRoutine } from '../routine/definition.ts'
+import { allRoutines, type Routine, routineOf } from '../routine/routines.ts'
+import { argumentsText, definitionText, resultText, triggerBits, triggerText } from '../routine/show.ts'
+import { findType } from '../../../model/table/types/registry.ts'
+import { oid } from '../types/oids.ts'
+import { accessTexts } from './access-text.ts'
+import { collectionByOid, collectionOid, namespaceOid, triggerByOid, triggerOid } from './identity.ts'
+import { memoryRelation } from './memory-relation.ts'
+import { ownerOid } from './roles.ts'
+import { privilege } from '../../../database/access/privileges.ts'
+
+type Values = readonly SqlValue[]
+
+/** PostgreSQL's numbers of the first two; the third is made by its own installation. */
+export const languageOids: Readonly<Record<string, number>> = { internal: 12, sql: 14, plpgsql: 13_757 }
+
+const modeLetters = { in: 'i', out: 'o', inout: 'b', variadic: 'v', table: 't' } as const
+
+export function* madeFunctions(run: SqlRun): Generator<Values> {
+  for (const routine of allRoutines(run.transaction.catalog)) yield rowOf(run, routine)
+}
+
+function resultType({ returns, kind }: RoutineDefinition): number {
+  if (returns === undefined) return kind === 'procedure' ? oid.void : oid.record
+  return returns.table === undefined ? returns.type : oid.record
+}
+
+function rowOf(run: SqlRun, { collection, definition, inputs }: Routine): Values {
+  const { parameters, returns, settings, language, volatility } = definition
+  const variadic = parameters.find(({ mode }) => mode === 'variadic')
+  const names = parameters.map(({ name }) => name ?? '')
+  const hasOutputs = outputsOf(definition).length > 0 || variadic !== undefined
+  const defaults = parameters.flatMap((one) => one.default ?? [])
+  return [
+    collectionOid(collection),
+    definition.name,
+    namespaceOid(collection.namespace),
+    ownerOid(run, collection),
+    languageOids[language] ?? 0,
+    definition.cost ?? 100,
+    returns?.isSet === true ? (definition.rows ?? 1000) : 0,
+    variadic === undefined ? 0 : (findType(variadic.type)?.element?.oid ?? 0),
+    0,
+    definition.kind === 'procedure' ? 'p' : 'f',
+    definition.isDefiner === true,
+    definition.isLeakproof === true,
+    definition.isStrict === true,
+    returns?.isSet === true,
+    volatility[0]!,
+    definition.parallel?.[0] ?? 'u',
+    inputs.length,
+    defaults.length,
+    resultType(definition),
+    inputs.map(({ type }) => type),
+    hasOutputs ? parameters.map(({ type }) => type) : null,
+    hasOutputs ? parameters.map(({ mode }) => modeLetters[mode]) : null,
+    names.some((name) => name !== '') ? names : null,
+    defaults.length === 0 ? null : defaults.join(', '),
+    null,
+    definition.isAtomic === true ? '' : definition.body,
+    null,
+    definition.isAtomic === true ? definition.body : null,
+    settings === undefined ? null : settings.map(([name, value]) => `${name}=${value}`),
+    accessTexts(run, collection, '', privilege.execute),
+  ]
+}
+
+function routineByOid({ transaction }: SqlRun, number: number): Routine | undefined {
+  const collection = collectionByOid(transaction.catalog, number)
+  return collection !== undefined && isRoutine(collection) ? routineOf(collection) : undefined
+}
+
+function describe(name: string, text: (routine: Routine, run: SqlRun) => string | null): void {
+  const call = (run: SqlRun, number: number): SqlValue => {
+    const routine = routineByOid(run, number)
+    return routine === undefined ? null : text(routine, run)
+  }
+  defineFunction(name, [oid.oid], oid.text, call, { needsRun: true, volatility: 'stable' })
+}
+
+describe('pg_get_function_arguments', ({ definition }) => argumentsText(definition, false))
+describe('pg_get_function_identity_arguments', ({ definition }) => argumentsText(definition, true))
+describe('pg_get_function_result', ({ definition }, { transaction }) => resultText(definition, transaction.catalog))
+describe('pg_get_functiondef', (routine, { transaction }) => definitionText(routine, transaction.catalog))
+describe('pg_get_function_sqlbody', ({ definition }) => (definition.isAtomic === true ? definition.body : null))
+
+// ---- triggers
+
+function* allTriggers({ transaction: { catalog } }: SqlRun): Generator<{ table: Table; trigger: TriggerDefinition }> {
+  for (const schema of catalog.namespaces.keys()) {
+    for (const collection of catalog.relationsOf(schema)) {
+      if (!isTable(collection)) continue
+      const table = Table.of(collection)
+      for (const trigger of triggersOf(table)) yield { table, trigger }
+    }
+  }
+}
+
+const stateLetters = { origin: 'O', disabled: 'D', always: 'A', replica: 'R' } as const
+
+function* triggerRows(run: SqlRun): Generator<Values> {
+  for (const { table, trigger } of allTriggers(run)) {
+    const { constraint } = trigger
+    const references = constraint?.references
+    const target = references === undefined ? undefined : run.transaction.catalog.collectionById(references)
+    yield [
+      triggerOid(table.collection, trigger.id),
+      collectionOid(table.collection),
+      0,
+      trigger.name,
+      collectionOid({ ...table.collection, id: trigger.function }),
+      triggerBits(trigger),
+      stateLetters[trigger.state ?? 'origin'],
+      false,
+      target === undefined ? 0 : collectionOid(target),
+      0,
+      0,
+      constraint?.isDeferrable === true,
+      constraint?.isInitiallyDeferred === true,
+      trigger.arguments?.length ?? 0,
+      trigger.columns ?? [],
+      new Uint8Array(Buffer.from((trigger.arguments ?? []).map((one) => `${one}\0`).join(''))),
+      trigger.when ?? null,
+      trigger.oldTable ?? null,
+      trigger.newTable ?? null,
+    ]
+  }
+}
+
+export const pgTrigger: Relation = memoryRelation(
+  'pg_catalog',
+  'pg_trigger',
+  [
+    ['oid', oid.oid],
+    ['tgrelid', oid.oid],
+    ['tgparentid', oid.oid],
+    ['tgname', oid.name],
+    ['tgfoid', oid.oid],
+    ['tgtype', oid.int2],
+    ['tgenabled', oid.char],
+    ['tgisinternal', oid.bool],
+    ['tgconstrrelid', oid.oid],
+    ['tgconstrindid', oid.oid],
+    ['tgconstraint', oid.oid],
+    ['tgdeferrable', oid.bool],
+    ['tginitdeferred', oid.bool],
+    ['tgnargs', oid.int2],
+    ['tgattr', oid.int2vector],
+    ['tgargs', oid.bytea],
+    ['tgqual', oid.nodeTree],
+    ['tgoldtable', oid.name],
+    ['tgnewtable', oid.name],
+  ],
+  triggerRows,
+)
+
+for (const takes of [[oid.oid], [oid.oid, oid.bool]]) {
+  const call = (run: SqlRun, number: number, isPretty = false): SqlValue => {
+    const { catalog } = run.transaction
+    const place = triggerByOid(catalog, number)
+    if (place === undefined || !isTable(place.collection)) return null
+    const table = Table.of(place.collection)
+    const trigger = triggersOf(table).find(({ id }) => id === place.id)
+    return trigger === undefined ? null : triggerText(catalog, table, trigger, isPretty)
+  }
+  defineFunction('pg_get_triggerdef', takes, oid.text, call, { needsRun: true, volatility: 'stable' })
+}

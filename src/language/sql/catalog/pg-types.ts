@@ -1,0 +1,137 @@
+/** Types that lie in the catalog, and the rows of tables, as pg_type shows them; pg_enum. */
+import type { Collection } from '../../../database/catalog/catalog.ts'
+import { isTable } from '../../../model/table/table-kind.ts'
+import { isType, typeOfCollection } from '../../../model/table/type-kinds.ts'
+import { getType } from '../../../model/table/types/registry.ts'
+import type { SqlType } from '../../../model/table/types/type.ts'
+import { numberOfArray, numberOfType, type TypeContent } from '../../../model/table/types/user/content.ts'
+import type { Relation } from '../../../query/relation.ts'
+import type { SqlValue } from '../contract.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { oid } from '../types/oids.ts'
+import { collectionOid, defaultOid, namespaceOid } from './identity.ts'
+import { memoryRelation } from './memory-relation.ts'
+import { ownerOid } from './roles.ts'
+import { collections } from './stored-tables.ts'
+
+type Values = readonly SqlValue[]
+
+/** What pg_type says of one type. */
+export interface TypeRow {
+  readonly type: SqlType
+  readonly oid: number
+  readonly namespace: number
+  readonly owner: number
+  readonly kind: 'b' | 'c' | 'd' | 'e' | 'p' | 'r' | 'm'
+  readonly category: string
+  readonly relation?: number
+  readonly element?: number
+  readonly array?: number
+  readonly notNull?: boolean
+  readonly base?: number
+  readonly modifier?: number
+  readonly default?: string | undefined
+}
+
+export function typeRow(row: TypeRow): Values {
+  const { type } = row
+  const byValue = type.lengthBytes > 0 && type.lengthBytes <= 8
+  return [
+    row.oid,
+    type.name,
+    row.namespace,
+    row.owner,
+    type.lengthBytes,
+    byValue,
+    row.kind,
+    row.category,
+    type.isPreferred === true,
+    true,
+    type.arrayDelimiter ?? ',',
+    row.relation ?? 0,
+    0,
+    row.element ?? 0,
+    row.array ?? 0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    'i',
+    'x',
+    row.notNull === true,
+    row.base ?? 0,
+    row.modifier ?? -1,
+    0,
+    type.category === 'S' ? 100 : 0,
+    null,
+    row.default ?? null,
+    null,
+  ]
+}
+
+/** What is a type and nothing else. */
+export function* typeCollections({ transaction }: SqlRun): Generator<Collection> {
+  for (const namespace of transaction.catalog.namespaces.values()) {
+    for (const collection of transaction.catalog.othersOf(namespace.name).values()) {
+      if (isType(collection)) yield collection
+    }
+  }
+}
+
+function* madeCollections(run: SqlRun): Generator<Collection> {
+  yield* typeCollections(run)
+  for (const collection of collections(run)) if (isTable(collection)) yield collection
+}
+
+export function* madeTypes(run: SqlRun): Generator<Values> {
+  for (const collection of madeCollections(run)) {
+    const type = typeOfCollection(collection)
+    const common = { namespace: namespaceOid(collection.namespace), owner: ownerOid(run, collection) }
+    const [own, array] = [numberOfType(collection.id), numberOfArray(collection.id)]
+    yield typeRow({ ...common, ...describe(collection, type.made!.content, type), type, oid: own, array })
+    yield typeRow({ ...common, type: getType(type.arrayOid), oid: array, kind: 'b', category: 'A', element: own })
+  }
+}
+
+function describe(
+  collection: Collection,
+  content: TypeContent,
+  { category }: SqlType,
+): Pick<TypeRow, 'kind' | 'category' | 'relation' | 'notNull' | 'base' | 'modifier' | 'default'> {
+  switch (content.kind) {
+    case 'enum':
+      return { kind: 'e', category }
+    case 'domain': {
+      const { base, modifier, notNull = false, default: value } = content
+      return { kind: 'd', category, base, modifier, notNull, default: value }
+    }
+    default:
+      return { kind: 'c', category, relation: collectionOid(collection) }
+  }
+}
+
+function* enumRows(run: SqlRun): Generator<Values> {
+  for (const collection of typeCollections(run)) {
+    if (collection.kind !== 'enum') continue
+    const { content } = typeOfCollection(collection).made!
+    if (content.kind !== 'enum') continue
+    for (const { number, order, label } of content.members) {
+      yield [defaultOid(collection, number), numberOfType(collection.id), order, label]
+    }
+  }
+}
+
+export const pgEnum: Relation = memoryRelation(
+  'pg_catalog',
+  'pg_enum',
+  [
+    ['oid', oid.oid],
+    ['enumtypid', oid.oid],
+    ['enumsortorder', oid.float4],
+    ['enumlabel', oid.name],
+  ],
+  enumRows,
+)

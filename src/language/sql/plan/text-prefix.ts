@@ -1,0 +1,29 @@
+/** Patterns as intervals of texts in the order of their code points, which is that of their keys. */
+
+/** What a pattern of LIKE begins with, as far as it stands for itself. */
+export function literalPrefix(pattern: string): string {
+  let prefix = ''
+  for (let at = 0; at < pattern.length; at++) {
+    let character = pattern[at]!
+    if (character === '%' || character === '_') break
+    if (character === '\\') {
+      // A pattern that ends with it is an error of its own.
+      if (at + 1 === pattern.length) return ''
+      character = pattern[++at]!
+    }
+    prefix += character
+  }
+  return prefix.isWellFormed() ? prefix : ''
+}
+
+const lastCodePoint = 0x10ffff
+const [firstSurrogate, behindSurrogates] = [0xd800, 0xe000]
+
+/** The first text behind all that begin with this one; undefined where there is none. */
+export function textBehind(prefix: string): string | undefined {
+  const points = Array.from(prefix, (one) => one.codePointAt(0)!)
+  while (points.at(-1) === lastCodePoint) points.pop()
+  const last = points.pop()
+  if (last === undefined) return undefined
+  return String.fromCodePoint(...points, last + 1 === firstSurrogate ? behindSurrogates : last + 1)
+}

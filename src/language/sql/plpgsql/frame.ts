@@ -1,0 +1,71 @@
+/** The state of one call of a PL/pgSQL function. */
+import type { PolylogError } from '../../../base/errors.ts'
+import type { Wait } from '../../../database/contract.ts'
+import type { Row, SqlContext } from '../contract.ts'
+import { createRun, type SqlRun } from '../plan/run.ts'
+import type { InnerOptions } from '../routine/inner-statement.ts'
+import type { BoundColumn } from '../routine/result.ts'
+import type { OpenCursor } from './cursors.ts'
+import type { StatementNode } from './tree.ts'
+
+interface FrameOptions {
+  readonly slots: number
+  readonly isReadOnly: boolean
+  readonly columns: readonly BoundColumn[]
+  readonly title: string
+}
+
+export class Frame implements InnerOptions {
+  /** By slot: values of scalars, `RecordValue` of records. */
+  readonly values: unknown[]
+  readonly caller: SqlRun
+  readonly context: SqlContext
+  readonly isReadOnly: boolean
+  readonly within = 'PL/pgSQL'
+  /** For expressions. */
+  readonly run: SqlRun
+  /** Of expressions that keep state of their own, while they wait. */
+  readonly waitingRuns: Map<object, SqlRun> = new Map()
+  /** What it runs. */
+  statement: StatementNode | undefined
+  /** What the last evaluation has to wait for. */
+  wait: Wait
+  rowCount = 0
+  /** What is asked of it. */
+  readonly columns: readonly BoundColumn[]
+  rows: Row[] = []
+  /** Of the row that a trigger returns. */
+  returned: readonly BoundColumn[] | undefined
+  /** The error whose handler runs. */
+  handled: PolylogError | undefined
+  readonly cursors: Map<string, OpenCursor> = new Map()
+  /** `function f(integer)`, or `inline_code_block`. */
+  readonly title: string
+  /** As whom, and where names are looked for: what plans depend on. */
+  key = ''
+
+  constructor(caller: SqlRun, context: SqlContext, { slots, isReadOnly, columns, title }: FrameOptions) {
+    this.title = title
+    this.caller = caller
+    this.context = context
+    this.isReadOnly = isReadOnly
+    this.columns = columns
+    this.values = Array.from({ length: slots }, () => null)
+    this.run = this.newRun()
+    this.updateKey()
+  }
+
+  newRun(): SqlRun {
+    const run = createRun(this.caller.transaction, this.context, [])
+    run.notices = this.caller.notices ??= []
+    return run
+  }
+
+  /** After something was set. */
+  updateKey(): void {
+    this.key = `${this.context.user}\0${this.context.searchPath.join('\0')}`
+  }
+}
+
+/** Where FOUND is. */
+export const foundSlot = 0

@@ -1,0 +1,142 @@
+/**
+ * A statement that a function runs: prepared once for as long as what it was made of holds, and driven in the steps of the
+ * function. It is a statement of its own: what it puts off is done before the next one begins, and it reads what those before
+ * it have written.
+ */
+import type { Node } from 'libpg-query'
+import { unlimited } from '../../../database/access/rights.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
+import { inStyle, plainStyle } from '../../../model/table/types/text-style.ts'
+import { createBinder } from '../bind/bind.ts'
+import type { Variables } from '../bind/variables.ts'
+import {
+  type Notice,
+  type ParsedStatement,
+  paused,
+  type PreparedStatement,
+  type Row,
+  type SqlContext,
+  type SqlValue,
+} from '../contract.ts'
+import { failure } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { Prepared } from '../statement/prepared.ts'
+import { planStatement } from '../statement/statements.ts'
+
+/** Binds and plans a statement whose names may mean variables. Errors have places in `statement.source`. */
+export function prepareInner(
+  statement: ParsedStatement,
+  context: SqlContext,
+  variables: Variables | undefined,
+): PreparedStatement {
+  const binder = createBinder(context, variables?.types ?? [])
+  binder.variables = variables
+  return inStyle(context.textStyle ?? plainStyle, () => {
+    const planned = planStatement(binder, statement.tree as Node, statement)
+    if (variables !== undefined) binder.parameterTypes.splice(0, Infinity, ...variables.types)
+    return new Prepared(planned, binder)
+  })
+}
+
+/** A prepared statement with what it holds for. */
+export class KeptStatement {
+  readonly #statement: ParsedStatement
+  #prepared: PreparedStatement | undefined
+  #key = ''
+
+  constructor(statement: ParsedStatement) {
+    this.#statement = statement
+  }
+
+  /** `make` prepares it anew; `types`: what else it depends on. */
+  /** What it was made of holds no more. */
+  forget(): void {
+    this.#prepared = undefined
+  }
+
+  get(
+    context: SqlContext,
+    types: string,
+    make: (statement: ParsedStatement) => PreparedStatement,
+  ): { readonly prepared: PreparedStatement; readonly isFresh: boolean } {
+    const key = `${context.user}\0${context.searchPath.join('\0')}\0${types}`
+    const rights = context.rights ?? unlimited
+    if (key === this.#key && this.#prepared?.isCurrent(context.catalog, rights, context.textStyle) === true) {
+      return { prepared: this.#prepared, isFresh: false }
+    }
+    const prepared = make(this.#statement)
+    this.#key = key
+    this.#prepared = prepared
+    return { prepared, isFresh: true }
+  }
+}
+
+const innerKinds: ReadonlySet<string> = new Set(['read', 'write', 'schema', 'session'])
+
+export interface InnerOptions {
+  readonly caller: SqlRun
+  readonly context: SqlContext
+  readonly isReadOnly: boolean
+  /** `a function` or `PL/pgSQL`, for messages. */
+  readonly within: string
+}
+
+/** Errors: 0A000 for what no function does; 25006 where the transaction only reads. */
+export function checkInner(prepared: PreparedStatement, { caller, isReadOnly }: InnerOptions): void {
+  const { effect, command } = prepared
+  if (!innerKinds.has(effect.kind)) {
+    if (/^(begin|commit|rollback|savepoint|release|rollback to|set transaction)$/.test(effect.kind)) {
+      throw failure('2D000', 'invalid transaction termination')
+    }
+    throw failure('0A000', `${command} is not allowed in a function`)
+  }
+  const writes = (effect.kind === 'write' && command !== 'SELECT' && command !== 'CALL') || effect.kind === 'schema'
+  if (!writes) return
+  if (isReadOnly) throw failure('0A000', `${command} is not allowed in a non-volatile function`)
+  if (caller.transaction.readOnly) {
+    throw failure('25006', `cannot execute ${command} in a read-only transaction`)
+  }
+}
+
+export interface InnerResult {
+  readonly rowCount: number
+}
+
+/** What is done with its rows; false: no more are wanted. Steps where that may wait. */
+export type TakeRows = (rows: readonly Row[]) => boolean | StatementSteps<boolean>
+
+export function* runInner(
+  prepared: PreparedStatement,
+  parameters: readonly SqlValue[],
+  options: InnerOptions,
+  take: TakeRows,
+): StatementSteps<InnerResult> {
+  checkInner(prepared, options)
+  const { caller, context } = options
+  const { agenda } = caller.transaction
+  const writes = prepared.effect.kind !== 'read'
+  const execution = prepared.execute(parameters)
+  if (writes) agenda.beginNested()
+  let told = 0
+  try {
+    for (;;) {
+      const batch = execution.next(caller.transaction, context)
+      if (batch === undefined) break
+      if (batch === paused) {
+        yield execution.waitFor
+        continue
+      }
+      const goesOn = take(batch)
+      if (!(typeof goesOn === 'boolean' ? goesOn : yield* goesOn)) break
+    }
+    if (writes) agenda.endNested()
+    return { rowCount: execution.rowCount }
+  } finally {
+    for (; told < execution.notices.length; told++) addNotice(caller, execution.notices[told]!)
+  }
+}
+
+export function addNotice(run: SqlRun, notice: Notice): void {
+  run.notices ??= []
+  run.notices.push(notice)
+}

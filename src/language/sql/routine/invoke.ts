@@ -1,0 +1,113 @@
+/**
+ * From a call to the language that runs it: as whom a function runs (SECURITY DEFINER: as its owner), with which settings (its
+ * SET clauses), on which state of the catalog, and what of its rows is the result.
+ */
+import { AccessError } from '../../../database/access/rights.ts'
+import { privilege } from '../../../database/access/privileges.ts'
+import type { Owned, StatementSteps, Transaction } from '../../../database/contract.ts'
+import type { OutputColumn } from '../bind/query.ts'
+import type { Firing } from '../../../model/table/triggers.ts'
+import type { Row, SqlContext, SqlValue, TransitionTable } from '../contract.ts'
+import { failure } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { splitSearchPath } from '../settings/settings.ts'
+import { getRoutineLanguage, type Invocation } from './languages.ts'
+import type { Routine } from './routines.ts'
+
+export interface Invoked {
+  readonly routine: Routine
+  readonly types: readonly number[]
+  readonly columns: readonly OutputColumn[]
+}
+
+/** The steps of one call: all its rows, of which a function that gives no set has at most one. */
+export function* invoke(
+  { routine, types, columns }: Invoked,
+  caller: SqlRun,
+  values: readonly SqlValue[],
+): StatementSteps<readonly (readonly SqlValue[])[]> {
+  const { collection, definition } = routine
+  const { isDefiner = false, volatility, language } = definition
+  const { rights } = caller.transaction.principal
+  if (!rights.areUnlimited && (rights.onCollection(collection) & privilege.execute) === 0) {
+    throw new AccessError(definition.kind, definition.name)
+  }
+  const isReadOnly = volatility !== 'volatile'
+  const invocation: Invocation = {
+    routine,
+    caller,
+    context: contextOf(routine, caller),
+    values,
+    types,
+    columns,
+    isReadOnly,
+  }
+  const steps = getRoutineLanguage(language).run(invocation)
+  return yield* isDefiner ? asOwner(caller, collection, steps) : steps
+}
+
+/** Of a trigger: the row that it answers, undefined where that is NULL. */
+export function* invokeTrigger(routine: Routine, caller: SqlRun, firing: Firing): StatementSteps<Row | undefined> {
+  const { collection, definition } = routine
+  const language = getRoutineLanguage(definition.language)
+  const context = contextOf(routine, caller, transitionsOf(firing))
+  const invocation = { routine, caller, context, values: [], types: [], columns: [], isReadOnly: false }
+  const steps = language.runTrigger?.(invocation, firing)
+  if (steps === undefined) throw failure('0A000', `triggers in language "${language.name}" are not supported`)
+  return yield* definition.isDefiner === true ? asOwner(caller, collection, steps) : steps
+}
+
+function transitionsOf({ trigger, table, rows = [] }: Firing): SqlContext['transitions'] {
+  const { oldTable, newTable } = trigger
+  if (oldTable === undefined && newTable === undefined) return undefined
+  const named = new Map<string, TransitionTable>()
+  const columns = table.columns.map((column): readonly [string, number] => [column.name, column.type.oid])
+  if (oldTable !== undefined)
+    named.set(oldTable, { columns, rows: rows.flatMap(({ oldRow }) => (oldRow ? [oldRow] : [])) })
+  if (newTable !== undefined)
+    named.set(newTable, { columns, rows: rows.flatMap(({ newRow }) => (newRow ? [newRow] : [])) })
+  return named
+}
+
+/** Each stretch of the steps with the rights of the owner; between two of them others run. */
+export function* asOwner<T>(caller: SqlRun, owned: Owned, steps: StatementSteps<T>): StatementSteps<T> {
+  for (;;) {
+    const step = caller.transaction.access.asOwner(owned, () => steps.next())
+    if (step.done === true) return step.value
+    yield step.value
+  }
+}
+
+/** What the function's statements see of the session. */
+function contextOf(
+  { definition, collection }: Routine,
+  caller: SqlRun,
+  transitions?: SqlContext['transitions'],
+): SqlContext {
+  const { settings = [], isDefiner = false } = definition
+  const own: PropertyDescriptorMap = {
+    catalog: { get: () => caller.transaction.catalog },
+    transitions: { value: transitions },
+  }
+  if (isDefiner) {
+    const principal = (transaction: Transaction) => transaction.principal
+    own['user'] = { value: collection.owner }
+    own['rights'] = { get: () => principal(caller.transaction).rights }
+  }
+  if (settings.length > 0) setWithin(own, new Map(settings), caller.context)
+  return Object.create(caller.context, own) as SqlContext
+}
+
+/** Settings of the function's own hide the session's; what it sets beside them is the session's. */
+function setWithin(own: PropertyDescriptorMap, settings: Map<string, string>, outer: SqlContext): void {
+  own['getSetting'] = { value: (name: string) => settings.get(name) ?? outer.getSetting(name) }
+  own['setSetting'] = {
+    value: (name: string, value: string | undefined, scope: 'session' | 'transaction') => {
+      if (!settings.has(name)) outer.setSetting(name, value, scope)
+      else if (value !== undefined) settings.set(name, value)
+    },
+  }
+  if (settings.has('search_path')) {
+    own['searchPath'] = { get: () => splitSearchPath(settings.get('search_path')!) }
+  }
+}

@@ -1,0 +1,80 @@
+/** Libraries that stand on Redis, unmodified: locks, limits of a rate, sessions, caches, and Bull's queues. As redis-server answers. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ServerProcess } from '../../end-to-end/server-process.ts'
+
+let folder: string
+let server: ServerProcess
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'polylog-libraries-'))
+  cpSync(import.meta.dirname, folder, { recursive: true })
+  const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+  const { status } = spawnSync('npm', args, { cwd: folder, stdio: ['ignore', 2, 2] })
+  expect(status, 'npm installs them').toBe(0)
+  const binary = join(process.cwd(), 'dist', 'cli', 'polylog.js')
+  server = await ServerProcess.run([binary, 'serve', '--port', '0', '--memory'], process.cwd())
+}, 300_000)
+afterAll(async () => {
+  await server.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function outputOf(name: string): unknown {
+  const args = ['--no-warnings', 'libraries.mjs', name, `${server.port}`]
+  const { status, stdout } = spawnSync('node', args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  expect(status).toBe(0)
+  return JSON.parse(stdout.toString())
+}
+
+test('redlock: locks exclude each other, expire, and are given back by their holder only', () => {
+  const error = 'ExecutionError'
+  expect(outputOf('redlock')).toEqual({ second: error, isExtended: true, late: error, most: 1 })
+})
+
+test('rate-limiter-flexible counts, blocks and bursts', () => {
+  expect(outputOf('rateLimiter')).toEqual({
+    passed: 5,
+    remainingPoints: 0,
+    consumedPoints: 12,
+    blocked: true,
+    bursts: [true, true, true, false],
+    forgotten: true,
+  })
+})
+
+test('connect-redis keeps sessions', () => {
+  const all = ['ada', 'bob']
+  const found = { user: 'ada', hasTtl: true, length: 2, ids: ['a', 'b'], all, gone: null, left: 0 }
+  expect(outputOf('sessions')).toEqual(found)
+})
+
+test('keyv caches, and forgets in time', () => {
+  const many = [{ n: 1 }, 'x', 'y', null]
+  const names = ['a', 'c', 'd']
+  expect(outputOf('keyv')).toEqual({
+    before: [1, 2],
+    after: null,
+    many,
+    has: true,
+    names,
+    deleted: true,
+    cleared: null,
+  })
+})
+
+test('Bull retries, delays, limits its rate, pauses, and does each job once', () => {
+  expect(outputOf('bull')).toEqual({
+    sum: 4140,
+    doubled: 0,
+    attempts: [0, 1, 0],
+    waited: true,
+    failure: 'Error: not yet',
+    completed: 62,
+    failed: 1,
+    state: 'paused',
+  })
+})
