@@ -28,13 +28,14 @@ export class Decimal {
       : new Decimal('finite', coefficient, scale)
   }
 
-  /** Accepts `-12.30`, `1e-7`, `NaN`, `Infinity`; `undefined` for anything else. Digits and exponent are bounded. */
+  /** Accepts `-12.30`, `1e-7`, `NaN`, `Infinity`; `undefined` for anything else. Throws `out_of_range` for more digits than PostgreSQL's numeric has. */
   static parse(text: string): Decimal | undefined {
-    const match = /^\s*([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?\s*$/.exec(text)
+    const match = /^\s*([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?\s*$/.exec(text)
     if (match === null) return parseSpecial(text)
     const [, sign, whole = '', fraction = '', exponent = '0'] = match
     if (whole === '' && fraction === '') return undefined
     const scale = fraction.length - Number(exponent)
+    if (scale < 0 && !/[1-9]/.test(whole + fraction)) return Decimal.zero
     if (Math.abs(scale) > 147_455 || whole.length + fraction.length > 147_455) {
       throw new PolylogError('out_of_range', 'value overflows numeric format')
     }

@@ -40,7 +40,15 @@ const redisManner: Manner = {
   commit: () => Buffer.concat([redisCommand('POLYLOG.COMMIT'), redisCommand('POLYLOG.LEAVE')]),
   rollBack: () => redisCommand('POLYLOG.ROLLBACK'),
   check: checkRedis,
-  probe: [redisCommand('SET', 'probe', '1'), '+OK'],
+  // A limit of memory is the server's, and stays as whoever was allowed to has set it.
+  probe: [
+    Buffer.concat([
+      redisCommand('CONFIG', 'SET', 'maxmemory', '0'),
+      redisCommand('SET', 'probe', 'here'),
+      redisCommand('GET', 'probe'),
+    ]),
+    '$4\r\nhere',
+  ],
 }
 
 const postgresManner: Manner = {
