@@ -200,7 +200,7 @@ export interface SessionOptions {
   readonly beside?: Session
 }
 
-/** What the server gives to each gateway. */
+/** The notes of changes of one database, as change streams read them. */
 export interface ChangeLog {
   /** There were streams before. */
   readonly wasNoted: boolean
@@ -211,6 +211,7 @@ export interface ChangeLog {
   feed(options: FeedOptions): AsyncIterable<FeedTransaction>
 }
 
+/** What the server gives to each gateway. */
 export interface SessionHost {
   /** Throws `undefined_object` for an unknown database, `too_many_connections`. */
   openSession(options: SessionOptions): Session

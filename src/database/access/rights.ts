@@ -75,8 +75,8 @@ export function notOwner(what: string, name: string): AccessError {
 
 /** As PostgreSQL calls them. */
 export function wordOf({ kind, definition }: Collection): string {
-  if (kind === 'table' && definition['materialized'] !== undefined) return 'materialized view'
-  return findKind(kind)?.word ?? 'table'
+  const { word = 'table' } = findKind(kind) ?? {}
+  return typeof word === 'string' ? word : word(definition)
 }
 
 interface Known {

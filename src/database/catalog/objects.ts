@@ -59,8 +59,8 @@ export interface ObjectKind<D> {
   readonly model: CollectionModel
   /** Among which names its own is unique; left out: those of relations. Never changed: entries keep it. */
   readonly space?: Exclude<NameSpace, 'relation'>
-  /** What it is called in messages; left out: `table`. */
-  readonly word?: string
+  /** What it is called in messages, by PostgreSQL's words; left out: `table`. */
+  readonly word?: string | ((definition: JsonObject) => string)
   /** What may be done with one of which nobody has said anything. */
   readonly firstAccess?: AccessList
   /** Whoever makes one is its owner. */

@@ -62,6 +62,8 @@ export function checkName(name: string, space: NameSpace = 'relation'): void {
 const reservedNamespaces: ReadonlySet<string> = new Set(['pg_catalog', 'information_schema', 'polylog'])
 /** Redis's numbered databases are its collections `db0`, `db1`, … */
 const keyvalueNamespace = 'redis'
+/** Behind it stands the number of the session whose temporary relations lie there. */
+export const temporaryPrefix = 'pg_temp_'
 
 export function createNamespace(transaction: KernelTransaction, name: string, hasOwner: boolean): Namespace {
   checkName(name)
@@ -69,7 +71,7 @@ export function createNamespace(transaction: KernelTransaction, name: string, ha
     throw new PolylogError('denied', `"${name}" is the system's own: it is made up when it is read`)
   }
   // Of sessions, which find nothing in them that others have put there.
-  if (name.startsWith('pg_temp_') && transaction.principal !== nobody) {
+  if (name.startsWith(temporaryPrefix) && transaction.principal !== nobody) {
     throw new PolylogError('denied', `"${name}" is a name for schemas of sessions`)
   }
   mayCreateNamespace(transaction, name)
@@ -170,7 +172,7 @@ export function createCollection(transaction: KernelTransaction, created: NewCol
       `"${keyvalueNamespace}" holds the databases of Redis and nothing else`,
     )
   }
-  if (namespace.name.startsWith('pg_temp_') && (findKind(created.kind)?.model ?? created.kind) !== 'table') {
+  if (namespace.name.startsWith(temporaryPrefix) && (findKind(created.kind)?.model ?? created.kind) !== 'table') {
     throw new PolylogError('foreign_model_violation', `"${namespace.name}" holds temporary relations and nothing else`)
   }
   checkEngine(transaction, created.engine)

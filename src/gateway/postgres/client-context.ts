@@ -6,6 +6,7 @@
  */
 import type { Rights } from '../../database/access/rights.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
+import { temporaryPrefix } from '../../database/catalog/schema-changes.ts'
 import type { ShownRole, ShownSettings, SqlContext, SystemTable } from '../../language/sql/contract.ts'
 import type { TextStyle } from '../../model/table/types/text-style.ts'
 import type { SessionHost } from '../../session/contract.ts'
@@ -54,7 +55,7 @@ export class ClientContext implements SqlContext {
 
   beginTemporary(isTaken: (name: string) => boolean): string {
     const { client } = this
-    const first = `pg_temp_${client.session.id}`
+    const first = `${temporaryPrefix}${client.session.id}`
     let name = first
     // What a process before this one has left is another's.
     for (let count = 1; client.temporarySchema === undefined && isTaken(name); count++) name = `${first}_${count}`

@@ -58,6 +58,7 @@ export function indexPart(id: number): PartAddress {
 export const tableKind: ObjectKind<TableDefinition> = registerKind<TableDefinition>({
   name: 'table',
   model: 'table',
+  word: (definition) => (definition['materialized'] === undefined ? 'table' : 'materialized view'),
   isOwned: true,
   version: 1,
   decode: decodeTable,

@@ -3,6 +3,7 @@
  * rows away at the end of each transaction that has written any.
  */
 import { dropObjects, planDrop } from '../../database/catalog/dependents.ts'
+import { temporaryPrefix } from '../../database/catalog/schema-changes.ts'
 import type { StatementSteps, Task, Transaction } from '../../database/contract.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers how parts of tables are dropped
 import './drop-part.ts'
@@ -11,7 +12,7 @@ import { truncateTable } from './schema.ts'
 import { Table } from './table.ts'
 
 /** `pg_temp_` and the number of a session; more behind it where that was taken. */
-const temporaryName = /^pg_temp_(\d+)(?:_\d+)?$/
+const temporaryName = new RegExp(`^${temporaryPrefix}(\\d+)(?:_\\d+)?$`)
 
 export function isTemporaryName(schema: string): boolean {
   return temporaryName.test(schema)

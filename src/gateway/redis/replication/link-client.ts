@@ -2,12 +2,9 @@
 import type { Session } from '../../../session/contract.ts'
 import type { Client } from '../client.ts'
 import { CommandError } from '../errors.ts'
+import { RefusingClient } from '../refusing-client.ts'
 
-function refuse(): never {
-  throw new CommandError('ERR not for a master')
-}
-
-export class LinkClient implements Client {
+export class LinkClient extends RefusingClient implements Client {
   readonly id = 0
   readonly local = ''
   readonly isMonitor = false
@@ -38,51 +35,28 @@ export class LinkClient implements Client {
   readonly session: Session
 
   constructor(session: Session, remote: string) {
+    super()
     this.session = session
     this.remote = remote
   }
 
   get watches(): never {
-    return refuse()
+    return this.refuse()
   }
 
   get parties(): never {
-    return refuse()
+    return this.refuse()
   }
 
   get unasked(): never {
-    return refuse()
+    return this.refuse()
   }
 
   unblock(): boolean {
     return false
   }
 
-  identify(): never {
-    return refuse()
-  }
-
-  keepName(): never {
-    return refuse()
-  }
-
-  closeAfterReplies(): never {
-    return refuse()
-  }
-
-  openDatabase(): never {
-    return refuse()
-  }
-
-  changeSession(): never {
-    return refuse()
-  }
-
-  reset(): never {
-    return refuse()
-  }
-
-  kill(): never {
-    return refuse()
+  protected refuse(): never {
+    throw new CommandError('ERR not for a master')
   }
 }

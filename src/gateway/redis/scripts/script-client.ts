@@ -7,12 +7,9 @@ import type { Unasked } from '../unasked.ts'
 import type { Tracking } from '../watching/tracking.ts'
 import type { Watches } from '../watches.ts'
 import { CommandError } from '../errors.ts'
+import { RefusingClient } from '../refusing-client.ts'
 
-function refuse(): never {
-  throw new CommandError('ERR This Redis command is not allowed from script')
-}
-
-export class ScriptClient implements Client {
+export class ScriptClient extends RefusingClient implements Client {
   database: number
   protocol = 2
   readonly queue: QueuedCommands | undefined = undefined
@@ -20,6 +17,7 @@ export class ScriptClient implements Client {
   readonly #of: Client
 
   constructor(of: Client) {
+    super()
     this.#of = of
     this.database = of.database
   }
@@ -129,34 +127,10 @@ export class ScriptClient implements Client {
   }
 
   unblock(): never {
-    return refuse()
+    return this.refuse()
   }
 
-  identify(): never {
-    return refuse()
-  }
-
-  keepName(): never {
-    return refuse()
-  }
-
-  closeAfterReplies(): never {
-    return refuse()
-  }
-
-  openDatabase(): never {
-    return refuse()
-  }
-
-  changeSession(): never {
-    return refuse()
-  }
-
-  reset(): never {
-    return refuse()
-  }
-
-  kill(): never {
-    return refuse()
+  protected refuse(): never {
+    throw new CommandError('ERR This Redis command is not allowed from script')
   }
 }

@@ -6,6 +6,7 @@
  * of a column that is compared with NULL, which leaves no row. The default partition stays wherever a value may be that no other
  * holds.
  */
+import { type OrderOperator, orderHolds } from '../../../base/order.ts'
 import { above, below, compareEdges, type Edge } from './bounds.ts'
 import type { SqlType } from '../types/type.ts'
 import type { Partition, Partitioning } from './partitioning.ts'
@@ -14,7 +15,7 @@ import type { SqlValue } from '../types/value.ts'
 export interface KeyComparison {
   /** Place among the keys. */
   readonly key: number
-  readonly operator: '=' | '<' | '<=' | '>' | '>=' | '<>' | 'null' | 'not null'
+  readonly operator: OrderOperator | 'null' | 'not null'
   /** Not NULL. */
   readonly value?: SqlValue
 }
@@ -40,7 +41,7 @@ function pruneList({ partitions, types }: Partitioning, known: readonly KeyCompa
     known.every(({ operator, value: other }) => {
       if (operator === 'null') return value === null
       if (value === null) return false
-      return operator === 'not null' || holds(operator, type.compare(value, other!))
+      return operator === 'not null' || orderHolds(operator, type.compare(value, other!))
     })
   const isListed = listsAll(partitions, type, known)
   return new Set(
@@ -57,23 +58,6 @@ function listsAll(partitions: readonly Partition[], type: SqlType, known: readon
   const isExact = (one: SqlValue): boolean =>
     exact.operator === 'null' ? one === null : one !== null && type.compare(one, exact.value!) === 0
   return partitions.some(({ bound }) => bound.kind === 'list' && bound.values.some(isExact))
-}
-
-function holds(operator: KeyComparison['operator'], order: number): boolean {
-  switch (operator) {
-    case '=':
-      return order === 0
-    case '<>':
-      return order !== 0
-    case '<':
-      return order < 0
-    case '<=':
-      return order <= 0
-    case '>':
-      return order > 0
-    default:
-      return order >= 0
-  }
 }
 
 function pruneHash(partitioning: Partitioning, known: readonly KeyComparison[]): Set<Partition> {

@@ -7,7 +7,8 @@
  */
 import { charge } from '../../../../base/work.ts'
 import { Decimal } from '../../../../base/decimal.ts'
-import type { JsonPath, PathItem, PathMethod } from '../../../../model/table/types/json-path/path-nodes.ts'
+import { type OrderOperator, orderHolds } from '../../../../base/order.ts'
+import type { Comparison, JsonPath, PathItem, PathMethod } from '../../../../model/table/types/json-path/path-nodes.ts'
 import { type JsonNode, sortedMembers } from '../../../../model/table/types/json.ts'
 import { compareText } from '../../../../model/table/types/text.ts'
 import { failure } from '../../failure.ts'
@@ -25,6 +26,15 @@ function fail(sqlState: string, message: string): PathFailure {
 }
 
 const unitsPerItem = 60
+
+const orderOperators: Readonly<Record<Comparison, OrderOperator>> = {
+  '==': '=',
+  '!=': '<>',
+  '<': '<',
+  '<=': '<=',
+  '>': '>',
+  '>=': '>=',
+}
 
 interface Context {
   readonly path: JsonPath
@@ -356,21 +366,7 @@ class PathRunner {
     const right = left && this.#operands(item.right, value, place)
     return this.#anyPair(left, right, (a, b) => {
       const order = compareItems(item.operator, a, b, this.#context.usesZone)
-      if (order === undefined) return null
-      switch (item.operator) {
-        case '==':
-          return order === 0
-        case '!=':
-          return order !== 0
-        case '<':
-          return order < 0
-        case '<=':
-          return order <= 0
-        case '>':
-          return order > 0
-        default:
-          return order >= 0
-      }
+      return order === undefined ? null : orderHolds(orderOperators[item.operator], order)
     })
   }
 
