@@ -9,10 +9,14 @@ const mebibyte = 1024 * 1024
 
 let nowMs = 0
 let ids = 0
+let sweep = (): void => undefined
 const host = {
   now: () => nowMs,
   random: (into: Uint8Array) => new DataView(into.buffer).setBigUint64(0, BigInt(++ids) << 1n),
-  at: () => () => undefined,
+  at: (_: number, run: () => void) => {
+    sweep = run
+    return () => undefined
+  },
 } as unknown as Host
 
 let memory: ProcessMemory
@@ -24,7 +28,7 @@ beforeEach(() => {
   cursors = new Cursors(host, memory)
 })
 
-function open(transaction?: string): OpenCursor {
+function open(transaction?: string, isKept = false): OpenCursor {
   return cursors.add({
     namespace: 'd.c',
     collection: 'c',
@@ -35,6 +39,7 @@ function open(transaction?: string): OpenCursor {
     query: {} as Query,
     position: { kind: 'scan' } as QueryPosition,
     requestBytes: mebibyte,
+    isKept,
   })
 }
 
@@ -95,4 +100,13 @@ describe('cursors that nobody asks for', () => {
   it('that never were are not found, and no more is said', () => {
     expect(() => cursors.take(77n, 'd.c', anybody, undefined)).toThrow(/cursor id 77 not found$/)
   })
+})
+
+it('goes after ten minutes, but one that asked to be kept', () => {
+  open()
+  const kept = open(undefined, true)
+  nowMs = 11 * 60_000
+  sweep()
+  expect(cursors.count).toBe(1)
+  expect(ask(kept).id).toBe(kept.id)
 })

@@ -29,6 +29,8 @@ export interface OpenCursor {
   isBusy: boolean
   /** Of what it was asked with: it looks into the message as long as it lives. */
   readonly requestBytes: number
+  /** `noCursorTimeout`: it goes by its end, by `killCursors`, or where memory is short. */
+  readonly isKept?: boolean
 }
 
 /** Who asks for a cursor, and in which database. */
@@ -164,7 +166,9 @@ export class Cursors {
   #dropIdle(): void {
     this.#sweep = undefined
     const limit = this.#host.now() - this.idleMs
-    for (const [id, cursor] of this.#open) if (!cursor.isBusy && cursor.usedMs < limit) this.#drop(id)
+    for (const [id, { isBusy, isKept, usedMs }] of this.#open) {
+      if (!isBusy && isKept !== true && usedMs < limit) this.#drop(id)
+    }
     if (this.#open.size > 0) this.#sweep = this.#host.at(sweepMs, () => this.#dropIdle())
   }
 

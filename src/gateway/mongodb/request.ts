@@ -246,17 +246,29 @@ export class Request {
   }
 }
 
-/** Who may change the definition of a collection may write past its validator. */
 function withoutValidation(request: Request, statement: Statement<Reply>): Statement<Reply> {
   return function* (transaction): StatementSteps<Reply> {
-    findAllowed(transaction, request.database, request.collectionName, privilege.schema)
-    passValidation(transaction, true)
-    try {
+    const { database, collectionName } = request
+    return yield* pastValidation(transaction, database, collectionName, function* () {
       const result = yield* inPlace(transaction, () => statement(transaction))
       return isSteps(result) ? yield* result : result
-    } finally {
-      passValidation(transaction, false)
-    }
+    })
+  }
+}
+
+/** Who may change the definition of a collection may write past its validator. */
+export function* pastValidation<T>(
+  transaction: Transaction,
+  database: string,
+  collection: string,
+  write: () => StatementSteps<T>,
+): StatementSteps<T> {
+  findAllowed(transaction, database, collection, privilege.schema)
+  passValidation(transaction, true)
+  try {
+    return yield* write()
+  } finally {
+    passValidation(transaction, false)
   }
 }
 

@@ -18,19 +18,23 @@ export class MatchingDocuments implements Documents {
   readonly #source: DocumentSource
   readonly #plan: Plan
   readonly #filter: Filter
+  /** Nobody asks for more. */
+  readonly #most: number
   #scan: PlanScan | undefined
   #out: BsonValue[] = []
   #buffer = new Uint8Array(firstBufferBytes)
   #bufferEnd = 0
   #outBytes = 0
+  #taken = 0
   #pauseNext = false
   #ended = false
   #showsNothing = false
 
-  constructor(source: DocumentSource, plan: Plan, filter: Filter) {
+  constructor(source: DocumentSource, plan: Plan, filter: Filter, most: number = Infinity) {
     this.#source = source
     this.#plan = plan
     this.#filter = filter
+    this.#most = most
   }
 
   showNothing(): void {
@@ -42,6 +46,11 @@ export class MatchingDocuments implements Documents {
     const { sparse, partial } = this.#plan.index
     const isWhole = this.#filter.isEmpty && !sparse && partial === undefined
     return isWhole ? this.#source.count?.(run.transaction) : undefined
+  }
+
+  /** Entries of its index that it has been at. */
+  get examined(): number {
+    return this.#scan?.examined ?? 0
   }
 
   next(run: Run): Batch<BsonValue> {
@@ -67,7 +76,10 @@ export class MatchingDocuments implements Documents {
   #take(scan: PlanScan): void {
     const found = scan.step(this.#filter)
     if (found === undefined) this.#ended = true
-    else if (found) this.#out.push(this.#showsNothing ? nothing : this.#copied(scan.document))
+    else if (found) {
+      this.#out.push(this.#showsNothing ? nothing : this.#copied(scan.document))
+      if (++this.#taken === this.#most) this.#ended = true
+    }
   }
 
   #copied(document: BsonValue): BsonValue {
@@ -87,6 +99,7 @@ export class MatchingDocuments implements Documents {
   reset(): void {
     this.#scan = undefined
     this.#out = []
+    this.#taken = 0
     this.#pauseNext = false
     this.#ended = false
   }

@@ -32,6 +32,8 @@ export class PlanScan {
   /** Its test was interrupted. */
   #pending: BsonValue | undefined
   #shown: BsonValue = this.#value
+  /** Entries that it has been at. */
+  examined = 0
 
   constructor(source: DocumentSource, transaction: Transaction, plan: Plan, place?: ScanPlace) {
     this.#source = source
@@ -48,7 +50,10 @@ export class PlanScan {
       const range = ranges[reverse ? ranges.length - 1 - this.#range : this.#range]!
       if (this.#cursor === undefined) charge(unitsPerRange)
       this.#cursor ??= this.#source.scan(this.#transaction, index, range, { reverse, after: this.#after })
-      if (this.#cursor.next()) return true
+      if (this.#cursor.next()) {
+        this.examined++
+        return true
+      }
       this.#cursor = undefined
       this.#after = undefined
       if (isTurnOver()) {

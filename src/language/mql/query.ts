@@ -315,22 +315,27 @@ function* madeInTurns(
 export interface OpenedQuery {
   readonly documents: Documents
   readonly estimate: () => Estimate
+  /** Of the collection; where nothing is read of one there is none. */
+  readonly matching?: MatchingDocuments
 }
 
 export function openQuery(query: Query, source: DocumentSource | undefined, transaction: Counting): OpenedQuery {
   if (query.origin !== undefined) return { documents: chain(query.stages, query.origin()), estimate: () => oneRow }
   if (source === undefined) return { documents: chain(query.stages, noDocuments), estimate: () => oneRow }
   const { plan, estimate } = plansOf(query, source, transaction).winning
-  return { documents: documentsBy(plan, query, source), estimate }
+  const isOrdered = query.sort.length === 0 || plan.sorted
+  const most = isOrdered && query.limit !== undefined ? query.skip + query.limit : Infinity
+  const matching = new MatchingDocuments(source, plan, query.filter, most)
+  return { documents: documentsBy(matching, plan, query), estimate, matching }
 }
 
 function documentsOf(query: Query, source: DocumentSource | undefined, transaction: Counting): Documents {
   return openQuery(query, source, transaction).documents
 }
 
-function documentsBy(plan: Plan, query: Query, source: DocumentSource): Documents {
+function documentsBy(matching: MatchingDocuments, plan: Plan, query: Query): Documents {
   const { skip, limit } = query
-  let documents: Documents = new MatchingDocuments(source, plan, query.filter)
+  let documents: Documents = matching
   if (query.sort.length > 0 && !plan.sorted) {
     documents = sortDocuments(documents, query.sort, limit === undefined ? undefined : skip + limit)
   }
@@ -359,6 +364,28 @@ export function* computeAll(
 ): StatementSteps<BsonValue[]> {
   const documents = yield* planning(query, transaction, () => documentsOf(query, source, transaction))
   return yield* collect(documents, runOf(transaction), transaction.workspace.memory)
+}
+
+/** What `explain` tells of a run: documents that came out, and entries of the index that were looked at for them. */
+export interface Measured {
+  readonly returned: number
+  readonly examined: number
+}
+
+/** Runs it for what it costs. */
+export function* measure(
+  query: Query,
+  source: DocumentSource | undefined,
+  transaction: Transaction,
+): StatementSteps<Measured> {
+  const { documents, matching } = yield* planning(query, transaction, () => openQuery(query, source, transaction))
+  const run = runOf(transaction)
+  let returned = 0
+  for (;;) {
+    const batch = yield* pull(documents, run)
+    if (batch === undefined) return { returned, examined: matching?.examined ?? 0 }
+    returned += batch.length
+  }
 }
 
 /** Counts what matches, without keeping it. */

@@ -220,7 +220,7 @@ function* asStored(transaction: Transaction, source: DocumentSource, written: Bs
 /** Of larger documents a copy and a change are turns of their own. */
 const largeBytes = 1024 * 1024
 
-type Targets = Pick<UpdateOperation, 'filter' | 'hint' | 'sort' | 'isMulti'>
+export type Targets = Pick<UpdateOperation, 'filter' | 'hint' | 'sort' | 'isMulti'>
 
 /**
  * The documents to change: all, the first found, or the first of an order; in memory of their own. `write` writes one.

@@ -182,6 +182,9 @@ function engineOption(request: Request): string | undefined {
 function create(request: Request): Reply | Promise<Reply> {
   refuseOptions(request, refusedCreateOptions)
   checkCollation(request.getObject('collation'))
+  if (!request.getBoolean('autoIndexId', true)) {
+    throw mongoError(mongoCode.invalidOptions, "a collection has an index of _id: 'autoIndexId' cannot be false")
+  }
   const engine = engineOption(request)
   const { database, collectionName } = request
   const view = viewOption(request, collectionName)

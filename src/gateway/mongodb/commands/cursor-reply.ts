@@ -21,6 +21,8 @@ export interface CursorOptions {
   readonly collection: string
   readonly batchSize: number | undefined
   readonly singleBatch: boolean
+  /** Also where nobody asks for it for long. */
+  readonly isKept?: boolean
 }
 
 export function openCursor(request: Request, query: Query, options: CursorOptions): Reply | Promise<Reply> {
@@ -77,6 +79,7 @@ function keepCursor(request: Request, query: Query, options: CursorOptions, batc
     query,
     position: batch.next!,
     requestBytes: request.retainedBytes,
+    isKept: options.isKept === true,
   }).id
 }
 

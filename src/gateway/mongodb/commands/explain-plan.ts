@@ -1,6 +1,6 @@
 /** A query's plan in the words of the server's `explain`. */
-import type { StatementSteps, Transaction } from '../../../database/contract.ts'
-import { computeAll, plansOf, type Query } from '../../../language/mql/query.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
+import { measure, type Measured, plansOf, type Query } from '../../../language/mql/query.ts'
 import type { Considered, Plan } from '../../../language/mql/planner.ts'
 import type { BsonWriter } from '../../../model/document/bson-writer.ts'
 import { describeKey } from '../../../model/document/describe-key.ts'
@@ -8,36 +8,72 @@ import type { FieldBounds } from '../../../query/document-source.ts'
 import type { Reply, Request } from '../request.ts'
 import { sourceOfQuery } from './query-options.ts'
 
+/** Stages over that of the documents: `UPDATE`, `DELETE` and their kin. */
+export interface Explained {
+  readonly query: Query
+  readonly collection: string
+  readonly above?: string
+}
+
+/** `runs`: as a query; what would be written is not. */
 export function explainQuery(
   request: Request,
-  query: Query,
-  collection: string,
+  { query, collection, above }: Explained,
   runs: boolean,
 ): Reply | Promise<Reply> {
   const { database } = request
   return request.read(function* (transaction): StatementSteps<Reply> {
     const source = sourceOfQuery(transaction, database, collection, query)
     const plans = source === undefined ? undefined : plansOf(query, source, transaction)
-    const returned = runs ? yield* countReturned(transaction, query, source) : undefined
+    const measured = runs ? yield* measure(query, source, transaction) : undefined
     return (writer) => {
       writer.string('explainVersion', '1').beginObject('queryPlanner').string('namespace', `${database}.${collection}`)
       writer.boolean('indexFilterSet', false)
-      writePlan(writer, 'winningPlan', query, plans?.winning)
+      writeAbove(writer, 'winningPlan', above, query, plans?.winning)
       writer.beginArray('rejectedPlans')
       for (const [i, other] of (plans?.rejected ?? []).entries()) writePlan(writer, String(i), query, other)
       writer.end().end()
-      if (returned === undefined) return
-      writer.beginObject('executionStats').boolean('executionSuccess', true).count('nReturned', returned).end()
+      if (measured === undefined) return
+      writeStatistics(writer, query, plans?.winning.plan, measured, above)
     }
   })
 }
 
-function* countReturned(
-  transaction: Transaction,
+/** An entry of an index is looked at with its document; the collection's own has no keys beside them. */
+function writeStatistics(
+  writer: BsonWriter,
   query: Query,
-  source: ReturnType<typeof sourceOfQuery>,
-): StatementSteps<number> {
-  return (yield* computeAll(query, source, transaction)).length
+  plan: Plan | undefined,
+  { returned, examined }: Measured,
+  above: string | undefined,
+): void {
+  const isScan = plan === undefined || (plan.isCollectionScan && query.filter.onlyId === undefined)
+  writer.beginObject('executionStats').boolean('executionSuccess', true)
+  writer.count('nReturned', isWrite(above) ? 0 : returned)
+  writer
+    .count('totalKeysExamined', isScan ? 0 : examined)
+    .count('totalDocsExamined', examined)
+    .end()
+}
+
+function isWrite(above: string | undefined): boolean {
+  return above === 'UPDATE' || above === 'DELETE'
+}
+
+function writeAbove(
+  writer: BsonWriter,
+  name: string,
+  above: string | undefined,
+  query: Query,
+  considered: Considered | undefined,
+): void {
+  if (above === undefined) {
+    writePlan(writer, name, query, considered)
+    return
+  }
+  writer.beginObject(name).string('stage', above)
+  writePlan(writer, 'inputStage', query, considered)
+  writer.end()
 }
 
 /** A row of a scan is shown as 0.01, as by SQL's EXPLAIN. */

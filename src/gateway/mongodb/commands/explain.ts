@@ -1,11 +1,13 @@
 /** `explain`: which index a query takes, in the words of the server's plans. */
-import type { Query } from '../../../language/mql/query.ts'
 import type { BsonValue } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { fieldMap, Request, type Command, type Reply } from '../request.ts'
-import { parseAggregate, parseCount, parseFind } from './reads.ts'
+import { modifyCommands, targetsOf } from './find-and-modify.ts'
+import { variablesOf } from './query-options.ts'
+import { parseAggregate, parseCount, parseDistinct, parseFind, readCommands } from './reads.ts'
+import { parseDelete, parseUpdate, writeCommands } from './writes.ts'
 import { wholeDatabase } from './change-streams.ts'
-import { explainQuery } from './explain-plan.ts'
+import { type Explained, explainQuery } from './explain-plan.ts'
 
 const verbosities = new Set(['queryPlanner', 'executionStats', 'allPlansExecution'])
 
@@ -15,8 +17,14 @@ function explain(request: Request): Reply | Promise<Reply> {
   const verbosity = request.getString('verbosity') ?? 'allPlansExecution'
   if (!verbosities.has(verbosity)) throw mongoError(mongoCode.badValue, `unknown verbosity ${verbosity}`)
   const explained = innerRequest(request, inner)
-  const { query, collection } = queryOf(explained)
-  return explainQuery(explained, query, collection ?? wholeDatabase, verbosity !== 'queryPlanner')
+  const command = explainable.find(({ name, aliases }) => {
+    return name === explained.command || aliases?.includes(explained.command) === true
+  })
+  if (command === undefined) {
+    throw mongoError(59, `Explain failed due to unknown or unsupported command: ${explained.command}`, 'unsupported')
+  }
+  explained.checkFields(new Set(command.fields))
+  return explainQuery(explained, explainedBy(command.name, explained), verbosity !== 'queryPlanner')
 }
 
 function innerRequest(request: Request, command: BsonValue): Request {
@@ -28,17 +36,44 @@ function innerRequest(request: Request, command: BsonValue): Request {
   return made
 }
 
-function queryOf(request: Request): { query: Query; collection: string | undefined } {
-  switch (request.command) {
-    case 'find':
-      return { query: parseFind(request), collection: request.collectionName }
-    case 'aggregate':
-      return parseAggregate(request)
-    case 'count':
-      return { query: parseCount(request), collection: request.collectionName }
-    default:
-      throw mongoError(59, `Explain failed due to unknown or unsupported command: ${request.command}`, 'unsupported')
+const explainable = [...readCommands, ...modifyCommands, ...writeCommands.filter(({ name }) => name !== 'insert')]
+
+function explainedBy(name: string, request: Request): Explained {
+  if (name === 'aggregate') {
+    const { query, collection } = parseAggregate(request)
+    return { query, collection: collection ?? wholeDatabase }
   }
+  const collection = request.collectionName
+  switch (name) {
+    case 'find':
+      return { query: parseFind(request), collection }
+    case 'count':
+      return { query: parseCount(request), collection, above: 'COUNT' }
+    case 'distinct':
+      return { query: parseDistinct(request), collection }
+    case 'findAndModify': {
+      const above = request.getBoolean('remove', false) ? 'DELETE' : 'UPDATE'
+      return { query: { ...targetsOf(request), ...ofOne }, collection, above }
+    }
+    default:
+      return writeExplained(request, name === 'update' ? 'UPDATE' : 'DELETE')
+  }
+}
+
+const ofOne = { skip: 0, limit: 1, stages: [] }
+
+/** The real server explains one operation at a time, too. */
+function writeExplained(request: Request, above: 'UPDATE' | 'DELETE'): Explained {
+  const operations = request.getDocuments(above === 'UPDATE' ? 'updates' : 'deletes')
+  const [operation] = operations
+  if (operation === undefined || operations.length > 1) {
+    throw mongoError(16, 'explained write batches must be of size 1')
+  }
+  const variables = variablesOf(request)
+  const { filter, hint, isMulti } =
+    above === 'UPDATE' ? parseUpdate(operation, variables) : parseDelete(operation, variables)
+  const limit = isMulti ? undefined : 1
+  return { query: { filter, hint, sort: [], skip: 0, limit, stages: [] }, collection: request.collectionName, above }
 }
 
 export const explainCommands: readonly Command[] = [

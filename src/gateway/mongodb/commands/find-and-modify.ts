@@ -4,7 +4,7 @@ import type { StatementSteps } from '../../../database/contract.ts'
 import { resumed } from '../../../database/transaction/wait.ts'
 import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
 import { compileUpdate } from '../../../language/mql/update.ts'
-import { deleteDocuments, projected, updateDocuments } from '../../../language/mql/writes.ts'
+import { deleteDocuments, projected, type Targets, updateDocuments } from '../../../language/mql/writes.ts'
 import type { BsonValue } from '../../../model/document/bson.ts'
 import { isEmptyDocument } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
@@ -36,7 +36,7 @@ function projectionOf(request: Request): Projection | undefined {
   return compileProjection(fields, variables, filterOf(request.getObject('query'), variables))
 }
 
-function targetsOf(request: Request) {
+export function targetsOf(request: Request): Targets {
   return {
     filter: filterOf(request.getObject('query'), variablesOf(request)),
     isMulti: false,

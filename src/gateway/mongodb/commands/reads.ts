@@ -7,7 +7,14 @@ import { plainId } from '../../../language/mql/id-filter.ts'
 import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
 import { countMatching, visitMatching, type Query } from '../../../language/mql/query.ts'
 import { noVariables } from '../../../language/mql/scope.ts'
-import { bsonType, type BsonValue, FieldCursor, getField, isEmptyDocument } from '../../../model/document/bson.ts'
+import {
+  bsonType,
+  type BsonValue,
+  FieldCursor,
+  fieldsOf,
+  getField,
+  isEmptyDocument,
+} from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { keyText } from '../../../model/document/order.ts'
 import { parsePath, visitPath } from '../../../model/document/path.ts'
@@ -54,7 +61,7 @@ function ofNamed(request: Request, query: Query): Query {
 }
 
 export function parseFind(request: Request): Query {
-  refuseOptions(request, ['noCursorTimeout', 'tailable', 'awaitData', 'returnKey', 'showRecordId', 'min', 'max'])
+  refuseOptions(request, ['tailable', 'awaitData', 'returnKey', 'showRecordId', 'min', 'max'])
   checkCollation(request.getObject('collation'))
   const given = request.getObject('filter')
   const sort = request.getObject('sort')
@@ -85,6 +92,7 @@ function find(request: Request): Reply | Promise<Reply> {
     collection: request.collectionName,
     batchSize: request.getCount('batchSize'),
     singleBatch: request.getBoolean('singleBatch', false),
+    isKept: request.getBoolean('noCursorTimeout', false),
   })
 }
 
@@ -137,6 +145,8 @@ function batchSizeOf(request: Request): number | undefined {
       "The 'cursor' option is required, except for aggregate with the explain argument",
     )
   }
+  const unknown = fieldsOf(cursor).find(([name]) => name !== 'batchSize')
+  if (unknown !== undefined) throw mongoError(40_415, `BSON field 'cursor.${unknown[0]}' is an unknown field.`)
   const size = getField(cursor, 'batchSize')
   const batchSize = size === undefined ? undefined : toSafeInteger(size)
   if (size !== undefined && (batchSize === undefined || batchSize < 0)) {
@@ -152,7 +162,8 @@ function aggregate(request: Request): Reply | Promise<Reply> {
     return openChangeStream(request, pipeline, targetOf(request), batchSizeOf(request))
   }
   const { query, collection } = parseAggregate(request)
-  if (request.getBoolean('explain', false)) return explainQuery(request, query, collection ?? wholeDatabase, false)
+  if (request.getBoolean('explain', false))
+    return explainQuery(request, { query, collection: collection ?? wholeDatabase }, false)
   if (query.write !== undefined) {
     void batchSizeOf(request)
     return writePipeline(request, query, collection)
@@ -191,13 +202,17 @@ function count(request: Request): Reply | Promise<Reply> {
   return counted instanceof Promise ? counted.then(reply) : reply(counted)
 }
 
-function distinct(request: Request): Reply | Promise<Reply> {
+export function parseDistinct(request: Request): Query {
   checkCollation(request.getObject('collation'))
-  const name = request.getString('key')
-  if (name === undefined) throw missingField('distinct', 'key')
   const filter = filterOf(request.getObject('query'), variablesOf(request))
   const plain: Query = { filter, sort: [], skip: 0, limit: undefined, hint: hintOf(request.get('hint')), stages: [] }
-  const query = ofNamed(request, plain)
+  return ofNamed(request, plain)
+}
+
+function distinct(request: Request): Reply | Promise<Reply> {
+  const name = request.getString('key')
+  if (name === undefined) throw missingField('distinct', 'key')
+  const query = parseDistinct(request)
   const { database, collectionName } = request
   const values = request.read((transaction) => distinctValues(transaction, query, database, collectionName, name))
   const reply = (found: readonly BsonValue[]): Reply => ({

@@ -18,7 +18,7 @@ import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { parsePath, findPath } from '../../../model/document/path.ts'
 import { readString, stringValue } from '../../../model/document/values.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
-import { checkCollectionName, checkDatabaseName, type Reply, type Request } from '../request.ts'
+import { checkCollectionName, checkDatabaseName, pastValidation, type Reply, type Request } from '../request.ts'
 import { cursorReply } from './cursor-reply.ts'
 import { ensureSource, sourceOfQuery, variablesOf } from './query-options.ts'
 
@@ -33,18 +33,24 @@ export function writePipeline(request: Request, query: Query, collection: string
     throw mongoError(263, `Operation not permitted in transaction :: caused by :: ${name}`, 'unsupported')
   }
   const { database } = request
-  const write = name === '$out' ? outOf(request, specification) : mergeOf(request, specification)
+  const { target, write } = name === '$out' ? outOf(request, specification) : mergeOf(request, specification)
+  const passes = request.getBoolean('bypassDocumentValidation', false)
   const below = collection ?? ''
   const run = request.session.run(function* (transaction): StatementSteps<Reply> {
     const source = collection === undefined ? undefined : sourceOfQuery(transaction, database, below, query)
     const documents = yield* computeAll(query, source, transaction)
-    yield* write(transaction, documents)
+    if (passes) {
+      yield* pastValidation(transaction, target.database, target.collection, () => write(transaction, documents))
+    } else yield* write(transaction, documents)
     return cursorReply('firstBatch', [], 0n, `${database}.${collection ?? '$cmd.aggregate'}`)
   })
   return run
 }
 
-type Write = (transaction: Transaction, documents: readonly BsonValue[]) => StatementSteps<void>
+interface Write {
+  readonly target: Target
+  readonly write: (transaction: Transaction, documents: readonly BsonValue[]) => StatementSteps<void>
+}
 
 function namesOf(value: BsonValue | undefined, request: Request, stage: PipelineWrite['name']): Target {
   let { database } = request
@@ -63,8 +69,9 @@ function namesOf(value: BsonValue | undefined, request: Request, stage: Pipeline
 
 /** In place of all that the collection holds; its indexes and rules stay. */
 function outOf(request: Request, specification: BsonValue): Write {
-  const { database, collection } = namesOf(specification, request, '$out')
-  return function* (transaction, documents) {
+  const target = namesOf(specification, request, '$out')
+  const { database, collection } = target
+  const write: Write['write'] = function* (transaction, documents) {
     const wanted = privilege.insert | privilege.delete
     const source = yield* inPlace(transaction, () => ensureSource(transaction, database, collection, wanted))
     if (source.collection.model !== 'document') {
@@ -77,6 +84,7 @@ function outOf(request: Request, specification: BsonValue): Write {
     })
     yield* insertAll(transaction, source, documents)
   }
+  return { target, write }
 }
 
 function* insertAll(
@@ -100,7 +108,7 @@ interface Merge {
 function mergeOf(request: Request, specification: BsonValue): Write {
   const merge = readMerge(request, specification)
   const shared = variablesOf(request)
-  return function* (transaction, documents) {
+  const write: Write['write'] = function* (transaction, documents) {
     const { database, collection } = merge.target
     const changes = merge.matched === 'keepExisting' || merge.matched === 'fail' ? noPrivileges : privilege.update
     const inserts = merge.notMatched === 'insert' ? privilege.insert : noPrivileges
@@ -112,6 +120,7 @@ function mergeOf(request: Request, specification: BsonValue): Write {
       yield* mergeOne(transaction, source, merge, document, shared)
     }
   }
+  return { target: merge.target, write }
 }
 
 function readMerge(request: Request, specification: BsonValue): Merge {

@@ -9,6 +9,7 @@ import {
   insertDocuments,
   insertSingle,
   isDocumentError,
+  type Targets,
   updateDocuments,
   type UpdateOperation,
 } from '../../../language/mql/writes.ts'
@@ -37,7 +38,6 @@ import {
   filterOf,
   findSource,
   hintOf,
-  sortOf,
   variablesOf,
 } from './query-options.ts'
 
@@ -132,9 +132,9 @@ function flagIn(fields: ReadonlyMap<string, BsonValue>, name: string): boolean {
   return value !== undefined && isTruthy(value)
 }
 
-const updateFields = ['q', 'u', 'multi', 'upsert', 'arrayFilters', 'hint', 'collation', 'c', 'sort', 'upsertSupplied']
+const updateFields = ['q', 'u', 'multi', 'upsert', 'arrayFilters', 'hint', 'collation', 'c', 'upsertSupplied']
 
-function parseUpdate(operation: BsonValue, shared: Variables): UpdateOperation {
+export function parseUpdate(operation: BsonValue, shared: Variables): UpdateOperation {
   const fields = operationFields('update.updates', operation, updateFields)
   checkCollation(fields.get('collation'))
   if (flagIn(fields, 'upsertSupplied')) {
@@ -146,14 +146,13 @@ function parseUpdate(operation: BsonValue, shared: Variables): UpdateOperation {
   const update = fields.get('u')
   if (update === undefined) throw missingField('update.updates', 'u')
   const filters = fields.get('arrayFilters')
-  const sort = fields.get('sort')
   return {
     filter: filterOf(objectIn(fields, 'q'), variables),
     update: compileUpdate({ update, arrayFilters: filters === undefined ? [] : elementsOf(filters), variables }),
     isMulti: flagIn(fields, 'multi'),
     isUpsert: flagIn(fields, 'upsert'),
     hint: hintOf(fields.get('hint')),
-    sort: sortOf(sort),
+    sort: [],
   }
 }
 
@@ -293,18 +292,23 @@ function* runDelete(
   operation: BsonValue,
   variables: Variables,
 ): StatementSteps<number> {
+  const parsed = isLong(operation)
+    ? yield* resumed(transaction, () => parseDelete(operation, variables))
+    : parseDelete(operation, variables)
+  const source = sourceFor(transaction, request, false, privilege.delete | readBy(operation))
+  if (source === undefined) return 0
+  return (yield* deleteDocuments(transaction, source, parsed)).deleted
+}
+
+export function parseDelete(operation: BsonValue, variables: Variables): Targets {
   const fields = operationFields('delete.deletes', operation, ['q', 'limit', 'hint', 'collation'])
   checkCollation(fields.get('collation'))
   const limit = fields.get('limit')
   const most = limit === undefined ? undefined : toSafeInteger(limit)
   if (most !== 0 && most !== 1)
     throw mongoError(mongoCode.failedToParse, 'The limit field in delete objects must be 0 or 1.')
-  const q = objectIn(fields, 'q')
-  const filter = isLong(q) ? yield* resumed(transaction, () => filterOf(q, variables)) : filterOf(q, variables)
-  const source = sourceFor(transaction, request, false, privilege.delete | readBy(operation))
-  if (source === undefined) return 0
-  const hint = hintOf(fields.get('hint'))
-  return (yield* deleteDocuments(transaction, source, { filter, isMulti: most === 0, hint, sort: [] })).deleted
+  const filter = filterOf(objectIn(fields, 'q'), variables)
+  return { filter, isMulti: most === 0, hint: hintOf(fields.get('hint')), sort: [] }
 }
 
 export const writeCommands: readonly Command[] = [
