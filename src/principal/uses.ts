@@ -20,7 +20,9 @@ export function usesOf(catalog: Catalog, roleId: number): Uses {
   const access: { id: number; part: string }[] = []
   for (const [id, parts] of catalog.access) {
     for (const [part, list] of parts) {
-      if (list.some(({ to, by }) => to === roleId || by === roleId)) access.push({ id, part })
+      const isUsed =
+        readDefaultPart(part)?.roleId === roleId || list.some(({ to, by }) => to === roleId || by === roleId)
+      if (isUsed) access.push({ id, part })
     }
   }
   const collections = namespaces.flatMap(({ name }) => catalog.collectionsOf(name))

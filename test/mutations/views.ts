@@ -1,8 +1,9 @@
-/** Bugs of views and temporary tables: somebody is asked for too little, sees too much, or a text comes to mean something else. */
+/** Bugs of views, functions' rights and temporary tables: somebody is asked for too little, sees too much, or a text comes to mean something else. */
 import { mutationsOf, type Mutation } from './mutation.ts'
 
 const inPrivileges = ['src/server/view-privileges.test.ts']
 const inGolden = ['src/language/sql/golden.test.ts']
+const inFunctions = ['src/server/function-privileges.test.ts']
 const inTemporary = ['src/server/temporary-tables.test.ts']
 
 export const viewMutations: readonly Mutation[] = [
@@ -14,8 +15,13 @@ export const viewMutations: readonly Mutation[] = [
     ],
     [
       'a view reads as its caller',
-      "    if (as === 'owner' && !this.#isSilent) this.#acting = this.#ownerOf(ownerId)\n",
-      '',
+      "this.#acting = as === 'owner' ? this.#ownerOf(ownerId) : undefined",
+      'this.#acting = undefined',
+    ],
+    [
+      'a view that asks its caller asks the owner of the view around it',
+      "this.#acting = as === 'owner' ? this.#ownerOf(ownerId) : undefined",
+      "this.#acting = as === 'owner' ? this.#ownerOf(ownerId) : outer",
     ],
   ]),
   ...mutationsOf('src/language/sql/bind/updatable-view.ts', inPrivileges, [
@@ -27,6 +33,27 @@ export const viewMutations: readonly Mutation[] = [
       "  const under = below === undefined ? [] : checksOf(below, isCascaded || option === 'cascaded')\n",
       '  const under = below === undefined ? [] : checksOf(below, isCascaded)\n',
     ],
+  ]),
+  ...mutationsOf('src/language/sql/routine/invoke.ts', inFunctions, [
+    [
+      'a function that acts as its owner says as whom the session goes on',
+      'if (!asWhom.has(name)) return',
+      'if (name.length > 0) return',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/bind/type-access.ts', inFunctions, [
+    ['arrays of a type are anybody’s', '(type?.element ?? type)?.made', 'type?.made'],
+  ]),
+  ...mutationsOf('src/language/sql/statement/grant.ts', inFunctions, [
+    [
+      'what everybody may do with a function cannot be taken away',
+      "first: unsaid('function', ownerId ?? noOwner)",
+      "first: unsaid('function', noOwner)",
+    ],
+  ]),
+  ...mutationsOf('src/database/access/default-access.ts', inFunctions, [
+    ['functions begin with what is said of tables', "if (space === 'function' || space === 'type') return space", ''],
+    ['what is taken from everybody by default is forgotten', 'isUnsaid(kind, roleId, list)', 'list.length === 0'],
   ]),
   ...mutationsOf('src/language/sql/plan/flatten.ts', inGolden, [
     [

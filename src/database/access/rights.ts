@@ -79,6 +79,10 @@ export function wordOf({ kind, definition }: Collection): string {
   return typeof word === 'string' ? word : word(definition)
 }
 
+function titleOf({ kind, name, definition }: Collection): string {
+  return findKind(kind)?.title?.(definition) ?? name
+}
+
 interface Known {
   readonly collection: Collection
   readonly privileges: Privileges
@@ -235,13 +239,13 @@ export class Rights {
   }
 
   refusal(collection: Collection): AccessError {
-    return new AccessError(wordOf(collection), collection.name)
+    return new AccessError(wordOf(collection), titleOf(collection))
   }
 
   /** To change its definition, to drop it, to give it away. */
   requireOwner(collection: Collection): void {
     if (this.ownsAsIf(collection)) return
-    throw notOwner(wordOf(collection), collection.name)
+    throw notOwner(wordOf(collection), titleOf(collection))
   }
 
   /** It is the owner, or may do what an owner may with the definition. */

@@ -61,6 +61,8 @@ export interface ObjectKind<D> {
   readonly space?: Exclude<NameSpace, 'relation'>
   /** What it is called in messages, by PostgreSQL's words; left out: `table`. */
   readonly word?: string | ((definition: JsonObject) => string)
+  /** What one is called in messages; left out: its name. */
+  title?(definition: JsonObject): string
   /** What may be done with one of which nobody has said anything. */
   readonly firstAccess?: AccessList
   /** Whoever makes one is its owner. */

@@ -86,13 +86,14 @@ export function createNamespace(transaction: KernelTransaction, name: string, ha
   }
   transaction.changeCatalog(namespaceKey(namespace.id), encodeNamespace(namespace))
   const { ownerId } = namespace
-  beginWith(transaction, namespace.id, defaultsFor(transaction.catalog.access, ownerId, 'schema'))
+  const first = defaultsFor(transaction.catalog.access, ownerId, 'schema')
+  if (first.length > 0) beginWith(transaction, namespace.id, first)
   return namespace
 }
 
 /** Default privileges of who makes it. */
 function beginWith(transaction: KernelTransaction, id: number, list: AccessList): void {
-  if (list.length > 0) transaction.changeCatalog(accessKey(id, ''), accessValue(list))
+  transaction.changeCatalog(accessKey(id, ''), accessValue(list))
 }
 
 /**
@@ -187,7 +188,8 @@ export function createCollection(transaction: KernelTransaction, created: NewCol
   const collection = newCollection(state, user)
   // Documents and the keys of Redis are nobody's own: their protocols know no owners.
   const made = write(transaction, isOwned ? { ...collection, ownerId: roleId } : collection)
-  beginWith(transaction, id, firstAccess(transaction.catalog.access, roleId, made))
+  const first = firstAccess(transaction.catalog.access, roleId, made)
+  if (first !== undefined) beginWith(transaction, id, first)
   return made
 }
 

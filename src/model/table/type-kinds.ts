@@ -2,6 +2,8 @@
  * Types as the catalog has them: a collection without rows each, of the kind that says what it is. What one depends on is
  * what it is made of.
  */
+import { everybody, noOwner } from '../../database/access/access-list.ts'
+import { noPrivileges, privilege } from '../../database/access/privileges.ts'
 import type { Collection, JsonObject } from '../../database/catalog/catalog.ts'
 import {
   definitionOf,
@@ -31,7 +33,12 @@ export type DefinitionOf<C extends TypeContent> = Omit<C, 'id' | 'schema' | 'nam
   readonly types?: TypeContents
 }
 
-const common = { space: 'type', word: 'type', isOwned: true } as const
+const common = {
+  space: 'type',
+  word: 'type',
+  isOwned: true,
+  firstAccess: [{ to: everybody, by: noOwner, may: privilege.usage, mayGive: noPrivileges }],
+} as const
 
 export const enumKind: ObjectKind<DefinitionOf<EnumContent>> = registerKind<DefinitionOf<EnumContent>>({
   name: 'enum',

@@ -320,7 +320,8 @@ export class Binder {
   }
 
   /**
-   * Binds the text that a view keeps, as its owner or as who is bound for by now: its names are found wherever they lie.
+   * Binds the text that a view keeps, as its owner or as who calls, also within a view of somebody else: its names are found
+   * wherever they lie.
    * Errors: 42P17 where it comes back to itself.
    */
   within<T>(view: Collection, as: 'owner' | 'caller', bind: () => T): T {
@@ -328,7 +329,7 @@ export class Binder {
     if (this.#views.has(id)) throw failure('42P17', `infinite recursion detected in rules for relation "${name}"`)
     const outer = this.#acting
     this.#views.add(id)
-    if (as === 'owner' && !this.#isSilent) this.#acting = this.#ownerOf(ownerId)
+    if (!this.#isSilent) this.#acting = as === 'owner' ? this.#ownerOf(ownerId) : undefined
     try {
       return bind()
     } finally {

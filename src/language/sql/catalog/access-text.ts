@@ -52,11 +52,12 @@ export function itemText(run: SqlRun, { to, by, may, mayGive }: AccessItem, owne
 }
 
 /** What an owner has, as far as PostgreSQL knows of it. */
-export const ownerPrivileges: Readonly<Record<'table' | 'sequence' | 'schema' | 'function', Privileges>> = {
+export const ownerPrivileges: Readonly<Record<'table' | 'sequence' | 'schema' | 'function' | 'type', Privileges>> = {
   table: ofCollections & ~(privilege.schema | privilege.feed | privilege.history),
   sequence: ofSequences & ~privilege.schema,
   schema: privilege.usage | privilege.create,
   function: privilege.execute,
+  type: privilege.usage,
 }
 
 /** Null where nothing has been given or taken. `all`: what the owner has. */

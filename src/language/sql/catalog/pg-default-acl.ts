@@ -10,7 +10,13 @@ import { namespaceOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { roleOidById } from './roles.ts'
 
-const letters: Readonly<Record<DefaultKind, string>> = { table: 'r', sequence: 'S', schema: 'n' }
+const letters: Readonly<Record<DefaultKind, string>> = {
+  table: 'r',
+  sequence: 'S',
+  schema: 'n',
+  function: 'f',
+  type: 'T',
+}
 /** Of rows that PostgreSQL numbers and nothing refers to. */
 const firstOid = 90_000
 
@@ -21,7 +27,7 @@ function* rows(run: SqlRun): Generator<readonly SqlValue[]> {
     const namespace = catalog.namespaceById(id)
     for (const [part, list] of parts) {
       const found = readDefaultPart(part)
-      if (found === undefined || list.length === 0) continue
+      if (found === undefined) continue
       const { roleId, kind } = found
       const place = namespace === undefined ? 0 : namespaceOid(namespace)
       const shown = namespace === undefined ? withOwner(list, roleId, kind) : list

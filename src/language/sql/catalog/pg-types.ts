@@ -7,6 +7,7 @@ import type { SqlType } from '../../../model/table/types/type.ts'
 import { numberOfArray, numberOfType, type TypeContent } from '../../../model/table/types/user/content.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
+import { accessTexts, ownerPrivileges } from './access-text.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import { collectionOid, defaultOid, namespaceOid } from './identity.ts'
@@ -31,6 +32,7 @@ export interface TypeRow {
   readonly base?: number
   readonly modifier?: number
   readonly default?: string | undefined
+  readonly access?: readonly string[] | null
 }
 
 export function typeRow(row: TypeRow): Values {
@@ -68,7 +70,7 @@ export function typeRow(row: TypeRow): Values {
     type.category === 'S' ? 100 : 0,
     null,
     row.default ?? null,
-    null,
+    row.access ?? null,
   ]
 }
 
@@ -91,7 +93,8 @@ export function* madeTypes(run: SqlRun): Generator<Values> {
     const type = typeOfCollection(collection)
     const common = { namespace: namespaceOid(collection.namespace), owner: ownerOid(run, collection) }
     const [own, array] = [numberOfType(collection.id), numberOfArray(collection.id)]
-    yield typeRow({ ...common, ...describe(collection, type.made!.content, type), type, oid: own, array })
+    const access = isType(collection) ? accessTexts(run, collection, '', ownerPrivileges.type) : null
+    yield typeRow({ ...common, ...describe(collection, type.made!.content, type), type, oid: own, array, access })
     yield typeRow({ ...common, type: getType(type.arrayOid), oid: array, kind: 'b', category: 'A', element: own })
   }
 }

@@ -5,6 +5,7 @@
  * separated by commas, are an "or"; `WITH GRANT OPTION` asks whether it may be given on. An object that is named must be there;
  * of a number that is none the answer is null.
  */
+import type { ObjectWithArgs } from 'libpg-query'
 import { firstList } from '../../../database/access/access-list.ts'
 import { allPrivileges, noPrivileges, privilege, type Privileges } from '../../../database/access/privileges.ts'
 import { type Rights, unlimited } from '../../../database/access/rights.ts'
@@ -12,14 +13,18 @@ import type { Collection, Namespace } from '../../../database/catalog/catalog.ts
 import { isSubject } from '../../../model/table/policies.ts'
 import { relationsOf } from '../catalog/relations.ts'
 import { ownRoleOid, roleByOid } from '../catalog/roles.ts'
+import { typeByNumber, typeNumberNamed } from '../bind/made-types.ts'
 import { findRelationOid } from '../bind/objects.ts'
+import { stringsOf } from '../bind/tree.ts'
 import { collectionByOid, namespaceNameByOid } from '../catalog/identity.ts'
 import type { ShownRole, SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
+import { parseText } from '../parse.ts'
 import { privilegeWords } from '../statement/grant.ts'
+import { findRoutine } from '../statement/routines/named-routine.ts'
 import { oid } from '../types/oids.ts'
-import { defineFunction } from './registry.ts'
+import { aggregatesNamed, defineFunction, functionsNamed, setFunctionsNamed } from './registry.ts'
 
 interface Asked {
   readonly wanted: Privileges
@@ -138,6 +143,47 @@ const ofDatabase: Answer = ({ context, transaction }, rights, object, privileges
 
 const everybodyMay: Answer = () => true
 
+/** Of one that somebody has made; what is built in is everybody's. */
+function ofMade(run: SqlRun, rights: Rights, made: Collection | undefined, privileges: string): boolean {
+  if (made === undefined) return answers(privileges, privilege.execute | privilege.usage, () => noPrivileges)
+  return answers(privileges, rights.onCollection(made), () => givable(run, rights, made))
+}
+
+const ofFunction: Answer = (run, rights, object, privileges) => {
+  const made =
+    typeof object === 'number' ? collectionByOid(run.transaction.catalog, object) : routineOfText(run, object)
+  return ofMade(run, rights, made, privileges)
+}
+
+/** As `f(integer, text)` names it. */
+function routineOfText(run: SqlRun, text: string): Collection | undefined {
+  const { objname = [], objargs } = functionNode(text)
+  const found = findRoutine(run, { objname, ...(objargs && { objargs }) }, 'routine')
+  const name = stringsOf(objname).at(-1) ?? ''
+  const isBuiltIn = [functionsNamed, setFunctionsNamed, aggregatesNamed].some((named) => named(name).length > 0)
+  if (found !== undefined || isBuiltIn) return found?.collection
+  throw failure('42883', `function "${text}" does not exist`)
+}
+
+function functionNode(text: string): ObjectWithArgs {
+  const [statement, more] = parseText(`ALTER ROUTINE ${text} STABLE`)
+  const tree = statement?.tree as { AlterFunctionStmt?: { func?: ObjectWithArgs } } | undefined
+  const func = tree?.AlterFunctionStmt?.func
+  if (func === undefined || more !== undefined || func.args_unspecified === true) {
+    throw failure('22P02', 'expected a left parenthesis')
+  }
+  return func
+}
+
+const ofType: Answer = (run, rights, object, privileges) => {
+  const number = typeof object === 'number' ? object : typeNumberNamed(run.context, object)
+  if (number === undefined) throw failure('42704', `type "${object}" does not exist`)
+  const type = typeByNumber(run.transaction.catalog, number)
+  if (type === undefined) return null
+  const made = (type.element ?? type).made
+  return ofMade(run, rights, made && run.transaction.catalog.collectionById(made.id), privileges)
+}
+
 function define(title: string, answer: Answer, objects: readonly number[], columns: readonly number[] = []): void {
   const { text, name, bool } = oid
   const options = { needsRun: true, volatility: 'stable' } as const
@@ -177,10 +223,10 @@ define('has_any_column_privilege', ofAnyColumn, byNameOrNumber)
 define('has_column_privilege', ofColumn, byNameOrNumber, [oid.text, oid.int2])
 define('has_schema_privilege', ofSchema, byNameOrNumber)
 define('has_database_privilege', ofDatabase, byNameOrNumber)
-// Functions, types and languages are built in, and everybody's.
-for (const title of ['has_function_privilege', 'has_type_privilege', 'has_language_privilege']) {
-  define(title, everybodyMay, byNameOrNumber)
-}
+define('has_function_privilege', ofFunction, byNameOrNumber)
+define('has_type_privilege', ofType, byNameOrNumber)
+// Languages are built in, and everybody's.
+define('has_language_privilege', everybodyMay, byNameOrNumber)
 
 // ---- membership
 

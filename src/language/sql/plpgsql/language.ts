@@ -66,6 +66,9 @@ function compileRoutine(
 function* runRoutine(invocation: Invocation): StatementSteps<readonly Row[]> {
   const { routine, values, columns, context, caller, isReadOnly } = invocation
   const { definition } = routine
+  if (definition.returns?.type === triggerType) {
+    throw failure('0A000', 'trigger functions can only be called as triggers')
+  }
   const title = `function ${signature(
     definition.name,
     inputsOf(definition).map(({ type }) => type),

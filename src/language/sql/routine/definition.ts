@@ -53,6 +53,7 @@ export const routineKind: ObjectKind<RoutineDefinition> = registerKind<RoutineDe
   model: 'routine',
   space: 'function',
   word: 'function',
+  title: ({ name }) => name as string,
   isOwned: true,
   firstAccess: [{ to: everybody, by: noOwner, may: privilege.execute, mayGive: noPrivileges }],
   version: 1,

@@ -85,6 +85,7 @@ function contextOf(
   transitions?: SqlContext['transitions'],
 ): SqlContext {
   const { settings = [], isDefiner = false } = definition
+  const outer = isDefiner ? withinDefiner(caller.context) : caller.context
   const own: PropertyDescriptorMap = {
     catalog: { get: () => caller.transaction.catalog },
     transitions: { value: transitions },
@@ -94,8 +95,19 @@ function contextOf(
     own['user'] = { value: collection.owner }
     own['rights'] = { get: () => principal(caller.transaction).rights }
   }
-  if (settings.length > 0) setWithin(own, new Map(settings), caller.context)
-  return Object.create(caller.context, own) as SqlContext
+  if (settings.length > 0) setWithin(own, new Map(settings), outer)
+  return Object.create(outer, own) as SqlContext
+}
+
+const asWhom: ReadonlySet<string> = new Set(['role', 'session_authorization'])
+
+/** As whom the session goes on is not for a function to say that acts as its owner. */
+function withinDefiner(outer: SqlContext): SqlContext {
+  const setSetting: SqlContext['setSetting'] = (name, value, scope) => {
+    if (!asWhom.has(name)) return outer.setSetting(name, value, scope)
+    throw failure('42501', `cannot set parameter "${name}" within security-definer function`)
+  }
+  return Object.create(outer, { setSetting: { value: setSetting } }) as SqlContext
 }
 
 /** Settings of the function's own hide the session's; what it sets beside them is the session's. */

@@ -10,6 +10,7 @@ import { formatType } from '../../../model/table/types/registry.ts'
 import type { Catalog } from '../../../database/catalog/catalog.ts'
 import { dependenciesOf, isSamePart } from '../../../database/catalog/objects.ts'
 import { columnPart } from '../../../model/table/table-kind.ts'
+import { requireTypeUse } from '../bind/type-access.ts'
 import { type BoundType, bindTypeName } from '../bind/type-name.ts'
 import { createBinder } from '../bind/bind.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -35,7 +36,9 @@ export function retypeStep(
   const wanted = commands.map(({ name = '', def }) => {
     if (def === undefined || !('ColumnDef' in def)) throw notBuilt('this ALTER COLUMN TYPE')
     if (def.ColumnDef.collClause !== undefined) throw notBuilt('COLLATE')
-    return { name, definition: def.ColumnDef, type: bindTypeName(planning, def.ColumnDef.typeName) }
+    const type = bindTypeName(planning, def.ColumnDef.typeName)
+    requireTypeUse(planning.context, type.type)
+    return { name, definition: def.ColumnDef, type }
   })
   return function* (run, table): StatementSteps<Table> {
     const binder = createBinder(currentContext(run), [])

@@ -8,6 +8,7 @@ import { createTable } from '../../../model/table/schema.ts'
 import { isTemporaryName } from '../../../model/table/temporary.ts'
 import type { Binder } from '../bind/binder.ts'
 import { Scope } from '../bind/scope.ts'
+import { requireTypeUse } from '../bind/type-access.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { Planner } from '../plan/planner.ts'
 import { skipping } from './create-schema.ts'
@@ -48,6 +49,7 @@ export function planCreateTableAs(binder: Binder, statement: CreateTableAsStmt):
   const columns = bound.columns.map(({ name, type, modifier }, i): NewColumn => {
     return { name: names[i] ?? name, type, ...(modifier >= 0 ? { modifier } : {}) }
   })
+  requireTypeUse(binder.context, ...columns.map(({ type }) => type))
   const definition = newTable(columns)
   const plan = new Planner(binder.progress).planQuery(bound)
   const { rel } = into

@@ -1,7 +1,7 @@
-/** ALTER DEFAULT PRIVILEGES: what a role gives on the tables, sequences and schemas that it will make (`default-access.ts`). */
+/** ALTER DEFAULT PRIVILEGES: what a role gives on the tables, sequences, functions, types and schemas that it will make (`default-access.ts`). */
 import type { AccessPriv, AlterDefaultPrivilegesStmt, GrantStmt, Node, RoleSpec } from 'libpg-query'
 import { type AccessList, given, type Giving, taken } from '../../../database/access/access-list.ts'
-import { type DefaultKind, defaultPart } from '../../../database/access/default-access.ts'
+import { type DefaultKind, defaultPart, isUnsaid, unsaid } from '../../../database/access/default-access.ts'
 import { noPrivileges, type Privileges } from '../../../database/access/privileges.ts'
 import { itemsOf, stringOf } from '../bind/tree.ts'
 import { failure, notBuilt } from '../failure.ts'
@@ -15,10 +15,19 @@ const kinds: Partial<Record<NonNullable<GrantStmt['objtype']>, DefaultKind>> = {
   OBJECT_TABLE: 'table',
   OBJECT_SEQUENCE: 'sequence',
   OBJECT_SCHEMA: 'schema',
+  OBJECT_FUNCTION: 'function',
+  OBJECT_ROUTINE: 'function',
+  OBJECT_TYPE: 'type',
 }
 
 /** PostgreSQL's words in errors. */
-const words: Readonly<Record<DefaultKind, string>> = { table: 'relation', sequence: 'sequence', schema: 'schema' }
+const words: Readonly<Record<DefaultKind, string>> = {
+  table: 'relation',
+  sequence: 'sequence',
+  schema: 'schema',
+  function: 'function',
+  type: 'type',
+}
 
 export function planAlterDefaultPrivileges({ options = [], action }: AlterDefaultPrivilegesStmt): Planned {
   const { is_grant: isGrant = false, grant_option: option = false, objtype, behavior, privileges } = action!
@@ -37,11 +46,13 @@ export function planAlterDefaultPrivileges({ options = [], action }: AlterDefaul
     for (const by of roles) {
       const givings = grantees.filter((to) => to !== by).map((to): Giving => ({ to, by, privileges: wanted, option }))
       for (const id of places) {
-        run.transaction.access.change(id, defaultPart(by, kind), (before = []) => {
+        const first = id === 0 ? unsaid(kind, by) : []
+        run.transaction.access.change(id, defaultPart(by, kind), (before = first) => {
           const change = (list: AccessList, giving: Giving): AccessList =>
             isGrant ? given(list, giving) : taken(list, giving, by, behavior === 'DROP_CASCADE')
           const after = givings.reduce(change, before)
-          return after.length === 0 ? undefined : [...after].sort((a, b) => a.to - b.to)
+          const isPlain = id === 0 ? isUnsaid(kind, by, after) : after.length === 0
+          return isPlain ? undefined : [...after].sort((a, b) => a.to - b.to)
         })
       }
     }

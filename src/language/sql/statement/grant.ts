@@ -1,5 +1,5 @@
 /**
- * GRANT and REVOKE: of privileges on tables, columns, sequences, schemas and databases, which lie in this database, and of
+ * GRANT and REVOKE: of privileges on tables, columns, sequences, functions, types, schemas and databases, which lie in this database, and of
  * membership in roles, which is the server's: the door carries that out.
  *
  * PostgreSQL's words, and those that Polylog has beside them: on a schema or the database what is for tables is given on all
@@ -16,6 +16,7 @@ import {
   noOwner,
   taken,
 } from '../../../database/access/access-list.ts'
+import { unsaid } from '../../../database/access/default-access.ts'
 import {
   noPrivileges,
   ofCollections,
@@ -29,16 +30,18 @@ import {
 import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
 import { partText } from '../../../database/catalog/objects.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
+import { domainKind } from '../../../model/table/type-kinds.ts'
 import { ownerPrivileges } from '../catalog/access-text.ts'
 import { relationsOf } from '../catalog/relations.ts'
 import { stringOf, stringsOf } from '../bind/tree.ts'
 import type { Notice, RoleName, SqlContext } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { isRoutine, routineKind } from '../routine/definition.ts'
+import { isRoutine } from '../routine/definition.ts'
 import { routineOf } from '../routine/routines.ts'
 import { findCollection, shownName } from './naming.ts'
 import { getRoutine, routineNode, routineWord } from './routines/named-routine.ts'
+import { getTypeCollection, pathOf } from './types/type-names.ts'
 import { type Planned, planEffect, planSteps } from './prepared.ts'
 import { objectWords } from './statement-names.ts'
 
@@ -64,7 +67,7 @@ export const privilegeWords: ReadonlyMap<string, Privileges> = new Map([
   ['administer', privilege.administer],
 ])
 
-type Kind = 'table' | 'sequence' | 'schema' | 'database' | 'function'
+type Kind = 'table' | 'sequence' | 'schema' | 'database' | 'function' | 'type'
 
 /** What PostgreSQL has for each kind: what `ALL` says. */
 export const allOf: Readonly<Record<Kind, Privileges>> = {
@@ -78,6 +81,7 @@ export const possibleOf: Readonly<Record<Kind, Privileges>> = {
   schema: ofNamespaces,
   database: ofDatabases,
   function: privilege.execute,
+  type: privilege.usage,
 }
 
 /** What a statement is about: its list, and who may always give. */
@@ -240,13 +244,23 @@ function targetsOf(run: SqlRun, { targtype, objtype, objects = [] }: GrantStmt):
   if (word !== undefined) {
     return objects.map((node) => routineTarget(getRoutine(run, routineNode(node), word).collection))
   }
+  if (objtype === 'OBJECT_TYPE' || objtype === 'OBJECT_DOMAIN') {
+    return objects.map((node) => typeTarget(run, pathOf(node), objtype))
+  }
   throw notBuilt(`GRANT and REVOKE on a ${objectWords(objtype).toLowerCase()}`)
+}
+
+function typeTarget(run: SqlRun, path: readonly string[], objtype: GrantStmt['objtype']): Target {
+  const collection = getTypeCollection(run, path)
+  const { id, ownerId, name, kind } = collection
+  if (objtype === 'OBJECT_DOMAIN' && kind !== domainKind.name) throw failure('42809', `"${name}" is not a domain`)
+  return { kind: 'type', id, name, ownerId, first: unsaid('type', ownerId ?? noOwner), collection }
 }
 
 function routineTarget(collection: Collection): Target {
   const { id, ownerId } = collection
   const { name } = routineOf(collection).definition
-  return { kind: 'function', id, name, ownerId, first: routineKind.firstAccess!, collection }
+  return { kind: 'function', id, name, ownerId, first: unsaid('function', ownerId ?? noOwner), collection }
 }
 
 export function requireNamespace({ transaction }: SqlRun, name: string): Namespace {

@@ -6,7 +6,7 @@
  */
 import type { AlterOwnerStmt, DropOwnedStmt, Node, ReassignOwnedStmt, RoleSpec } from 'libpg-query'
 import { type AccessList, noOwner, withoutOrphans } from '../../../database/access/access-list.ts'
-import { readDefaultPart } from '../../../database/access/default-access.ts'
+import { type DefaultKind, isUnsaid, readDefaultPart } from '../../../database/access/default-access.ts'
 import { allPrivileges, privilege } from '../../../database/access/privileges.ts'
 import { notOwner } from '../../../database/access/rights.ts'
 import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
@@ -140,10 +140,14 @@ export function planReassignOwned({ roles, newrole }: ReassignOwnedStmt): Planne
   })
 }
 
-/** Of default privileges: they go with who has said them. */
-function withoutRoles(list: AccessList, roles: readonly number[]): AccessList | undefined {
+/** Of default privileges: they go with who has said them. That everybody may do nothing with what is made is one of them. */
+function withoutRoles(
+  list: AccessList,
+  { roleId, kind }: { readonly roleId: number; readonly kind: DefaultKind },
+  roles: readonly number[],
+): AccessList | undefined {
   const left = list.filter(({ to, by }) => !roles.includes(to) && !roles.includes(by))
-  return left.length === 0 ? undefined : left
+  return roles.includes(roleId) || (left.length === 0 && isUnsaid(kind, roleId, left)) ? undefined : left
 }
 
 /** What they own in this database, and what they have been given. */
@@ -159,9 +163,11 @@ export function planDropOwned({ roles, behavior }: DropOwnedStmt): Planned {
     const { access, catalog } = run.transaction
     for (const [id, parts] of catalog.access) {
       for (const [part, list] of parts) {
-        if (!list.some(({ to, by }) => owners.includes(to) || owners.includes(by))) continue
-        if (readDefaultPart(part) !== undefined) {
-          access.change(id, part, (before = []) => withoutRoles(before, owners))
+        const defaults = readDefaultPart(part)
+        const isOwn = defaults !== undefined && owners.includes(defaults.roleId)
+        if (!isOwn && !list.some(({ to, by }) => owners.includes(to) || owners.includes(by))) continue
+        if (defaults !== undefined) {
+          access.change(id, part, (before = []) => withoutRoles(before, defaults, owners))
           continue
         }
         const { ownerId = noOwner } = catalog.collectionById(id) ?? catalog.namespaceById(id) ?? {}

@@ -5,6 +5,7 @@ import type { Binder } from '../bind/binder.ts'
 import { requireBoolean } from '../bind/coerce.ts'
 import { Scope } from '../bind/scope.ts'
 import { optionText, stringsOf, lastName } from '../bind/tree.ts'
+import { requireTypeUse } from '../bind/type-access.ts'
 import { bindTypeName } from '../bind/type-name.ts'
 import { deparse } from '../expression/deparse.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
@@ -71,6 +72,7 @@ export function readColumn(
   const serial = serialTypes[typeName]
   const { type, modifier } =
     known ?? (serial === undefined ? bindTypeName(binder, definition.typeName) : { type: serial, modifier: -1 })
+  requireTypeUse(binder.context, type)
   const collation = definition.collClause === undefined ? 'C' : lastName(definition.collClause.collname)
   if (!['C', 'POSIX', 'default', 'ucs_basic'].includes(collation))
     throw notBuilt(`collation "${collation}"`, definition.collClause?.location)

@@ -1,6 +1,7 @@
 /** CREATE, ALTER and DROP TRIGGER, and what ALTER TABLE says of triggers: changes of a table's definition. */
 import type { CreateTrigStmt, Node, RenameStmt } from 'libpg-query'
 import { privilege } from '../../../database/access/privileges.ts'
+import { AccessError } from '../../../database/access/rights.ts'
 import type { ObjectAddress } from '../../../database/catalog/objects.ts'
 import type { TableEvent } from '../../../model/table/row-hooks.ts'
 import { redefine } from '../../../model/table/schema.ts'
@@ -210,7 +211,7 @@ function functionOf(run: SqlRun, { funcname }: CreateTrigStmt): Routine {
   }
   const { rights } = run.transaction.principal
   if (!rights.areUnlimited && (rights.onCollection(found.collection) & privilege.execute) === 0) {
-    throw rights.refusal(found.collection)
+    throw new AccessError('function', shown)
   }
   return found
 }

@@ -14,6 +14,7 @@ import type { SqlType } from '../../../../model/table/types/type.ts'
 import { type DomainContent, numberOfType, type TypeCheck } from '../../../../model/table/types/user/content.ts'
 import { requireBoolean } from '../../bind/coerce.ts'
 import { lastName } from '../../bind/tree.ts'
+import { requireTypeUse } from '../../bind/type-access.ts'
 import { bindTypeName } from '../../bind/type-name.ts'
 import type { Notice } from '../../contract.ts'
 import { deparse } from '../../expression/deparse.ts'
@@ -36,6 +37,7 @@ export function planCreateDomain(statement: CreateDomainStmt): Planned {
     const { namespace, name } = newTypeName(run, path)
     const binder = binderOf(run)
     const { type, modifier } = bindTypeName(binder, statement.typeName)
+    requireTypeUse(binder.context, type)
     refuseBase(getType(type), type, modifier)
     const collation = statement.collClause === undefined ? 'C' : lastName(statement.collClause.collname)
     if (!['C', 'POSIX', 'default', 'ucs_basic'].includes(collation)) throw notBuilt(`collation "${collation}"`)

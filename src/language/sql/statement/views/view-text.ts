@@ -25,6 +25,7 @@ import type { Binder } from '../../bind/binder.ts'
 import { unfolded } from '../../bind/coerce.ts'
 import type { BoundQuery, OutputColumn } from '../../bind/query.ts'
 import { Scope } from '../../bind/scope.ts'
+import { requireTypeUse } from '../../bind/type-access.ts'
 import { writtenView } from '../../bind/updatable-view.ts'
 import { ViewRelation } from '../../bind/view-relation.ts'
 import { findWritableBy, showViewsBy } from '../../catalog/pg-views.ts'
@@ -59,6 +60,7 @@ export function storedQuery(run: SqlRun, node: SelectStmt, names: readonly strin
     what,
   )
   if (binder.parameterTypes.length > 0) throw failure('42P02', 'there is no parameter $1')
+  requireTypeUse(context, ...bound.columns.map(({ type }) => type))
   const catalogNames = noting(namesIn(context.catalog))
   const query = inStyle(plainStyle, () => deparseQuery(bound, catalogNames))
   if (!isSameAgain(context, bound, query)) throw notBuilt('a view of this query')
