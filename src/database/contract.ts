@@ -182,6 +182,11 @@ export type TransactionEffects = Pick<
 >
 
 /** What is put off: see `agenda.ts`. */
+/** A statement within another one, as its agenda keeps it while it waits. */
+export interface NestedStatement {
+  readonly number: number
+}
+
 export interface TransactionAgenda {
   /** To the end of the statement, or of the transaction where the task's constraint is deferred. */
   putOff(task: Task): void
@@ -213,6 +218,9 @@ export interface TransactionAgenda {
    */
   beginNested(): void
   endNested(): void
+  /** It has to wait: what is done until it goes on belongs to the statement around it. */
+  leaveNested(): NestedStatement
+  returnToNested(left: NestedStatement): void
   /** Whether rows of the collection have put something off that has not been done yet. */
   isPending(collection: number): boolean
   /** As SET CONSTRAINTS has left it. */

@@ -5,7 +5,7 @@ import { defaultOf, type RowDraft } from '../model/table/expressions.ts'
 import { asOwner, passNewRow, type RowGuard } from '../model/table/policies.ts'
 import { guardThrough, prepareRouted, routeRow, routingOrdinals } from '../model/table/partitions/routing.ts'
 import { RowMap } from '../model/table/partitions/row-map.ts'
-import { beginEvent, type RowEvent } from '../model/table/row-hooks.ts'
+import { beginEvents, type RowEvent } from '../model/table/row-hooks.ts'
 import { deleteRow, getRowByKey, insertRow, planUpdate, updateRow, type UpdatePlan } from '../model/table/rows.ts'
 import type { Table } from '../model/table/table.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
@@ -19,8 +19,8 @@ export class FamilyTarget implements RowTarget {
     this.#family = family
   }
 
-  begin(transaction: Transaction, event: RowEvent): void {
-    beginEvent(transaction, this.#family.table, event)
+  begin(transaction: Transaction, ...events: readonly RowEvent[]): void {
+    beginEvents(transaction, this.#family.table, events)
   }
 
   insert(transaction: Transaction, draft: RowDraft, { guard }: InsertOptions): SqlValue[] | undefined {

@@ -9,7 +9,7 @@ import type { StatementSteps, Transaction } from '../database/contract.ts'
 import { sliceOf } from '../base/slice.ts'
 import { defaultOf, type RowDraft } from '../model/table/expressions.ts'
 import type { RowGuard } from '../model/table/policies.ts'
-import { beginEvent, type RowEvent } from '../model/table/row-hooks.ts'
+import { beginEvents, type RowEvent } from '../model/table/row-hooks.ts'
 import { deleteRow, insertRow, ordinalsForDelete, planUpdate, updateRow } from '../model/table/rows.ts'
 import type { Table } from '../model/table/table.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
@@ -62,7 +62,7 @@ export interface RowDelete {
 
 export interface RowTarget {
   /** A statement begins that may change rows, perhaps none. */
-  begin?(transaction: Transaction, event: RowEvent): void
+  begin?(transaction: Transaction, ...events: readonly RowEvent[]): void
   /** By the relation's columns, undefined where nothing is given. Answers undefined where the row was left out. */
   insert(transaction: Transaction, draft: RowDraft, options: InsertOptions): Applied<SqlValue[] | undefined>
   /** What a column gets that is set to DEFAULT; throws where the model has no defaults. */
@@ -79,8 +79,8 @@ class TableTarget implements RowTarget {
     this.#table = table
   }
 
-  begin(transaction: Transaction, event: RowEvent): void {
-    beginEvent(transaction, this.#table, event)
+  begin(transaction: Transaction, ...events: readonly RowEvent[]): void {
+    beginEvents(transaction, this.#table, events)
   }
 
   insert(transaction: Transaction, draft: RowDraft, { guard }: InsertOptions): SqlValue[] | undefined {

@@ -23,6 +23,7 @@ import { ruleMutations } from './rules.ts'
 import { baseStoreMutations } from './base-stores.ts'
 import { planMutations } from './plans.ts'
 import { queryMutations } from './queries.ts'
+import { statementMutations } from './statements.ts'
 import { storageMutations } from './storage.ts'
 import { streamMutations } from './streams.ts'
 import { textStyleMutations } from './text-styles.ts'
@@ -42,6 +43,7 @@ export const mutations: readonly Mutation[] = [
   ...ruleMutations,
   ...planMutations,
   ...queryMutations,
+  ...statementMutations,
   ...turnMutations,
   ...limitMutations,
   ...loginMutations,

@@ -53,8 +53,10 @@ export const upperMutations: readonly Mutation[] = [
     ['src/server/held-memory.test.ts'],
     [['what COPY holds of a row is charged to nobody', 'this.#hold()\n    return isEnough', 'return isEnough']],
   ),
-  ...mutationsOf('src/language/sql/statement/insert.ts', sql, [
+  ...mutationsOf('src/language/sql/statement/inserted-columns.ts', sql, [
     ['OVERRIDING USER VALUE asks for ALWAYS', 'return isIdentity && overrides', 'return false && overrides'],
+  ]),
+  ...mutationsOf('src/language/sql/statement/insert.ts', sql, [
     ['a query keeps what OVERRIDING USER VALUE ignores', 'isIgnored(columns[i]!) ? undefined : ', ''],
   ]),
   ...mutationsOf(

@@ -180,4 +180,34 @@ describe('an agenda', () => {
     expect(journal.ran).toEqual(['outer'])
     expect(journal.agenda.isEmpty).toBe(true)
   })
+
+  it('belongs to the outer statement while a nested one waits', () => {
+    const journal = new Journal()
+    expect(journal.agenda.isFirst('16 update')).toBe(true)
+    journal.agenda.beginNested()
+    expect(journal.agenda.isFirst('17 insert')).toBe(true)
+    const left = journal.agenda.leaveNested()
+    expect([journal.agenda.hasBegun('16 update'), journal.agenda.hasBegun('17 insert')]).toEqual([true, false])
+    journal.agenda.returnToNested(left)
+    expect([journal.agenda.hasBegun('16 update'), journal.agenda.hasBegun('17 insert')]).toEqual([false, true])
+    journal.addBehind('inner behind')
+    journal.endStatement(true)
+    journal.agenda.endNested()
+    expect(journal.ran).toEqual(['inner behind'])
+    expect(journal.agenda.isFirst('16 update')).toBe(false)
+  })
+
+  it('forgets a nested statement that waits where all is taken back to before it, and no other one', () => {
+    const journal = new Journal()
+    const { mark: before } = journal.agenda
+    journal.agenda.beginNested()
+    journal.addBehind('inner behind')
+    const left = journal.agenda.leaveNested()
+    const { mark: within } = journal.agenda
+    journal.agenda.rollbackTo(within)
+    expect(journal.agenda.isEmpty).toBe(false)
+    journal.agenda.rollbackTo(before)
+    expect([journal.agenda.isEmpty, journal.agenda.sizeBytes]).toEqual([true, 0])
+    expect(left.number).toBe(1)
+  })
 })

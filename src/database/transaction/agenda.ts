@@ -45,15 +45,22 @@ export interface AgendaMark {
   readonly timings: Timings
   /** Statements that ran within one another. */
   readonly depth: number
+  /** How many had begun to. */
+  readonly nested: number
 }
 
-/** Of a statement within which another one runs. */
+/** Of a statement within which another one runs, or that is not the running one while it waits. */
 interface Outer {
   readonly behind: Task[]
   readonly begun: string[]
   readonly from: number
   readonly isHeld: boolean
   readonly name: string
+}
+
+interface LeftStatement extends Outer {
+  /** Which of those that have been nested it is. */
+  readonly number: number
 }
 
 /** What SET CONSTRAINTS has said in this transaction: of all, and after that of some by their names in the catalog. */
@@ -63,7 +70,16 @@ interface Timings {
 }
 
 const noTimings: Timings = { all: undefined, some: new Map() }
-export const nothingYet: AgendaMark = { tasks: 0, ran: 0, behind: 0, begun: 0, notes: 0, timings: noTimings, depth: 0 }
+export const nothingYet: AgendaMark = {
+  tasks: 0,
+  ran: 0,
+  behind: 0,
+  begun: 0,
+  notes: 0,
+  timings: noTimings,
+  depth: 0,
+  nested: 0,
+}
 
 export class Agenda implements TransactionAgenda {
   readonly #transaction: Transaction
@@ -82,6 +98,8 @@ export class Agenda implements TransactionAgenda {
   /** The running statement ends with a later piece. */
   #isHeld = false
   readonly #outer: Outer[] = []
+  /** Nested statements that wait, and are gone on with later. */
+  readonly #left = new Set<LeftStatement>()
   /** Goes before the events of a nested statement, so that their notes are its own. */
   #name = ''
   #nested = 0
@@ -141,14 +159,18 @@ export class Agenda implements TransactionAgenda {
     return this.#outer.length > 0
   }
 
-  beginNested(): void {
-    this.#outer.push({
+  get #running(): Outer {
+    return {
       behind: this.#behind,
       begun: this.#begun,
       from: this.#from,
       isHeld: this.#isHeld,
       name: this.#name,
-    })
+    }
+  }
+
+  beginNested(): void {
+    this.#outer.push(this.#running)
     this.#behind = []
     this.#begun = []
     this.#from = this.#tasks.length
@@ -157,7 +179,24 @@ export class Agenda implements TransactionAgenda {
   }
 
   endNested(): void {
-    const { behind, begun, from, isHeld, name } = this.#outer.pop()!
+    this.#goOn(this.#outer.pop()!)
+  }
+
+  /** The nested statement has to wait; what is run again meanwhile, to get to it, is the outer one. */
+  leaveNested(): LeftStatement {
+    const left = { ...this.#running, number: Number.parseInt(this.#name, 10) }
+    this.#left.add(left)
+    this.endNested()
+    return left
+  }
+
+  returnToNested(left: LeftStatement): void {
+    this.#left.delete(left)
+    this.#outer.push(this.#running)
+    this.#goOn(left)
+  }
+
+  #goOn({ behind, begun, from, isHeld, name }: Outer): void {
     this.#behind = behind
     this.#begun = begun
     this.#from = from
@@ -249,7 +288,7 @@ export class Agenda implements TransactionAgenda {
   get mark(): AgendaMark {
     // Each statement takes one, and few have put anything off.
     const isUntouched = this.#tasks.length === 0 && this.#ran.length === 0 && this.#begun.length === 0
-    const hasNothing = isUntouched && this.#behind.length === 0 && this.#notes.isEmpty
+    const hasNothing = isUntouched && this.#behind.length === 0 && this.#notes.isEmpty && this.#left.size === 0
     if (hasNothing && this.#timings === noTimings && !this.isNested) return nothingYet
     return {
       tasks: this.#tasks.length,
@@ -259,10 +298,12 @@ export class Agenda implements TransactionAgenda {
       notes: this.#notes.mark(),
       timings: this.#timings,
       depth: this.#outer.length,
+      nested: this.#nested,
     }
   }
 
-  rollbackTo({ tasks, ran, behind, begun, notes, timings, depth }: AgendaMark): void {
+  rollbackTo({ tasks, ran, behind, begun, notes, timings, depth, nested }: AgendaMark): void {
+    for (const left of this.#left) if (left.number > nested) this.#abandon(left)
     while (this.#outer.length > depth) {
       for (const task of this.#behind) this.#forget(task)
       this.endNested()
@@ -281,6 +322,12 @@ export class Agenda implements TransactionAgenda {
     this.sizeBytes += task.sizeBytes
   }
 
+  /** Nobody goes on with it. */
+  #abandon(left: LeftStatement): void {
+    this.#left.delete(left)
+    for (const task of left.behind) this.#forget(task)
+  }
+
   #forget(task: Task): void {
     this.#waiting--
     this.sizeBytes -= task.sizeBytes
@@ -295,6 +342,7 @@ export class Agenda implements TransactionAgenda {
     this.#notes.clear()
     this.#isHeld = false
     this.#outer.length = 0
+    this.#left.clear()
     this.#name = ''
     this.#waiting = 0
     this.#from = 0

@@ -122,11 +122,15 @@ export function passNewRow(transaction: Transaction, table: Table, row: Values, 
 /** Of a new row, which its writer has at hand: it may be told why. */
 export class PolicyViolation extends AccessError {}
 
-/** `policy`: the restrictive one that fails; `isOld`: the row was there already, and may not be updated. */
-export function policyViolation({ name }: Table, policy: string | undefined, isOld = false): PolicyViolation {
+/** What a policy is asked of: a row that is left, or one that was there before ON CONFLICT … DO UPDATE, or before MERGE. */
+export type CheckedRow = 'new' | 'conflicting' | 'target'
+
+/** `policy`: the restrictive one that fails. */
+export function policyViolation({ name }: Table, policy: string | undefined, of: CheckedRow = 'new'): PolicyViolation {
   const named = policy === undefined ? '' : ` "${policy}"`
-  const what = isOld ? ' (USING expression)' : ''
-  const message = `new row violates row-level security policy${named}${what} for table "${name}"`
+  const what = of === 'new' ? '' : ' (USING expression)'
+  const row = of === 'target' ? 'target row' : 'new row'
+  const message = `${row} violates row-level security policy${named}${what} for table "${name}"`
   return new PolicyViolation('table', name, message)
 }
 

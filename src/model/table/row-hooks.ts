@@ -229,18 +229,38 @@ export function beginEvent(transaction: Transaction, table: Table, event: TableE
   if (statement.length > 0) openStatement(transaction, table, statement, event)
 }
 
+/** Of a statement that may do several things: what comes after them comes in the opposite order. */
+export function beginEvents(transaction: Transaction, table: Table, events: readonly RowEvent[]): void {
+  const { statement } = TableRules.of(table)
+  const fresh = statement.length === 0 ? [] : events.filter((one) => !transaction.agenda.hasBegun(eventOf(table, one)))
+  for (const event of fresh) runBefore(transaction, statement, event)
+  for (const event of fresh.toReversed()) putOffAfter(transaction, table, statement, event)
+}
+
 export function openStatement(
   transaction: Transaction,
   table: Table,
   hooks: readonly StatementHooks[],
   event: TableEvent,
 ): void {
-  const { agenda } = transaction
-  const name = eventOf(table, event)
-  if (agenda.hasBegun(name)) return
+  if (transaction.agenda.hasBegun(eventOf(table, event))) return
   // What has to wait in there is run again: it has begun once all of it is done.
+  runBefore(transaction, hooks, event)
+  putOffAfter(transaction, table, hooks, event)
+}
+
+function runBefore(transaction: Transaction, hooks: readonly StatementHooks[], event: TableEvent): void {
   for (const hook of hooks) hook.before?.(transaction, event)
-  agenda.isFirst(name)
+}
+
+function putOffAfter(
+  transaction: Transaction,
+  table: Table,
+  hooks: readonly StatementHooks[],
+  event: TableEvent,
+): void {
+  const { agenda } = transaction
+  agenda.isFirst(eventOf(table, event))
   for (const hook of hooks) {
     if (hook.after === undefined) continue
     const run = (later: Transaction) => hook.after!(later, event, transitionRows(later, table, event))

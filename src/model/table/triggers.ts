@@ -162,7 +162,14 @@ export function triggerConstraintId(table: number, trigger: number): string {
 function statementHooks(table: Table): StatementHooks | undefined {
   const ofStatements = triggersOf(table).filter(({ isForRow, state }) => isForRow !== true && state !== 'disabled')
   if (ofStatements.length === 0) return undefined
-  const places = new Map(ofStatements.map((trigger) => [trigger, {}]))
+  // A statement may have several events.
+  const places = new Map<string, object>()
+  const placeOf = ({ id }: TriggerDefinition, event: TableEvent): object => {
+    const name = `${id} ${event}`
+    const place = places.get(name) ?? {}
+    places.set(name, place)
+    return place
+  }
   const noted = ofStatements.filter(({ oldTable, newTable }) => oldTable !== undefined || newTable !== undefined)
   const rows = new Set(noted.flatMap(({ events }) => events.filter((one): one is RowEvent => one !== 'truncate')))
   return {
@@ -170,7 +177,7 @@ function statementHooks(table: Table): StatementHooks | undefined {
     before: (transaction, event) => {
       for (const trigger of dueOn(table, 'before', event, false)) {
         const firing = { table, trigger, event, oldRow: undefined, newRow: undefined }
-        if (runner!.isMet(transaction, firing)) runner!.runInBatch(transaction, places.get(trigger)!, firing)
+        if (runner!.isMet(transaction, firing)) runner!.runInBatch(transaction, placeOf(trigger, event), firing)
       }
     },
     after: (transaction, event, changed) => {

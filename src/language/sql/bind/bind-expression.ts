@@ -148,8 +148,8 @@ function checkOne(variables: Variables, path: readonly string[], location: numbe
 
 export function missingTable(scope: Scope, table: string, location: number | undefined): Error {
   if (!scope.hidesTable(table)) return failure('42P01', `missing FROM-clause entry for table "${table}"`, { location })
-  const detail = `There is an entry for table "${table}", but it cannot be referenced from this part of the query.`
-  return failure('42P01', `invalid reference to FROM-clause entry for table "${table}"`, { location, detail })
+  const hint = `There is an entry for table "${table}", but it cannot be referenced from this part of the query.`
+  return failure('42P01', `invalid reference to FROM-clause entry for table "${table}"`, { location, hint })
 }
 
 function bindCast(binder: Binder, scope: Scope, cast: TypeCast): Expression {

@@ -58,6 +58,17 @@ export function isSingleRow(node: Node): node is { SubLink: SubLink } {
   return 'SubLink' in node && node.SubLink.subLinkType === 'EXPR_SUBLINK'
 }
 
+/** The one row that a subquery of several columns has, as a value; NULL where there is none. */
+export function bindWholeRow(binder: Binder, scope: Scope, link: SubLink): Expression {
+  const name = 'row'
+  const from: Node = { RangeSubselect: { subquery: link.subselect!, alias: { aliasname: name } } }
+  const row: Node = { ResTarget: { val: { ColumnRef: { fields: [{ String: { sval: name } }] } } } }
+  const subselect: Node = {
+    SelectStmt: { targetList: [row], fromClause: [from], limitOption: 'LIMIT_OPTION_DEFAULT', op: 'SETOP_NONE' },
+  }
+  return bindSubquery(binder, scope, { ...link, subselect })
+}
+
 interface RowSubquery {
   readonly operands: readonly Node[]
   readonly link: SubLink

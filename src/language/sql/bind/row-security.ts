@@ -9,6 +9,7 @@
  * plans depend on.
  */
 import {
+  type CheckedRow,
   isSubject,
   type PolicyCommand,
   type PolicyExpression,
@@ -59,32 +60,28 @@ function conditionsFor(binder: Binder, table: Table, command: PolicyCommand): Ex
 export interface BoundCheck {
   readonly condition: Expression
   readonly policy: string | undefined
-  /** It is asked of the row that is there, before an ON CONFLICT … DO UPDATE. */
-  readonly isOld: boolean
+  readonly of: CheckedRow
 }
 
 export interface ChecksWanted {
-  readonly command: 'insert' | 'update'
+  readonly command: 'insert' | 'update' | 'delete'
   /** The statement reads columns: what it leaves must be visible, too. */
   readonly reads: boolean
-  readonly isOld?: boolean
+  /** Left out: the new one. */
+  readonly of?: CheckedRow
 }
 
-export function bindChecks(
-  binder: Binder,
-  table: Table,
-  { command, reads, isOld = false }: ChecksWanted,
-): BoundCheck[] {
-  const own = checksFor(binder, table, termsFor(binder.rights, table, command, isOld ? 'using' : 'check'), isOld)
+export function bindChecks(binder: Binder, table: Table, { command, reads, of = 'new' }: ChecksWanted): BoundCheck[] {
+  const own = checksFor(binder, table, termsFor(binder.rights, table, command, of === 'new' ? 'check' : 'using'), of)
   if (!reads) return own
-  return [...own, ...checksFor(binder, table, termsFor(binder.rights, table, 'select', 'using'), isOld)]
+  return [...own, ...checksFor(binder, table, termsFor(binder.rights, table, 'select', 'using'), of)]
 }
 
-function checksFor(binder: Binder, table: Table, terms: PolicyTerms, isOld: boolean): BoundCheck[] {
-  if (terms.permissive.length === 0) return [{ condition: constant(false, oid.bool), policy: undefined, isOld }]
+function checksFor(binder: Binder, table: Table, terms: PolicyTerms, of: CheckedRow): BoundCheck[] {
+  if (terms.permissive.length === 0) return [{ condition: constant(false, oid.bool), policy: undefined, of }]
   // The permissive ones are asked first: their error names no policy.
   const [either, ...each] = bindTerms(binder, table, terms).reverse()
-  return [either!, ...each.reverse()].map((bound) => ({ ...bound, isOld }))
+  return [either!, ...each.reverse()].map((bound) => ({ ...bound, of }))
 }
 
 /** The restrictive ones by their names, and last that one of the permissive ones holds. */

@@ -70,7 +70,8 @@ export function bindField(given: Expression, name: string, location: number | un
   throw failure('42703', `column "${name}" not found in data type ${type.title}`, { location })
 }
 
-function fieldAt(value: Expression, { fields }: SqlType, at: number): Expression {
+/** The field at a place of a row's type. */
+export function fieldAt(value: Expression, { fields }: SqlType, at: number): Expression {
   const field = fields![at]!
   const take = (row: RowValue): SqlValue => row.values[at] ?? null
   const call = plainCall(`field ${field.name}`, field.type.oid, [value], take, value.location)

@@ -123,6 +123,7 @@ export class Scope {
   /** Tables get one more value behind their columns: the row's key, for locks and writes. */
   reservesKeys = false
   readonly #within: Scope | undefined
+  #hidden: ScopeTable | undefined
   /** Tables before this one cannot be named: a join's condition sees what it joins. */
   #firstSeen = 0
 
@@ -151,8 +152,25 @@ export class Scope {
     return bound
   }
 
+  /** What `bind` binds sees nothing of the table at this place. */
+  withoutTable<T>(place: number, bind: () => T): T {
+    const { columns } = this
+    const hidden = this.tables[place]!
+    this.tables.splice(place, 1)
+    this.columns = columns.filter((column) => !hidden.columns.includes(column))
+    this.#hidden = hidden
+    try {
+      return bind()
+    } finally {
+      this.tables.splice(place, 0, hidden)
+      this.columns = columns
+      this.#hidden = undefined
+    }
+  }
+
   /** There is such a table, and it cannot be named from here. */
   hidesTable(alias: string): boolean {
+    if (this.#hidden?.alias === alias) return true
     if (this.tables.slice(0, this.#firstSeen).some((table) => table.alias === alias)) return true
     return this.parent?.hidesTable(alias) === true
   }

@@ -112,12 +112,17 @@ export function* runInner(
   take: TakeRows,
 ): StatementSteps<InnerResult> {
   checkInner(prepared, options)
-  const { caller, context } = options
-  const { agenda } = caller.transaction
-  const writes = prepared.effect.kind !== 'read'
+  const steps = eachBatch(prepared, parameters, options, take)
+  return yield* prepared.effect.kind === 'read' ? steps : asNested(options.caller, steps)
+}
+
+function* eachBatch(
+  prepared: PreparedStatement,
+  parameters: readonly SqlValue[],
+  { caller, context }: InnerOptions,
+  take: TakeRows,
+): StatementSteps<InnerResult> {
   const execution = prepared.execute(parameters)
-  if (writes) agenda.beginNested()
-  let told = 0
   try {
     for (;;) {
       const batch = execution.next(caller.transaction, context)
@@ -129,10 +134,27 @@ export function* runInner(
       const goesOn = take(batch)
       if (!(typeof goesOn === 'boolean' ? goesOn : yield* goesOn)) break
     }
-    if (writes) agenda.endNested()
     return { rowCount: execution.rowCount }
   } finally {
-    for (; told < execution.notices.length; told++) addNotice(caller, execution.notices[told]!)
+    for (const notice of execution.notices) addNotice(caller, notice)
+  }
+}
+
+/**
+ * What it puts off is its own. Where it has to wait, the row that calls it is evaluated again from its beginning: as a part of the
+ * statement that the row belongs to.
+ */
+function* asNested<T>({ transaction: { agenda } }: SqlRun, steps: StatementSteps<T>): StatementSteps<T> {
+  agenda.beginNested()
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) {
+      agenda.endNested()
+      return step.value
+    }
+    const left = agenda.leaveNested()
+    yield step.value
+    agenda.returnToNested(left)
   }
 }
 

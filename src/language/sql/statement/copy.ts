@@ -102,6 +102,7 @@ function copySource(
   statement: CopyStmt,
 ): { plan: PlanNode; names: readonly string[]; types: readonly number[] } {
   const { query, relation: name } = statement
+  if (query !== undefined && 'MergeStmt' in query) throw failure('0A000', 'MERGE not supported in COPY')
   if (query !== undefined && !('SelectStmt' in query)) throw notBuilt('COPY of a statement that writes')
   let select = query !== undefined && 'SelectStmt' in query ? query.SelectStmt : undefined
   if (select === undefined) {

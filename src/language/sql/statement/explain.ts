@@ -1,5 +1,5 @@
 /** EXPLAIN: the plan, what each node was expected to hand out and to cost, and the counts of ANALYZE. */
-import type { ExplainStmt, InsertStmt, Node } from 'libpg-query'
+import type { ExplainStmt, InsertStmt, MergeStmt, Node } from 'libpg-query'
 import type { Binder } from '../bind/binder.ts'
 import { Scope } from '../bind/scope.ts'
 import { optionText } from '../bind/tree.ts'
@@ -13,6 +13,7 @@ import { collect } from './execution.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { planOutput } from './select.ts'
 import { readsTarget } from './update.ts'
+import { bindMergeTarget } from './merge.ts'
 import { bindTargetTable } from './found-rows.ts'
 import { isLong, Planner } from '../plan/planner.ts'
 
@@ -60,6 +61,7 @@ export function planExplain(binder: Binder, statement: ExplainStmt, plan: (node:
 
 function describeWrite(binder: Binder, node: Node): (measures: Measures) => ExplainNode {
   if ('InsertStmt' in node) return describeInsert(binder, node.InsertStmt)
+  if ('MergeStmt' in node) return describeMerge(binder, node.MergeStmt)
   const [word, inner, others] =
     'UpdateStmt' in node
       ? (['Update', node.UpdateStmt, node.UpdateStmt.fromClause] as const)
@@ -74,6 +76,15 @@ function describeWrite(binder: Binder, node: Node): (measures: Measures) => Expl
     const source = new Planner(undefined, measures).planSource(target.from, target.where, [], [])
     const { name } = target.relation
     return writeNode(word, { name, alias: inner.relation?.alias?.aliasname ?? name }, source.explain)
+  }
+}
+
+function describeMerge(binder: Binder, statement: MergeStmt): (measures: Measures) => ExplainNode {
+  const { from, relation } = bindMergeTarget(binder, statement)
+  const { name } = relation
+  return (measures) => {
+    const source = new Planner(undefined, measures).planSource(from, undefined, [], [])
+    return writeNode('Merge', { name, alias: statement.relation?.alias?.aliasname ?? name }, source.explain)
   }
 }
 

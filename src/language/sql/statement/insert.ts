@@ -2,12 +2,12 @@
  * INSERT, whatever it goes into: rows from VALUES or a query become drafts of the relation's rows, in which what is not given
  * is undefined; its target (`query/row-target.ts`) completes them by the rules of its model and stores them, one by one.
  */
-import type { InsertStmt, Node } from 'libpg-query'
+import type { InsertStmt } from 'libpg-query'
 import { privilege } from '../../../database/access/privileges.ts'
 import { inPlace, toItsEnd } from '../../../database/transaction/wait.ts'
 import type { RowDraft } from '../../../model/table/expressions.ts'
 import { paused, takeWait } from '../../../query/operator.ts'
-import type { Relation, RelationColumn } from '../../../query/relation.ts'
+import type { Relation } from '../../../query/relation.ts'
 import { Project } from '../../../query/row-operators.ts'
 import { getRowTarget } from './written-rows.ts'
 import { bindRelation, findRelation } from '../bind/bind-from.ts'
@@ -15,20 +15,29 @@ import { unsettledTarget } from '../bind/set-operation.ts'
 import { bindWith } from '../bind/with/bind-with.ts'
 import type { Binder } from '../bind/binder.ts'
 import { withoutStars } from '../bind/variables.ts'
-import { bindPartAssignment } from '../bind/bind-subscript.ts'
 import type { BoundQuery } from '../bind/query.ts'
 import { Scope } from '../bind/scope.ts'
 import { ViewRelation } from '../bind/view-relation.ts'
-import { itemsOf, locationOf } from '../bind/tree.ts'
+import { itemsOf } from '../bind/tree.ts'
 import type { Row } from '../contract.ts'
-import { columnsRead, constant, type Expression } from '../expression/expression.ts'
-import { failure, notBuilt } from '../failure.ts'
+import { columnsRead, type Expression } from '../expression/expression.ts'
+import { notBuilt } from '../failure.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow } from '../plan/run.ts'
 import { compileRow, planRows } from '../plan/values-scan.ts'
-import { assignTo, missingColumn } from './assignment.ts'
 import { pull, settled, type Work } from './execution.ts'
+import {
+  checkWidth,
+  draftOf,
+  emptyDraft,
+  hasGenerated,
+  type InsertColumn,
+  insertedValue,
+  isIgnored,
+  refuseGenerated,
+  targetColumns,
+} from './inserted-columns.ts'
 import { bindConflict, type TouchedRows } from './on-conflict.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { bindReturning } from './returning.ts'
@@ -95,47 +104,6 @@ export function planInsert(binder: Binder, statement: InsertStmt, scope: Scope =
   return planSteps({ kind: 'write' }, 'INSERT', work, returning?.columns)
 }
 
-interface InsertColumn extends RelationColumn {
-  readonly ordinal: number
-  /** Throws: nothing can be given to it. */
-  readonly refuse?: () => void
-  /** The part of it that is given: `[1]`, `[2:3]`. */
-  readonly part?: readonly Node[]
-  readonly location?: number | undefined
-}
-
-/** The columns that are given, in the order of the text. */
-function targetColumns(relation: Relation, nodes: readonly Node[] | undefined): readonly InsertColumn[] {
-  const columns = relation.columns.map((column, ordinal): InsertColumn => ({ ...column, ordinal }))
-  if (nodes === undefined || nodes.length === 0) return columns
-  const seen = new Map<InsertColumn, 'whole' | 'parts'>()
-  return nodes.flatMap((node) => {
-    if (!('ResTarget' in node)) return []
-    const { name = '', location, indirection: part } = node.ResTarget
-    const column = columns.find((one) => one.name === name)
-    if (column === undefined) throw missingColumn(relation, name, location)
-    const before = seen.get(column)
-    if (before === 'whole' || (before !== undefined && part === undefined)) {
-      throw failure('42701', `column "${name}" specified more than once`, { location })
-    }
-    seen.set(column, part === undefined ? 'whole' : 'parts')
-    return [part === undefined ? column : { ...column, part, location }]
-  })
-}
-
-/** What the column gets; of one that is given in parts, put into what the others have made of it. */
-function insertedValue(
-  binder: Binder,
-  scope: Scope,
-  column: InsertColumn,
-  value: Expression,
-  before: Expression | undefined,
-): Expression {
-  if (column.part === undefined) return assignTo(binder, value, column)
-  const base = before ?? constant(null, column.type)
-  return bindPartAssignment(binder, scope, base, column, column.part, value, column.location)
-}
-
 /** A plan whose rows are drafts of the table's: what the statement does not give is undefined. */
 function planInsertSource(
   binder: Binder,
@@ -145,9 +113,6 @@ function planInsertSource(
   columns: readonly InsertColumn[],
 ): PlanNode {
   const overrides = statement.override ?? 'OVERRIDING_NOT_SET'
-  const isIgnored = ({ isIdentity = false }: InsertColumn): boolean => {
-    return isIdentity && overrides === 'OVERRIDING_USER_VALUE'
-  }
   const planner = new Planner(binder.progress)
   const select = statement.selectStmt
   const width = relation.columns.length
@@ -161,63 +126,18 @@ function planInsertSource(
     const query = binder.query(scope.beside(), select.SelectStmt)
     checkWidth(query.columns.length, columns.length, isExplicit)
     refuseGenerated(columns.slice(0, query.columns.length), overrides, () => true)
-    return planInsertQuery(binder, scope, query, width, columns, isIgnored)
+    return planInsertQuery(binder, scope, query, width, columns, (column) => isIgnored(column, overrides))
   }
-  const hasGenerated = columns.some(
-    ({ isAlwaysIdentity, isGenerated, refuse }) =>
-      isAlwaysIdentity === true || isGenerated === true || refuse !== undefined,
-  )
   const compiler = planner.compilerAt(0)
+  const given = { columns, width, isExplicit, overrides, hasGenerated: hasGenerated(columns) }
   // Row by row to what it takes to run it, so that nothing of a long list is ever looked at as a whole.
   const rows = binder.each(scope, lists, (list) => {
     const nodes = withoutStars(binder.variables, itemsOf(list))
-    if (nodes.length !== columns.length) {
-      checkWidth(nodes.length, columns.length, isExplicit, locationOf(nodes[columns.length]))
-    }
-    if (hasGenerated) refuseGenerated(columns.slice(0, nodes.length), overrides, (i) => !('SetToDefault' in nodes[i]!))
-    const row = emptyDraft(width)
-    const place = (node: Node, i: number): void => {
-      const column = columns[i]!
-      if ('SetToDefault' in node) {
-        if (column.part === undefined) return
-        throw failure('0A000', 'cannot set an array element to DEFAULT', { location: column.location })
-      }
-      const value = insertedValue(binder, scope, column, binder.expression(scope, node), row[column.ordinal])
-      if (!isIgnored(column)) row[column.ordinal] = value
-    }
-    nodes.forEach(place)
+    const row = draftOf(binder, scope, nodes, given)
     binder.progress?.spend(nodes.length >> 2)
     return compileRow(row, compiler)
   })
   return planRows(rows)
-}
-
-function emptyDraft(width: number): (Expression | undefined)[] {
-  return Array.from({ length: width }, () => undefined)
-}
-
-function checkWidth(given: number, wanted: number, isExplicit: boolean, location?: number): void {
-  if (given > wanted) throw failure('42601', 'INSERT has more expressions than target columns', { location })
-  if (given < wanted && isExplicit) throw failure('42601', 'INSERT has more target columns than expressions')
-}
-
-function refuseGenerated(
-  columns: readonly InsertColumn[],
-  override: string,
-  isGiven: (index: number) => boolean,
-): void {
-  for (const [i, column] of columns.entries()) {
-    if (isGiven(i)) column.refuse?.()
-    const message = `cannot insert a non-DEFAULT value into column "${column.name}"`
-    if (column.isGenerated === true && isGiven(i)) {
-      throw failure('428C9', message, { detail: `Column "${column.name}" is a generated column.` })
-    }
-    if (column.isAlwaysIdentity !== true || override !== 'OVERRIDING_NOT_SET' || !isGiven(i)) continue
-    throw failure('428C9', message, {
-      detail: `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`,
-      hint: 'Use OVERRIDING SYSTEM VALUE to override.',
-    })
-  }
 }
 
 /** What `isIgnored` columns are given is computed, and then their default is taken. */

@@ -34,7 +34,7 @@ import type { Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
-import { assignedValue, bindAssignments, refuseAlways, targetOf } from './assignment.ts'
+import { assignedValue, type Assignments, bindAssignments, refuseAlways, targetOf, withRows } from './assignment.ts'
 import { expressionText, predicateTerms } from './indexes/index-parts.ts'
 import { guardOf, type InsertTests, planRowTest, type RowTest } from './row-guards.ts'
 import type { WriteThrough } from './views/write-through.ts'
@@ -221,6 +221,7 @@ function bindConflictUpdate(
   const changes = compileChanges(binder, scope, assignments, { relation, through, compiler })
   const condition = bindWhere(binder, scope, whereNode)
   const where: Predicate | undefined = condition === undefined ? undefined : compilePredicate(condition, compiler)
+  const seenBy = withRows(assignments.rows, scope.width, compiler)
   const ordinals = changes.map(({ ordinal }) => ordinal)
   askForChanges(binder, relation, through, ordinals)
   const plans = new Map<Table, UpdatePlan>()
@@ -240,7 +241,15 @@ function bindConflictUpdate(
       )
       plans.set(table, plan)
     }
-    const changed = applyConflictUpdate(run, { place, plan, root: relation.table }, key, row, changes, where, tests)
+    const changed = applyConflictUpdate(
+      run,
+      { place, plan, root: relation.table, seenBy },
+      key,
+      row,
+      changes,
+      where,
+      tests,
+    )
     if (changed === undefined) return undefined
     touched.add(keyText(plan.changesKey ? keyOfRow(table, changed) : sliceOf(key)))
     return withSystem(place, map.toParent(changed))
@@ -272,7 +281,7 @@ interface ConflictTests {
 /** Who names what conflicts reads it. */
 function planConflictTests(binder: Binder, relation: StoredRelation): ConflictTests {
   return {
-    old: planRowTest(binder, relation, { command: 'update', reads: true, isOld: true }),
+    old: planRowTest(binder, relation, { command: 'update', reads: true, of: 'conflicting' }),
     changed: planRowTest(binder, relation, { command: 'update', reads: true }),
   }
 }
@@ -284,15 +293,15 @@ function planConflictTests(binder: Binder, relation: StoredRelation): ConflictTe
 function compileChanges(
   binder: Binder,
   scope: Scope,
-  assignments: ReturnType<typeof bindAssignments>,
+  { list }: Assignments,
   { relation, through, compiler }: { relation: StoredRelation; through: WriteThrough | undefined; compiler: Compiler },
 ): { readonly ordinal: number; readonly value: Evaluate }[] {
   const values = new Map<Column, Expression | undefined>()
-  for (const assignment of assignments) {
+  for (const assignment of list) {
     const { name, value, location } = assignment
     const at = through?.ordinalOf(name, location)
     const column = at === undefined ? relation.table.getColumn(name) : relation.table.columns[at]!
-    if (value !== undefined) refuseAlways(relation.columns[column.ordinal]!, location)
+    if (value !== undefined) refuseAlways(relation.columns[column.ordinal]!)
     const target = targetOf(column)
     const { type, modifier } = target
     const base: Expression = values.get(column) ?? { kind: 'column', index: column.ordinal, type, modifier, name }
@@ -318,12 +327,13 @@ interface ConflictPlan {
   readonly place: Place
   readonly plan: UpdatePlan
   readonly root: Table
+  readonly seenBy: (row: SqlRow, run: SqlRun) => SqlRow
 }
 
 /** Conditions and values see rows as the table that is named has them. Answers the row as it is stored. */
 function applyConflictUpdate(
   run: SqlRun,
-  { place: { table, map, system }, plan, root }: ConflictPlan,
+  { place: { table, map, system }, plan, root, seenBy }: ConflictPlan,
   key: Uint8Array,
   row: SqlRow,
   changes: readonly { ordinal: number; value: Evaluate }[],
@@ -340,7 +350,8 @@ function applyConflictUpdate(
   const both = [...shown, ...system, ...row]
   if (where !== undefined && !where(both, run)) return undefined
   const changed: SqlValue[] = [...shown]
-  for (const change of changes) changed[change.ordinal] = change.value(both, run)
+  const seen = seenBy(both, run)
+  for (const change of changes) changed[change.ordinal] = change.value(seen, run)
   if (root !== table && routeRow(run.transaction, root, changed) !== table) {
     throw failure('0A000', 'invalid ON UPDATE specification', {
       detail: 'The result tuple would appear in a different partition than the original tuple.',

@@ -41,15 +41,15 @@ function securedTable(binder: Binder, relation: Relation): Table | undefined {
 
 export function compileChecks(binder: Binder, table: Table, checks: readonly BoundCheck[]): RowTest {
   const compiler = new Planner(binder.progress).compilerAt(0)
-  const tests = checks.map(({ condition, policy, isOld }) => ({
+  const tests = checks.map(({ condition, policy, of }) => ({
     passes: compilePredicate(condition, compiler),
     policy,
-    isOld,
+    of,
   }))
   return (row, run) => {
     beginPolicies(run, table.collection)
-    for (const { passes, policy, isOld } of tests) {
-      if (!passes(row, run)) throw policyViolation(table, policy, isOld)
+    for (const { passes, policy, of } of tests) {
+      if (!passes(row, run)) throw policyViolation(table, policy, of)
     }
   }
 }

@@ -4,7 +4,7 @@ import type { Binder } from '../bind/binder.ts'
 import type { Scope } from '../bind/scope.ts'
 import type { Work } from './execution.ts'
 import type { ParsedStatement } from '../contract.ts'
-import { notBuilt } from '../failure.ts'
+import { failure, notBuilt } from '../failure.ts'
 import { planMoveObject } from './alter-sequence.ts'
 import { planAlterTable, planRename } from './alter-table.ts'
 import { planComment } from './comment.ts'
@@ -20,6 +20,7 @@ import { planAlterDefaultPrivileges } from './default-privileges.ts'
 import { planGrant, planGrantRole } from './grant.ts'
 import { planInsert } from './insert.ts'
 import { planMaintenance, planTruncate } from './maintenance.ts'
+import { planMerge } from './merge.ts'
 import { planNamed } from './named-statements.ts'
 import { planAlterOwner, planDropOwned, planReassignOwned } from './owners.ts'
 import { planAlterPolicy, planCreatePolicy } from './policies.ts'
@@ -65,6 +66,7 @@ export function planStatement(binder: Binder, node: Node, statement: ParsedState
 
 /** Of a statement in WITH: what it returns, and what it does. */
 function planInWith(binder: Binder, scope: Scope, node: Node): { columns: Planned['columns']; work: Work } {
+  if ('MergeStmt' in node) throw failure('0A000', 'MERGE not supported in WITH query')
   const planned =
     'InsertStmt' in node
       ? planInsert(binder, node.InsertStmt, scope)
@@ -84,6 +86,7 @@ function planOne(binder: Binder, node: Node, statement: ParsedStatement): Planne
   if ('InsertStmt' in node) return planInsert(binder, node.InsertStmt)
   if ('UpdateStmt' in node) return planUpdateStatement(binder, node.UpdateStmt)
   if ('DeleteStmt' in node) return planDeleteStatement(binder, node.DeleteStmt)
+  if ('MergeStmt' in node) return planMerge(binder, node.MergeStmt)
   if ('TransactionStmt' in node) return planTransaction(node.TransactionStmt)
   if ('CopyStmt' in node) return planCopy(binder, node.CopyStmt)
   if ('ExplainStmt' in node) {

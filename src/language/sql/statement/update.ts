@@ -12,14 +12,14 @@ import type { RowTarget } from '../../../query/row-target.ts'
 import type { Binder } from '../bind/binder.ts'
 import type { Scope } from '../bind/scope.ts'
 import { secureAlso } from '../bind/row-security.ts'
-import { compile, type Evaluate } from '../expression/compile.ts'
+import { compile, type Compiler, type Evaluate } from '../expression/compile.ts'
 import { drawingOnce } from '../expression/draws.ts'
 import type { Expression } from '../expression/expression.ts'
 import { isVolatile } from '../expression/volatile.ts'
 import { costOf } from '../plan/metered.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
-import { assignedValue, bindAssignments, missingColumn, refuseAlways } from './assignment.ts'
+import { assignedValue, bindAssignments, missingColumn, refuseAlways, withRows } from './assignment.ts'
 import { settled, type Work } from './execution.ts'
 import { bindTargetTable, type BoundTarget, findRows } from './found-rows.ts'
 import { type Changed, type ChangeRow, eachFound } from './held-rows.ts'
@@ -35,24 +35,22 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt, scope
   const target = bindTargetTable(binder, name!, fromClause, whereClause, withClause, 'update', scope)
   const { relation, through, keyPlace } = target
   const rowTarget = getRowTarget(relation, 'update')
-  const changes = bindChanges(binder, target, statement.targetList ?? [], rowTarget)
+  const { changes, rows: rowsOf } = bindChanges(binder, target, statement.targetList ?? [], rowTarget)
   const update = rowTarget.update(changes.map(({ column }) => column))
   const returning = bindReturning(binder, target.scope, statement.returningClause)
   const reads = readsTarget(binder, relation, through)
   const test = testThrough(binder, relation, { command: 'update', reads }, through)
   through?.ask(changes.map(({ column }) => column))
   const [defaults, check] = [through?.defaults(), through?.checks()]
-  const values = changes.flatMap(({ expression }) => expression ?? [])
+  const values = [...rowsOf, ...changes.flatMap(({ expression }) => expression ?? [])]
   const finder = findRows(target, [...values, ...(returning?.expressions ?? [])], update.needed)
   const compiler = new Planner(binder.progress).compilerAt(0)
-  const compiled = changes.map(({ column, expression }) => {
-    const value: Evaluate =
-      expression === undefined
-        ? (defaults?.get(column) ?? defaultFor(rowTarget, column))
-        : compile(expression, compiler)
-    return { column, value }
-  })
-  const valuesOf = (row: SqlRow, run: SqlRun): SqlRow => compiled.map(({ value }) => value(row, run))
+  const compiled = compileChanges(changes, rowTarget, compiler, defaults)
+  const seenBy = withRows(rowsOf, target.scope.width, compiler)
+  const valuesOf = (row: SqlRow, run: SqlRun): SqlRow => {
+    const seen = seenBy(row, run)
+    return compiled.map(({ value }) => value(seen, run))
+  }
   const valuesOfRow = values.some(isVolatile) ? drawingOnce(valuesOf) : valuesOf
   const width = relation.columns.length
   const cost = 1 + (binder.progress === undefined ? 0 : costOf(values))
@@ -100,37 +98,56 @@ export function readsTarget(binder: Binder, relation: Relation, through?: WriteT
   return reads
 }
 
-function defaultFor(target: RowTarget, column: number): Evaluate {
-  const value = target.defaultOf(column)
-  return (_row, run) => value(run.transaction)
-}
-
-interface Change {
+/** What a column is set to. */
+export interface Change {
   readonly column: number
   /** Undefined: DEFAULT. */
   readonly expression: Expression | undefined
 }
 
-function bindChanges(
+/** What SET says of the columns of the target, whose row begins at `first`, and the rows of its subqueries (`withRows`). */
+export function bindChanges(
   binder: Binder,
-  { scope, relation, through }: BoundTarget,
+  { scope, relation, through }: Pick<BoundTarget, 'scope' | 'relation' | 'through'>,
   nodes: readonly Node[],
   target: RowTarget,
-): Change[] {
+  first = 0,
+): { readonly changes: readonly Change[]; readonly rows: readonly Expression[] } {
   const changes = new Map<number, Change>()
-  for (const assignment of bindAssignments(binder, scope, nodes)) {
+  const { list, rows } = bindAssignments(binder, scope, nodes)
+  for (const assignment of list) {
     const { name, value, location } = assignment
     const column = through?.ordinalOf(name, location) ?? relation.columns.findIndex((one) => one.name === name)
     if (column < 0) throw missingColumn(relation, name, location)
     const into = relation.columns[column]!
     if (through === undefined) binder.access.column(relation.collection, into.number, privilege.update)
     if (value === undefined) target.defaultOf(column)
-    else refuseAlways(into, location)
+    else refuseAlways(into)
     const { type, modifier } = into
-    const base: Expression = changes.get(column)?.expression ?? { kind: 'column', index: column, type, modifier, name }
+    const own: Expression = { kind: 'column', index: first + column, type, modifier, name }
+    const base = changes.get(column)?.expression ?? own
     changes.set(column, { column, expression: assignedValue(binder, scope, assignment, into, base) })
   }
-  return [...changes.values()]
+  return { changes: [...changes.values()], rows }
+}
+
+/** `defaults`: those of the view that the statement names. */
+export function compileChanges(
+  changes: readonly Change[],
+  target: RowTarget,
+  compiler: Compiler,
+  defaults?: ReadonlyMap<number, Evaluate>,
+): readonly { readonly column: number; readonly value: Evaluate }[] {
+  return changes.map(({ column, expression }) => {
+    const value: Evaluate =
+      expression === undefined ? (defaults?.get(column) ?? defaultFor(target, column)) : compile(expression, compiler)
+    return { column, value }
+  })
+}
+
+function defaultFor(target: RowTarget, column: number): Evaluate {
+  const value = target.defaultOf(column)
+  return (_row, run) => value(run.transaction)
 }
 
 export function planDeleteStatement(binder: Binder, statement: DeleteStmt, scope?: Scope): Planned {

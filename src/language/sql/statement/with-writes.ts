@@ -39,6 +39,7 @@ function writerOf(node: Node | undefined): Writer | undefined {
   if (node === undefined) return undefined
   if ('InsertStmt' in node) return node.InsertStmt
   if ('UpdateStmt' in node) return node.UpdateStmt
+  if ('MergeStmt' in node) return node.MergeStmt
   return 'DeleteStmt' in node ? node.DeleteStmt : undefined
 }
 

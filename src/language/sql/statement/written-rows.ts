@@ -6,13 +6,16 @@ import { findRowTarget, type RowTarget } from '../../../query/row-target.ts'
 import { SecuredRelation } from '../bind/secured-relation.ts'
 import { failure } from '../failure.ts'
 
-function isMaterialized({ collection }: Relation): boolean {
+export function isMaterializedView({ collection }: Relation): boolean {
   return collection !== undefined && isTable(collection) && Table.of(collection).definition.materialized !== undefined
 }
 
 /** Throws for what cannot be written. */
-export function getRowTarget(relation: Relation, verb: 'insert into' | 'update' | 'delete from'): RowTarget {
-  if (isMaterialized(relation)) {
+export function getRowTarget(
+  relation: Relation,
+  verb: 'insert into' | 'update' | 'delete from' | 'merge into',
+): RowTarget {
+  if (isMaterializedView(relation)) {
     throw failure('42809', `cannot change materialized view "${relation.name}"`)
   }
   const target = findRowTarget(relation instanceof SecuredRelation ? relation.inner : relation)

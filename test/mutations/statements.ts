@@ -1,0 +1,39 @@
+/** Bugs of statements of SQL: something is done twice, to the wrong row, or in the wrong order. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+const inGolden = ['src/language/sql/golden.test.ts']
+
+export const statementMutations: readonly Mutation[] = [
+  ...mutationsOf('src/language/sql/statement/merge.ts', inGolden, [
+    ['MERGE changes a row twice', '        touch(run, touched, key)\n', ''],
+    [
+      'WHEN clauses apply whatever their condition says',
+      'clause.isMatched === isMatched && applies[i]?.(row, run) !== false',
+      'clause.isMatched === isMatched',
+    ],
+    [
+      'a later WHEN clause goes before an earlier one',
+      '    const at = clauses.findIndex(',
+      '    const at = clauses.findLastIndex(',
+    ],
+    [
+      'MERGE asks no policy of the row that it updates',
+      '      oldTest?.(old, run)\n      const changed',
+      '      const changed',
+    ],
+    ['who may update may delete by MERGE', '  binder.access.any(relation.collection, privilege.delete)\n', ''],
+  ]),
+  ...mutationsOf('src/language/sql/statement/assignment.ts', inGolden, [
+    ['the second column of a subquery gets the first one', 'rows.length - 1, colno - 1)', 'rows.length - 1, 0)'],
+  ]),
+  ...mutationsOf('src/model/table/row-hooks.ts', inGolden, [
+    ['what follows a statement of many events comes in the order of before', 'fresh.toReversed()', 'fresh'],
+  ]),
+  ...mutationsOf('src/language/sql/routine/inner-statement.ts', inGolden, [
+    [
+      'a statement within a row keeps the agenda while it waits',
+      '    const left = agenda.leaveNested()\n    yield step.value\n    agenda.returnToNested(left)\n',
+      '    yield step.value\n',
+    ],
+  ]),
+]
