@@ -6,26 +6,51 @@ import { PolylogError } from './errors.ts'
 
 export type DecimalKind = 'finite' | 'nan' | 'infinity' | '-infinity'
 
+/**
+ * Coefficients that are safe integers are kept as numbers: sums, products and comparisons of such take a fraction of what they
+ * take of bigints.
+ *
+ * Invariants: a coefficient is kept in one way only, so that equal values at equal scales have equal fields; none is −0.
+ */
 export class Decimal {
   readonly kind: DecimalKind
-  readonly coefficient: bigint
   readonly scale: number
+  /** The coefficient, where it is a safe integer; NaN where it is not, or there is none. */
+  readonly small: number
+  /** The coefficient, where it is none; else 0. */
+  private readonly large: bigint
 
-  private constructor(kind: DecimalKind, coefficient: bigint, scale: number) {
+  private constructor(kind: DecimalKind, small: number, large: bigint, scale: number) {
     this.kind = kind
-    this.coefficient = coefficient
     this.scale = scale
+    this.small = small
+    this.large = large
   }
 
-  static readonly nan: Decimal = new Decimal('nan', 0n, 0)
-  static readonly infinity: Decimal = new Decimal('infinity', 0n, 0)
-  static readonly negativeInfinity: Decimal = new Decimal('-infinity', 0n, 0)
-  static readonly zero: Decimal = new Decimal('finite', 0n, 0)
+  static readonly nan: Decimal = new Decimal('nan', NaN, 0n, 0)
+  static readonly infinity: Decimal = new Decimal('infinity', NaN, 0n, 0)
+  static readonly negativeInfinity: Decimal = new Decimal('-infinity', NaN, 0n, 0)
+  static readonly zero: Decimal = new Decimal('finite', 0, 0n, 0)
 
   static of(coefficient: bigint, scale = 0): Decimal {
-    return scale < 0
-      ? new Decimal('finite', coefficient * powerOf10(-scale), 0)
-      : new Decimal('finite', coefficient, scale)
+    if (scale < 0) return Decimal.of(coefficient * powerOf10(-scale), 0)
+    return coefficient <= largestSafe && coefficient >= -largestSafe
+      ? new Decimal('finite', Number(coefficient), 0n, scale)
+      : new Decimal('finite', NaN, coefficient, scale)
+  }
+
+  /** `coefficient`: a safe integer; `scale`: 0 or more. */
+  static ofSmall(coefficient: number, scale: number): Decimal {
+    return new Decimal('finite', coefficient + 0, 0n, scale)
+  }
+
+  get coefficient(): bigint {
+    return Number.isNaN(this.small) ? this.large : BigInt(this.small)
+  }
+
+  /** −1, 0 or 1 of a finite one. */
+  get sign(): number {
+    return Number.isNaN(this.small) ? (this.large > 0n ? 1 : this.large < 0n ? -1 : 0) : Math.sign(this.small)
   }
 
   /** Accepts `-12.30`, `1e-7`, `NaN`, `Infinity`; `undefined` for anything else. Throws `out_of_range` for more digits than PostgreSQL's numeric has. */
@@ -69,14 +94,25 @@ export class Decimal {
   /** Nearest double. */
   toNumber(): number {
     if (this.kind !== 'finite') return this.kind === 'nan' ? NaN : this.kind === 'infinity' ? Infinity : -Infinity
+    // Both are exact, so the quotient is the nearest double.
+    if (this.scale <= 22 && !Number.isNaN(this.small)) return this.small / smallPowers[this.scale]!
     return Number(`${this.coefficient}e${-this.scale}`)
   }
 
   compare(other: Decimal): number {
+    const a = this.smallAt(other.scale)
+    const b = other.smallAt(this.scale)
+    if (isSafe(a) && isSafe(b)) return a < b ? -1 : a > b ? 1 : 0
     if (this.kind !== 'finite' || other.kind !== 'finite') return rank(this) - rank(other)
     if (this.scale === other.scale) return compareBigints(this.coefficient, other.coefficient)
     const scale = Math.max(this.scale, other.scale)
     return compareBigints(this.coefficientAt(scale), other.coefficientAt(scale))
+  }
+
+  /** The coefficient at the larger of two scales: exact where it is a safe integer; else beyond those, or NaN. */
+  private smallAt(scale: number): number {
+    const shift = scale - this.scale
+    return shift <= 0 ? this.small : shift <= 15 ? this.small * smallPowers[shift]! : NaN
   }
 
   /** The coefficient at a scale that is not smaller than this one's. */
@@ -85,21 +121,35 @@ export class Decimal {
   }
 
   negate(): Decimal {
-    if (this.kind === 'finite') return new Decimal('finite', -this.coefficient, this.scale)
+    if (this.kind === 'finite') {
+      return Number.isNaN(this.small) ? Decimal.of(-this.large, this.scale) : Decimal.ofSmall(-this.small, this.scale)
+    }
     return this.kind === 'nan' ? this : this.kind === 'infinity' ? Decimal.negativeInfinity : Decimal.infinity
   }
 
   add(other: Decimal): Decimal {
+    const a = this.smallAt(other.scale)
+    const b = other.smallAt(this.scale)
+    const sum = a + b
+    if (isSafe(a) && isSafe(b) && isSafe(sum)) return Decimal.ofSmall(sum, Math.max(this.scale, other.scale))
     if (this.kind !== 'finite' || other.kind !== 'finite') return addSpecial(this, other)
     const scale = Math.max(this.scale, other.scale)
     return Decimal.of(this.coefficientAt(scale) + other.coefficientAt(scale), scale)
   }
 
   subtract(other: Decimal): Decimal {
+    const a = this.smallAt(other.scale)
+    const b = other.smallAt(this.scale)
+    const difference = a - b
+    if (isSafe(a) && isSafe(b) && isSafe(difference)) {
+      return Decimal.ofSmall(difference, Math.max(this.scale, other.scale))
+    }
     return this.add(other.negate())
   }
 
   multiply(other: Decimal): Decimal {
+    const product = this.small * other.small
+    if (isSafe(product)) return Decimal.ofSmall(product, this.scale + other.scale)
     if (this.kind !== 'finite' || other.kind !== 'finite') return multiplySpecial(this, other)
     return Decimal.of(this.coefficient * other.coefficient, this.scale + other.scale)
   }
@@ -122,22 +172,30 @@ export class Decimal {
 
   /** Half away from zero. A negative scale rounds before the point. */
   round(scale: number): Decimal {
-    if (this.kind !== 'finite') return this
+    if (this.kind !== 'finite' || scale === this.scale) return this
     if (scale >= this.scale) return Decimal.of(this.coefficientAt(scale), scale)
     const rounded = divideRounded(this.coefficient, powerOf10(this.scale - scale))
     return Decimal.of(rounded, scale)
   }
 
   truncate(scale: number): Decimal {
-    if (this.kind !== 'finite') return this
+    if (this.kind !== 'finite' || scale === this.scale) return this
     if (scale >= this.scale) return Decimal.of(this.coefficientAt(scale), scale)
     return Decimal.of(this.coefficient / powerOf10(this.scale - scale), scale)
   }
 
   /** Without trailing zeros after the point. */
   normalize(): Decimal {
-    if (this.kind !== 'finite') return this
-    let { coefficient, scale } = this
+    if (this.kind !== 'finite' || this.scale === 0) return this
+    let { small, scale } = this
+    if (!Number.isNaN(small)) {
+      while (scale > 0 && small % 10 === 0) {
+        small /= 10
+        scale--
+      }
+      return scale === this.scale ? this : Decimal.ofSmall(small, scale)
+    }
+    let coefficient = this.large
     while (scale > 0 && coefficient % 10n === 0n) {
       coefficient /= 10n
       scale--
@@ -147,13 +205,26 @@ export class Decimal {
 
   toString(): string {
     if (this.kind !== 'finite') return this.kind === 'nan' ? 'NaN' : this.kind === 'infinity' ? 'Infinity' : '-Infinity'
-    const negative = this.coefficient < 0n
-    const digits = (negative ? -this.coefficient : this.coefficient).toString().padStart(this.scale + 1, '0')
+    const negative = this.sign < 0
+    const whole = Number.isNaN(this.small) ? this.large.toString() : String(this.small)
+    const unsigned = negative ? whole.slice(1) : whole
+    const digits = unsigned.length > this.scale ? unsigned : unsigned.padStart(this.scale + 1, '0')
     const point = digits.length - this.scale
     const text = this.scale === 0 ? digits : `${digits.slice(0, point)}.${digits.slice(point)}`
     return negative ? `-${text}` : text
   }
 }
+
+const maxSafe = Number.MAX_SAFE_INTEGER
+const largestSafe = BigInt(maxSafe)
+
+/** Of an integer, or NaN. */
+function isSafe(value: number): boolean {
+  return value <= maxSafe && value >= -maxSafe
+}
+
+/** All that are exact. */
+const smallPowers: readonly number[] = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`))
 
 const powers: bigint[] = [1n]
 
@@ -202,5 +273,5 @@ function multiplySpecial(a: Decimal, b: Decimal): Decimal {
 function signOf(value: Decimal): number {
   if (value.kind === 'nan') return NaN
   if (value.kind !== 'finite') return value.kind === 'infinity' ? 1 : -1
-  return value.coefficient > 0n ? 1 : value.coefficient < 0n ? -1 : 0
+  return value.sign
 }

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto'
 import { shortBytesKey, shortKey } from '../../../base/short-key.ts'
 import { sliceToLatin1 } from '../../../base/slice.ts'
+import type { Decimal } from '../../../base/decimal.ts'
 import { KeyWriter } from '../../../base/tuple.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import type { HashKey } from '../../../query/row-format.ts'
@@ -27,7 +28,13 @@ const plain: ReadonlySet<number> = new Set<number>([
   oid.time,
   oid.timestamp,
   oid.timestamptz,
+  // A Map takes −0 for 0 and NaN for NaN, as their `=` does.
+  oid.float4,
+  oid.float8,
 ])
+
+/** Numbers whose key is a number of 32 bits, or not finite. */
+const narrow: ReadonlySet<number> = new Set<number>([oid.int2, oid.int4, oid.date])
 
 const writer = new KeyWriter(256)
 
@@ -38,6 +45,7 @@ export function hashKeyOf(type: number): (value: SqlValue) => HashKey {
     return (value) => shortKey(value as string)
   }
   if (type === oid.bytea) return (value) => shortBytesKey(value as Uint8Array)
+  if (type === oid.numeric) return (value) => decimalKey(value as Decimal)
   const entry = getType(type)
   // What has no order (json) is compared as its text, which is what PostgreSQL refuses and nothing here relies on.
   if (!entry.isOrdered) return (value) => shortKey(entry.formatText(value))
@@ -46,6 +54,22 @@ export function hashKeyOf(type: number): (value: SqlValue) => HashKey {
     entry.writeKey(value, writer)
     return shortKey(sliceToLatin1(writer))
   }
+}
+
+/** Fewer digits than a double tells apart. */
+const digitsOfDouble = 1e15
+
+/** Decimals of up to 15 digits are told apart by the doubles next to them. */
+function decimalKey(value: Decimal): HashKey {
+  const own = doubleOf(value)
+  if (own !== undefined) return own
+  const normal = value.normalize()
+  return doubleOf(normal) ?? shortKey(normal.toString())
+}
+
+function doubleOf(value: Decimal): number | undefined {
+  const { small, scale } = value
+  return small < digitsOfDouble && small > -digitsOfDouble && scale <= 22 ? value.toNumber() : undefined
 }
 
 /** The bytes that stand for a value where it is dear to compare; of a text and of a bytea their digest. */
@@ -75,11 +99,13 @@ export function groupKeyOf(types: readonly number[]): (values: readonly SqlValue
     const only = keys[0]!
     return (values) => (values[0] === null ? nullKey : only(values[0]!))
   }
-  return (values) => {
+  const isNarrow = types.map((type) => narrow.has(type))
+  const ofTexts = (values: readonly SqlValue[]): string => {
     let key = ''
     for (let i = 0; i < keys.length; i++) {
       const value = values[i]!
       if (value === null) key += 'n'
+      else if (isNarrow[i]!) key += `${value as number},`
       else {
         const part = String(keys[i]!(value))
         key += `${part.length}:${part}`
@@ -87,6 +113,17 @@ export function groupKeyOf(types: readonly number[]): (values: readonly SqlValue
     }
     return key
   }
+  return keys.length === 2 && isNarrow[0]! && isNarrow[1]! ? (values) => pairKey(values) ?? ofTexts(values) : ofTexts
+}
+
+const firstOfPair = 2 ** 20
+const shiftOfPair = 2 ** 32
+
+/** One number for two, the first of them of 21 bits and the other of 32. */
+function pairKey([first, second]: readonly SqlValue[]): number | undefined {
+  const [a, b] = [first as number, second as number]
+  if (first === null || second === null || (a | 0) !== a || (b | 0) !== b) return undefined
+  return a < firstOfPair && a >= -firstOfPair ? a * shiftOfPair + (b >>> 0) : undefined
 }
 
 /** Not the text of any value: SQL text holds no 00. */

@@ -63,32 +63,33 @@ function writeStoredNumeric(value: Decimal, writer: ByteWriter): void {
     writer.u8(2 + specialKinds.indexOf(value.kind))
     return
   }
-  writer.u8(value.coefficient < 0n ? 1 : 0)
+  writer.u8(value.sign < 0 ? 1 : 0)
   writer.varint(value.scale)
-  const rest = value.coefficient < 0n ? -value.coefficient : value.coefficient
-  if (rest <= 0xffff_ffff_ffffn) {
-    for (let low = Number(rest); low > 0; low = Math.floor(low / 256)) writer.u8(low % 256)
+  if (!Number.isNaN(value.small)) {
+    for (let low = Math.abs(value.small); low > 0; low = Math.floor(low / 256)) writer.u8(low % 256)
     return
   }
-  const hex = rest.toString(16)
+  const hex = (value.coefficient < 0n ? -value.coefficient : value.coefficient).toString(16)
   for (let at = hex.length; at > 0; at -= 2) writer.u8(Number.parseInt(hex.slice(Math.max(0, at - 2), at), 16))
 }
 
 function readStoredNumeric(bytes: Uint8Array, start: number, end: number): Decimal {
-  const reader = new ByteReader(bytes, start, end)
-  const kind = reader.u8()
+  const kind = bytes[start]!
+  // Nearly all: one byte of scale, and a coefficient of 48 bits at most.
+  if (kind < 2 && end - start >= 2 && end - start <= 8 && bytes[start + 1]! < 0x80) {
+    let value = 0
+    for (let at = end - 1; at >= start + 2; at--) value = value * 256 + bytes[at]!
+    return Decimal.ofSmall(kind === 1 ? -value : value, bytes[start + 1]!)
+  }
   if (kind >= 2) return specialValues[kind - 2] ?? Decimal.nan
+  const reader = new ByteReader(bytes, start + 1, end)
   const scale = reader.varint()
   const magnitude = readMagnitude(bytes, reader.at, end)
   return Decimal.of(kind === 1 ? -magnitude : magnitude, scale)
 }
 
 function readMagnitude(bytes: Uint8Array, start: number, end: number): bigint {
-  if (end - start <= 6) {
-    let value = 0
-    for (let at = end - 1; at >= start; at--) value = value * 256 + bytes[at]!
-    return BigInt(value)
-  }
+  if (start === end) return 0n
   let hex = '0x'
   for (let at = end - 1; at >= start; at--) hex += bytes[at]!.toString(16).padStart(2, '0')
   return BigInt(hex)
