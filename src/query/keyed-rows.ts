@@ -5,19 +5,28 @@ import type { RowFormat } from './row-format.ts'
 export interface Keyed<R, K> {
   readonly row: R
   readonly key: K
+  /** 0 where keys have none. */
+  readonly rank: number
 }
 
-const pairBytes = 40
+/** Of the pair, its rank and its places while it is sorted. */
+const pairBytes = 72
 
 export class MergedKeyFormat<R, K> implements RowFormat<Keyed<R, K>> {
   readonly #rows: RowFormat<R>
   /** Undefined: the key is the row. */
   readonly #keys: RowFormat<K> | undefined
+  readonly #rankOf: (key: K) => number
   readonly #row = new ByteWriter(64)
 
-  constructor(rows: RowFormat<R>, keys: RowFormat<K> | undefined) {
+  constructor(rows: RowFormat<R>, keys: RowFormat<K> | undefined, rankOf: (key: K) => number) {
     this.#rows = rows
     this.#keys = keys
+    this.#rankOf = rankOf
+  }
+
+  of(row: R, key: K): Keyed<R, K> {
+    return { row, key, rank: this.#rankOf(key) }
   }
 
   sizeOf({ row, key }: Keyed<R, K>): number {
@@ -40,11 +49,11 @@ export class MergedKeyFormat<R, K> implements RowFormat<Keyed<R, K>> {
   decode(from: ByteReader): Keyed<R, K> {
     if (this.#keys === undefined) {
       const row = this.#rows.decode(from)
-      return { row, key: row as unknown as K }
+      return this.of(row, row as unknown as K)
     }
     const end = from.varint() + from.at
     const row = this.#rows.decode(new ByteReader(from.bytes, from.at, end))
     from.at = end
-    return { row, key: this.#keys.decode(from) }
+    return this.of(row, this.#keys.decode(from))
   }
 }

@@ -13,6 +13,7 @@ import { MergedKeyFormat, type Keyed } from './keyed-rows.ts'
 import { FileMerge } from './merge-files.ts'
 import { OperatorMemory } from './operator-memory.ts'
 import { type Batch, batchRows, InputCursor, type Operator, paused, type Paused, type Run } from './operator.ts'
+import { RankedRows } from './ranked-rows.ts'
 import type { RowFormat } from './row-format.ts'
 import { SortedRuns } from './sorted-runs.ts'
 import { OperatorIo, type SpillWriter } from './spill.ts'
@@ -23,9 +24,13 @@ export interface SortPlan<R, K, X extends Run> {
   readonly keyFormat?: RowFormat<K>
   readonly keyOf: (row: R, run: X) => K
   readonly compare: (a: K, b: K) => number
+  /** A number that is never smaller of a key that comes later; `compare` tells what has one apart. */
+  readonly rankOf?: ((key: K) => number) | undefined
   /** How many rows are wanted. */
   readonly keep?: ((run: X) => number) | undefined
 }
+
+const noRank = (): number => 0
 
 /** Handed out at once where rows come from a file: what is decoded is not charged. */
 const rowsOfMerge = 32
@@ -37,7 +42,7 @@ export class Sort<R, K, X extends Run> implements Operator<R, X> {
   readonly #compare: (a: Keyed<R, K>, b: Keyed<R, K>) => number
   readonly #memory = new OperatorMemory('Sort')
   readonly #io = new OperatorIo()
-  readonly #runs: SortedRuns<Keyed<R, K>>
+  readonly #runs: SortedRuns<Keyed<R, K>> | RankedRows<Keyed<R, K>>
   #phase: 'begin' | 'gather' | 'order' | 'write' | 'memory' | 'files' = 'begin'
   #keepRows = Infinity
   #inputEnded = false
@@ -50,9 +55,13 @@ export class Sort<R, K, X extends Run> implements Operator<R, X> {
   constructor(input: Operator<R, X>, plan: SortPlan<R, K, X>) {
     this.#input = new InputCursor(input)
     this.#plan = plan
-    this.#keyed = new MergedKeyFormat(plan.format, plan.keyFormat)
-    this.#compare = (a, b) => plan.compare(a.key, b.key)
-    this.#runs = new SortedRuns(this.#compare, (dropped) => this.#memory.release(this.#keyed.sizeOf(dropped)))
+    this.#keyed = new MergedKeyFormat(plan.format, plan.keyFormat, plan.rankOf ?? noRank)
+    this.#compare = (a, b) => (a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : plan.compare(a.key, b.key))
+    const isDropped = (one: Keyed<R, K>): void => this.#memory.release(this.#keyed.sizeOf(one))
+    this.#runs =
+      plan.rankOf === undefined
+        ? new SortedRuns(this.#compare, isDropped)
+        : new RankedRows((a, b) => plan.compare(a.key, b.key), isDropped)
   }
 
   next(run: X): Batch<R> {
@@ -83,6 +92,7 @@ export class Sort<R, K, X extends Run> implements Operator<R, X> {
 
   #gather(run: X): Paused | undefined {
     const { keyOf, format, keyFormat } = this.#plan
+    const runs = this.#runs
     for (;;) {
       const row = this.#input.current(run)
       if (row === paused) return paused
@@ -91,14 +101,22 @@ export class Sort<R, K, X extends Run> implements Operator<R, X> {
         this.#phase = 'order'
         return undefined
       }
-      const key = keyOf(row, run)
-      const bytes = this.#keyed.sizeOf({ row, key })
+      const keyed = this.#keyed.of(row, keyOf(row, run))
+      if (runs instanceof RankedRows && runs.isBeyond(keyed)) {
+        this.#input.advance()
+        continue
+      }
+      const bytes = this.#keyed.sizeOf(keyed)
       if (!this.#memory.tryHold(run, bytes) && !this.#isRoomFor(run, bytes)) {
         this.#phase = 'order'
         return undefined
       }
       const kept = format.keep(row)
-      this.#runs.add({ row: kept, key: keyFormat === undefined ? (kept as unknown as K) : key }, bytes)
+      const { key, rank } = keyed
+      runs.add(
+        kept === row ? keyed : { row: kept, key: keyFormat === undefined ? (kept as unknown as K) : key, rank },
+        bytes,
+      )
       this.#input.advance()
     }
   }

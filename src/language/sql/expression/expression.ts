@@ -223,6 +223,8 @@ export interface Aggregate {
   readonly keeps: 'nothing' | 'one' | 'all'
   readonly begin: () => unknown
   readonly add: (state: unknown, values: readonly SqlValue[]) => unknown
+  /** The same of its only argument, or of none (null); where there is no list of values to make. */
+  readonly addOne?: ((state: unknown, value: SqlValue) => unknown) | undefined
   readonly finish: (state: unknown) => SqlValue
   /** A call that makes the result of what `finish` gives, which then is of the type `result`. */
   readonly finishing?: { readonly type: number; readonly call: Implementation; readonly cost: Cost } | undefined

@@ -19,13 +19,16 @@ import { joinTexts } from './text-length.ts'
 
 type Values = readonly SqlValue[]
 
-interface Definition<S> {
+interface Common<S> {
   readonly strict?: boolean
   readonly keeps?: Aggregate['keeps']
   readonly begin: () => S
-  readonly add: (state: S, values: Values) => S
   readonly finish: (state: S) => SqlValue
 }
+
+/** Of one argument at most, or of any number. */
+type Definition<S> = Common<S> &
+  ({ readonly addOne: (state: S, value: SqlValue) => S } | { readonly add: (state: S, values: Values) => S })
 
 function define<S>(
   name: string,
@@ -35,28 +38,18 @@ function define<S>(
   parts: AggregateParts = {},
 ): void {
   const make = (types: readonly number[]): Aggregate => {
-    const {
-      strict = true,
-      keeps = 'nothing',
-      begin,
-      add,
-      finish,
-    } = typeof definition === 'function' ? definition(types) : definition
-    return {
-      name,
-      result: gives,
-      strict,
-      keeps,
-      begin,
-      add: add as Aggregate['add'],
-      finish: finish as Aggregate['finish'],
-    }
+    const made = typeof definition === 'function' ? definition(types) : definition
+    const { strict = true, keeps = 'nothing', begin } = made
+    const common = { name, result: gives, strict, keeps, begin, finish: made.finish as Aggregate['finish'] }
+    if ('add' in made) return { ...common, add: made.add as Aggregate['add'] }
+    const addOne = made.addOne as NonNullable<Aggregate['addOne']>
+    return { ...common, addOne, add: (state, values) => addOne(state, values[0] ?? null) }
   }
   defineAggregate({ name, takes, gives, make, ...parts })
 }
 
-define<number>('count', [], oid.int8, { strict: false, begin: () => 0, add: (n) => n + 1, finish: BigInt })
-define<number>('count', [oid.any], oid.int8, { begin: () => 0, add: (n) => n + 1, finish: BigInt })
+define<number>('count', [], oid.int8, { strict: false, begin: () => 0, addOne: (n) => n + 1, finish: BigInt })
+define<number>('count', [oid.any], oid.int8, { begin: () => 0, addOne: (n) => n + 1, finish: BigInt })
 
 function defineSums(): void {
   const { int2, int4, int8, numeric, float4, float8, interval } = oid
@@ -65,7 +58,7 @@ function defineSums(): void {
     // Whole numbers below 2^53 are exact in doubles; beyond, the sum goes on as a bigint.
     define<number | bigint | null>('sum', [type], int8, {
       begin: () => null,
-      add: (sum, [value]) => {
+      addOne: (sum, value) => {
         const next = typeof sum === 'bigint' ? sum + BigInt(value as number) : (sum ?? 0) + (value as number)
         return typeof next === 'number' && !Number.isSafeInteger(next) ? BigInt(sum!) + BigInt(value as number) : next
       },
@@ -79,25 +72,25 @@ function defineSums(): void {
   }
   define<bigint | null>('sum', [int8], numeric, {
     begin: () => null,
-    add: (sum, [value]) => (sum ?? 0n) + (value as bigint),
+    addOne: (sum, value) => (sum ?? 0n) + (value as bigint),
     finish: (sum) => (sum === null ? null : Decimal.of(sum)),
   })
   define<Decimal | null>('sum', [numeric], numeric, {
     begin: () => null,
-    add: (sum, [value]) => (sum === null ? (value as Decimal) : sum.add(value as Decimal)),
+    addOne: (sum, value) => (sum === null ? (value as Decimal) : sum.add(value as Decimal)),
     finish: (sum) => sum,
   })
   for (const type of [float4, float8]) {
     const fit = type === float4 ? Math.fround : (value: number): number => value
     define<number | null>('sum', [type], type, {
       begin: () => null,
-      add: (sum, [value]) => (sum === null ? (value as number) : fit(sum + (value as number))),
+      addOne: (sum, value) => (sum === null ? (value as number) : fit(sum + (value as number))),
       finish: (sum) => sum,
     })
   }
   define<Interval | null>('sum', [interval], interval, {
     begin: () => null,
-    add: (sum, [value]) => addIntervals(sum, value as Interval),
+    addOne: (sum, value) => addIntervals(sum, value as Interval),
     finish: (sum) => sum,
   })
 }
@@ -108,27 +101,31 @@ function addIntervals(a: Interval | null, b: Interval): Interval {
 
 interface Mean {
   sum: Decimal
-  count: bigint
+  count: number
 }
 
 function defineMeans(): void {
   const { int2, int4, int8, numeric, float4, float8 } = oid
   const decimal = (value: SqlValue): Decimal => {
     if (value instanceof Decimal) return value
-    return Decimal.of(BigInt(value as number | bigint))
+    return typeof value === 'number' ? Decimal.ofSmall(value, 0) : Decimal.of(value as bigint)
   }
   for (const type of [int2, int4, int8, numeric]) {
     define<Mean>('avg', [type], numeric, {
-      begin: () => ({ sum: Decimal.zero, count: 0n }),
-      add: (mean, [value]) => ({ sum: mean.sum.add(decimal(value!)), count: mean.count + 1n }),
-      finish: ({ sum, count }) => (count === 0n ? null : divideNumeric(sum, Decimal.of(count))),
+      begin: () => ({ sum: Decimal.zero, count: 0 }),
+      addOne: (mean, value) => {
+        mean.sum = mean.sum.add(decimal(value))
+        mean.count++
+        return mean
+      },
+      finish: ({ sum, count }) => (count === 0 ? null : divideNumeric(sum, Decimal.ofSmall(count, 0))),
     })
     defineSpread(type, decimal)
   }
   for (const type of [float4, float8]) {
     define<{ sum: number; count: number }>('avg', [type], float8, {
       begin: () => ({ sum: 0, count: 0 }),
-      add: ({ sum, count }, [value]) => ({ sum: sum + (value as number), count: count + 1 }),
+      addOne: ({ sum, count }, value) => ({ sum: sum + (value as number), count: count + 1 }),
       finish: ({ sum, count }) => (count === 0 ? null : sum / count),
     })
     defineFloatSpread(type)
@@ -250,7 +247,7 @@ function defineExtremes(): void {
       return {
         keeps: 'one',
         begin: () => null,
-        add: (best, [value]) => (best === null || compare(value!, best) * sign > 0 ? value! : best),
+        addOne: (best, value) => (best === null || compare(value, best) * sign > 0 ? value! : best),
         finish: (best) => best,
       }
     }
@@ -268,42 +265,42 @@ function defineLogic(): void {
   ] as const) {
     define<boolean | null>(name, [oid.bool], oid.bool, {
       begin: () => null,
-      add: (state, [value]) => (state === decisive ? decisive : (value as boolean)),
+      addOne: (state, value) => (state === decisive ? decisive : (value as boolean)),
       finish: (state) => state,
     })
   }
   for (const type of [oid.int2, oid.int4]) {
     define<number | null>('bit_and', [type], type, {
       begin: () => null,
-      add: (a, [b]) => (a ?? -1) & (b as number),
+      addOne: (a, b) => (a ?? -1) & (b as number),
       finish: (a) => a,
     })
     define<number | null>('bit_or', [type], type, {
       begin: () => null,
-      add: (a, [b]) => (a ?? 0) | (b as number),
+      addOne: (a, b) => (a ?? 0) | (b as number),
       finish: (a) => a,
     })
   }
   define<bigint | null>('bit_and', [oid.int8], oid.int8, {
     begin: () => null,
-    add: (a, [b]) => (a ?? -1n) & (b as bigint),
+    addOne: (a, b) => (a ?? -1n) & (b as bigint),
     finish: (a) => a,
   })
   for (const type of [oid.int2, oid.int4]) {
     define<number | null>('bit_xor', [type], type, {
       begin: () => null,
-      add: (a, [b]) => (a ?? 0) ^ (b as number),
+      addOne: (a, b) => (a ?? 0) ^ (b as number),
       finish: (a) => a,
     })
   }
   define<bigint | null>('bit_xor', [oid.int8], oid.int8, {
     begin: () => null,
-    add: (a, [b]) => (a ?? 0n) ^ (b as bigint),
+    addOne: (a, b) => (a ?? 0n) ^ (b as bigint),
     finish: (a) => a,
   })
   define<bigint | null>('bit_or', [oid.int8], oid.int8, {
     begin: () => null,
-    add: (a, [b]) => (a ?? 0n) | (b as bigint),
+    addOne: (a, b) => (a ?? 0n) | (b as bigint),
     finish: (a) => a,
   })
 }

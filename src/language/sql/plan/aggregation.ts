@@ -20,6 +20,8 @@ interface Accumulator {
   readonly expression: AggregateExpression
   readonly distinctKey: KeyOfRow | undefined
   readonly compare: ((a: readonly SqlValue[], b: readonly SqlValue[]) => number) | undefined
+  /** Of a plain one: it keeps no value, and nothing else is to be done for a row. */
+  readonly addPlain: ((state: unknown, value: SqlValue) => unknown) | undefined
 }
 
 /** Rows of one aggregate, to be sorted and fed to it: in steps, between which the statement may pause. */
@@ -70,12 +72,18 @@ interface GroupState {
   readonly keptBytes: number[]
 }
 
+/** Of aggregates none of which uses its place. */
+const none: never[] = []
+
 /** Of a group without its keys, and of each aggregate in it. */
 const groupBytes = 160
 const stateBytes = 64
 
-/** What `evaluate` found for one aggregate: its arguments, sort keys, and the key of DISTINCT last; or nothing to add. */
-type Found = SqlValue[] | undefined
+/**
+ * What `evaluate` found for one aggregate: its arguments, sort keys, and the key of DISTINCT last; or nothing to add. Of a
+ * plain one its argument itself.
+ */
+type Found = SqlValue[] | SqlValue | undefined
 
 /** `whole`: keys of the groups that are there without any row. */
 export function aggregatePlan(
@@ -87,15 +95,26 @@ export function aggregatePlan(
   const keyParts = keys.map((key) => compile(key, compiler))
   const keyOf = keyOfValues(keys)
   const accumulators = aggregates.map((one) => accumulatorOf(one, compiler))
-  const evaluateAll = (row: SqlRow, run: SqlRun): Found[] => accumulators.map((one) => evaluate(one, row, run))
   const isDrawing = aggregates.some((one) => [...one.arguments, ...(one.filter ? [one.filter] : [])].some(isVolatile))
+  const evaluateAll = (row: SqlRow, run: SqlRun): Found[] => {
+    const found: Found[] = []
+    for (let i = 0; i < accumulators.length; i++) found.push(evaluate(accumulators[i]!, row, run))
+    return found
+  }
+  const [hasDistinct, hasOrder, keepsOne] = [
+    accumulators.some(({ distinctKey }) => distinctKey !== undefined),
+    accumulators.some(({ compare }) => compare !== undefined),
+    accumulators.some(({ expression }) => expression.aggregate.keeps === 'one'),
+  ]
   const valuesOf = (row: SqlRow, run: SqlRun): SqlValue[] => keyParts.map((part) => part(row, run))
   const begin = (keys: readonly SqlValue[]): GroupState => ({
     keys,
     states: accumulators.map(({ expression }) => expression.aggregate.begin()),
-    seen: accumulators.map(({ distinctKey }) => (distinctKey === undefined ? undefined : new Set<HashKey>())),
-    held: accumulators.map(({ compare }) => (compare === undefined ? undefined : new Held(compare))),
-    keptBytes: accumulators.map(() => 0),
+    seen: hasDistinct
+      ? accumulators.map(({ distinctKey }) => (distinctKey === undefined ? undefined : new Set<HashKey>()))
+      : none,
+    held: hasOrder ? accumulators.map(({ compare }) => (compare === undefined ? undefined : new Held(compare))) : none,
+    keptBytes: keepsOne ? accumulators.map(() => 0) : none,
   })
   return {
     format: sqlRows,
@@ -106,7 +125,13 @@ export function aggregatePlan(
     evaluate: isDrawing ? drawingOnce(evaluateAll) : evaluateAll,
     add: (group, found) => {
       let grown = 0
-      for (let i = 0; i < accumulators.length; i++) grown += addOne(accumulators[i]!, group, i, found[i] as Found)
+      for (let i = 0; i < accumulators.length; i++) {
+        const one = accumulators[i]!
+        const value = found[i] as Found
+        if (value === undefined) continue
+        if (one.addPlain === undefined) grown += addOne(one, group, i, value as SqlValue[])
+        else group.states[i] = one.addPlain(group.states[i], value)
+      }
       return grown
     },
     finish: (group) => {
@@ -142,7 +167,10 @@ function accumulatorOf(expression: AggregateExpression, compiler: Compiler): Acc
     }
     return 0
   }
+  const { addOne: addPlain, keeps } = expression.aggregate
+  const isPlain = keeps === 'nothing' && parts.length <= 1 && !distinct && order.length === 0
   return {
+    addPlain: isPlain ? addPlain : undefined,
     parts: parts.map((one) => compile(one, compiler)),
     filter: filter === undefined ? undefined : compilePredicate(filter, compiler),
     expression,
@@ -151,8 +179,14 @@ function accumulatorOf(expression: AggregateExpression, compiler: Compiler): Acc
   }
 }
 
-function evaluate({ parts, filter, expression, distinctKey }: Accumulator, row: SqlRow, run: SqlRun): Found {
+function evaluate(one: Accumulator, row: SqlRow, run: SqlRun): Found {
+  const { parts, filter, expression, distinctKey } = one
   if (filter !== undefined && !filter(row, run)) return undefined
+  if (one.addPlain !== undefined) {
+    if (parts.length === 0) return null
+    const value = parts[0]!(row, run)
+    return value === null && expression.aggregate.strict ? undefined : value
+  }
   const values = parts.map((part) => part(row, run))
   if (expression.aggregate.strict && values.length > 0 && values[0] === null) return undefined
   if (distinctKey !== undefined) values.push(distinctKey(values, run))
@@ -160,8 +194,7 @@ function evaluate({ parts, filter, expression, distinctKey }: Accumulator, row: 
 }
 
 /** The bytes that it has grown by. */
-function addOne({ expression, distinctKey }: Accumulator, group: GroupState, i: number, values: Found): number {
-  if (values === undefined) return 0
+function addOne({ expression, distinctKey }: Accumulator, group: GroupState, i: number, values: SqlValue[]): number {
   let grown = 0
   if (distinctKey !== undefined) {
     const key = values.pop() as HashKey

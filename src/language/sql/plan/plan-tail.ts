@@ -18,6 +18,7 @@ import { comparatorOf } from '../functions/comparison.ts'
 import { sqlRows } from '../types/row-format.ts'
 import { assumedGroups } from './assumed-rows.ts'
 import { explainNode, type PlanNode, planNode } from './plan-node.ts'
+import { rankOfRow } from './row-ranks.ts'
 import { columnsOf, groupKey, isKeyed, keyed, valuesCompiler } from './row-keys.ts'
 import { noRow, type SqlRow, type SqlRun } from './run.ts'
 
@@ -89,9 +90,9 @@ export function sorted(input: PlanNode, { order, types, targets = [], bounds }: 
 function keysOfSort(
   order: readonly OrderKey[],
   types: readonly number[],
-): Pick<SortPlan<SqlRow, SqlRow, SqlRun>, 'keyOf' | 'keyFormat' | 'compare'> {
+): Pick<SortPlan<SqlRow, SqlRow, SqlRun>, 'keyOf' | 'keyFormat' | 'compare' | 'rankOf'> {
   if (!order.some(({ target }) => isKeyed(types[target]!))) {
-    return { keyOf: (row) => row, compare: rowComparator(order, types) }
+    return { keyOf: (row) => row, compare: rowComparator(order, types), rankOf: rankOfRow(order[0]!, types) }
   }
   const columns = order.map(({ target }) => keyed(columnsOf(types, [target])[0]!))
   const parts = columns.map((one) => compile(one, valuesCompiler))
