@@ -28,6 +28,7 @@ import {
   routinesOf,
 } from './bind-routine.ts'
 import { bindBuiltInArguments } from './bind-arguments.ts'
+import { bindVariadic } from './bind-variadic.ts'
 import { bindOrderedSet, checkWithinGroup } from './bind-ordered-set.ts'
 import type { Binder } from './binder.ts'
 import { withoutStars } from './variables.ts'
@@ -65,7 +66,8 @@ export function bindFunctionCall(binder: Binder, scope: Scope, node: FuncCall): 
   const parts = bindBuiltInArguments(binder, scope, name, node.args ?? [])
   if (setFunctionsNamed(name).length > 0 && functionsNamed(name).length === 0)
     return bindSetCall(binder, scope, name, parts, location)
-  const call = binder.call(name, parts, location)
+  const spread = node.func_variadic === true ? bindVariadic(binder, name, parts, location) : undefined
+  const call = spread ?? binder.call(name, parts, location)
   return node.funcformat === 'COERCE_SQL_SYNTAX' && call.kind === 'call' ? { ...call, isSqlSyntax: true } : call
 }
 
@@ -140,6 +142,9 @@ export function applyFunction(
   const special = specialFunctions.get(name)
   if (special !== undefined) return special(binder, parts, location)
   const types = parts.map(({ type }) => type)
+  // As PostgreSQL has it: a literal of no type that is called by a type's name is a literal of that.
+  const literal = types[0] === oid.unknown ? functionalCast(binder, name, parts) : undefined
+  if (literal !== undefined) return literal
   const found = resolve(functionsNamed(name), types)
   if (found.kind === 'found') return callEntry(binder, found.entry, parts, found.takes, location, false)
   const cast = functionalCast(binder, name, parts)

@@ -131,7 +131,8 @@ export function resolveRoutine(
     return found === undefined || !agrees(found, given) ? [] : [{ takes: found.takes, fitting: found }]
   })
   const hasNames = given.some(({ name }) => name !== undefined)
-  const others = hasNames ? [] : builtIn.map((entry) => ({ takes: entry.takes, variadic: entry.variadic, entry }))
+  const others =
+    hasNames || isVariadic ? [] : builtIn.map((entry) => ({ takes: entry.takes, variadic: entry.variadic, entry }))
   const types = given.map(({ value }) => value.type)
   const answer = resolve<Candidate>([...others, ...withoutDefaults(fitting, given.length)], types)
   return answer

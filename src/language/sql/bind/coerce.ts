@@ -93,7 +93,6 @@ export function tryCoerce(
     if (plain !== expression) return tryCoerce(binder, plain, type, modifier, context)
   }
   if (expression.type === oid.unknown) return coerceUnknown(binder, expression, type, modifier, context)
-  if (expression.kind === 'array' && expression.elements.length === 0) return { ...expression, type }
   if (objectTypes.has(type) && getType(expression.type).category === 'S')
     return nameToObject(binder, expression, type, context)
   if (objectTypes.has(expression.type) && findType(type)?.category === 'S')
