@@ -16,7 +16,7 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 export const repositoryRoot = fileURLToPath(new URL('..', import.meta.url))
@@ -140,6 +140,23 @@ async function build(root, target, force) {
 /** Where what entries share lies, and the script of threads, which a module of that looks for beside itself. */
 const partsFolder = 'parts'
 
+const comments = { legal: true, annotation: false, jsdoc: false }
+
+/**
+ * V8 keeps the text of what it runs, and all of it twice as wide where one character is not of ASCII.
+ * @param {string} folder
+ * @param {import('rolldown').RolldownOutput} bundle
+ */
+function writeAscii(folder, { output }) {
+  for (const file of output) {
+    if (file.type !== 'chunk') continue
+    const path = join(folder, file.fileName)
+    mkdirSync(dirname(path), { recursive: true })
+    const escaped = (/** @type {string} */ unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+    writeFileSync(path, file.code.replace(/[^\0-\x7f]/g, escaped))
+  }
+}
+
 /**
  * Makes a file of each entry and of what it loads only when asked for. What is installed with the package stays outside.
  * @param {string} folder
@@ -154,12 +171,13 @@ async function bundleEntries(folder, entries, target) {
     external: /^[^./]/,
     logLevel: 'silent',
   })
-  await bundled.write({
-    dir: target,
+  const bundle = await bundled.generate({
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: `${partsFolder}/[name].js`,
+    comments,
   })
+  writeAscii(target, bundle)
   await bundled.close()
 }
 
@@ -173,7 +191,13 @@ async function bundleThreads(folder, target) {
   if (!existsSync(input)) return
   const { rolldown } = await import('rolldown')
   const bundled = await rolldown({ input, platform: 'node', logLevel: 'silent' })
-  await bundled.write({ file: join(target, 'worker-script.cjs'), format: 'cjs', codeSplitting: false })
+  const bundle = await bundled.generate({
+    entryFileNames: 'worker-script.cjs',
+    format: 'cjs',
+    codeSplitting: false,
+    comments,
+  })
+  writeAscii(target, bundle)
   await bundled.close()
 }
 

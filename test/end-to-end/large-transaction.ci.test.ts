@@ -134,7 +134,7 @@ onLinux(
       await client.query('BEGIN')
       await insert(client, rows * 2)
       await other.query('CREATE TABLE u (id int PRIMARY KEY, n int, s text)')
-      await other.query(`INSERT INTO u SELECT g, g, repeat(md5(g::text), 320) FROM generate_series(1, ${rows * 3}) g`)
+      await other.query(`INSERT INTO u SELECT g, g, repeat(md5(g::text), 320) FROM generate_series(1, ${rows * 2.5}) g`)
       await expect(client.query('COMMIT')).rejects.toMatchObject({ code: '53200' })
       expect(await rowsIn(other)).toBe(0)
     }),

@@ -35,7 +35,9 @@ function connect(port: number, password?: string): Redis {
 
 async function startMaster(folder: string, password: string): Promise<{ client: Redis; port: number }> {
   const port = await freePort()
-  const args = ['--port', `${port}`, '--dir', folder, '--save', '', '--requirepass', password]
+  const own = ['--port', `${port}`, '--dir', folder, '--save', '', '--requirepass', password]
+  // However much is written while the other side is away, it is told the rest.
+  const args = [...own, '--repl-backlog-size', '256mb']
   const child: ChildProcess = spawn('redis-server', args, { stdio: 'ignore' })
   ends.push(async () => {
     const ended = once(child, 'exit')
