@@ -25,6 +25,16 @@ export const documentOperations: readonly Operation[] = [
             cursor: {},
           },
         ],
+        [
+          'read + read of shop.items',
+          {
+            aggregate: 'notes',
+            pipeline: [
+              { $graphLookup: { from: 'items', startWith: '$n', connectFromField: 'n', connectToField: 'n', as: 'i' } },
+            ],
+            cursor: {},
+          },
+        ],
         ['read', { find: 'notes', batchSize: 1, singleBatch: true }],
         ['read of bank.safe', { find: 'safe', $db: 'bank' }],
         ['all read of shop', { find: 'missing' }],

@@ -21,6 +21,7 @@ import type { Mutation } from './mutation.ts'
 import { rowSecurityMutations } from './row-security.ts'
 import { ruleMutations } from './rules.ts'
 import { baseStoreMutations } from './base-stores.ts'
+import { pipelineMutations } from './pipelines.ts'
 import { planMutations } from './plans.ts'
 import { queryMutations } from './queries.ts'
 import { statementMutations } from './statements.ts'
@@ -44,6 +45,7 @@ export const mutations: readonly Mutation[] = [
   ...planMutations,
   ...queryMutations,
   ...statementMutations,
+  ...pipelineMutations,
   ...turnMutations,
   ...limitMutations,
   ...loginMutations,

@@ -39,6 +39,11 @@ export function checkUnit(unit: string): string {
   throw mongoError(mongoCode.failedToParse, `unknown time unit value: ${unit}`)
 }
 
+/** Of units that always last as long. */
+export function fixedUnitMs(unit: string): bigint | undefined {
+  return unitMs.get(checkUnit(unit))
+}
+
 /** Hours and less are the same everywhere; days and more are those of the clocks of a place. */
 function isOfClocks(unit: string): boolean {
   return unit === 'day' || unit === 'week' || unitMonths.has(unit)

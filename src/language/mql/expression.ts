@@ -20,6 +20,7 @@ import { dateOperators } from './expression-date.ts'
 import { dateUnitOperators } from './expression-date-units.ts'
 import { logicOperators } from './expression-logic.ts'
 import { objectOperators } from './expression-object.ts'
+import { percentileOperators } from './percentiles.ts'
 import { textOperators } from './expression-text.ts'
 import { trigonometryOperators } from './expression-trigonometry.ts'
 import { isLongLiteral, longElementsOf, longFieldsOf } from './long-lists.ts'
@@ -38,6 +39,7 @@ export const expressionOperators: ReadonlyMap<string, ExpressionOperator> = new 
   ...dateUnitOperators,
   ...trigonometryOperators,
   ...bitOperators,
+  ...percentileOperators,
   ['$literal', literal] as const,
   ['$const', literal] as const,
 ])

@@ -73,6 +73,8 @@ export function largeOperands(count: number): readonly unknown[] {
     { input: '$v', as: 'x', in: '$$x' },
     { input: '$v', sortBy: 1 },
     { input: '$s' },
+    { input: '$v', method: 'approximate' },
+    { input: '$v', p: [0.5], method: 'approximate' },
     { input: '$s', chars: 'ab' },
     { input: '$s', regex: 'zz' },
     { input: '$s', find: 'a', replacement: 'c' },

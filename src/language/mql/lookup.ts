@@ -122,7 +122,7 @@ function readLookup(specification: BsonValue): Lookup {
   }
 }
 
-const everything: Query = {
+export const everything: Query = {
   filter: compileFilter(objectOf([]), noVariables),
   sort: [],
   skip: 0,

@@ -11,6 +11,11 @@ import { arrayOf, objectOf } from './expression-contract.ts'
 import { both, compileFilter } from './filter.ts'
 import { compileGroup, countPerValue, countStage } from './group.ts'
 import { compileLookup, type CollectionReader } from './lookup.ts'
+import { compileBucketAuto } from './bucket-auto.ts'
+import { compileDensify } from './densify.ts'
+import { compileFill } from './fill.ts'
+import { compileGraphLookup } from './graph-lookup.ts'
+import { compileWindowFields } from './window-fields.ts'
 import { compileAddFields, compileProjection, compileUnset, fieldNames, type Projection } from './projection.ts'
 import { rootScope, type Variables } from './scope.ts'
 import type { Query } from './query.ts'
@@ -169,8 +174,8 @@ function compileStage([name, specification]: Parsed, context: PipelineContext): 
 /** Stages of the real server that are refused by name. */
 const knownStages: ReadonlySet<string> = new Set(
   (
-    '$out $merge $graphLookup $geoNear $changeStream $collStats $indexStats $planCacheStats $search ' +
-    '$searchMeta $setWindowFields $fill $densify $bucketAuto $documents $currentOp $listSessions ' +
+    '$out $merge $geoNear $changeStream $collStats $indexStats $planCacheStats $search ' +
+    '$searchMeta $documents $currentOp $listSessions ' +
     '$listLocalSessions $vectorSearch'
   ).split(' '),
 )
@@ -383,6 +388,11 @@ const blockingStages: ReadonlyMap<string, MakeStage> = new Map<string, MakeStage
   ['$group', (specification, { variables }) => compileGroup(specification, variables)],
   ['$sortByCount', sortByCount],
   ['$bucket', bucket],
+  ['$bucketAuto', (specification, { variables }) => compileBucketAuto(specification, variables)],
+  ['$setWindowFields', (specification, { variables }) => compileWindowFields(specification, variables)],
+  ['$fill', (specification, { variables }) => compileFill(specification, variables)],
+  ['$densify', (specification) => compileDensify(specification)],
+  ['$graphLookup', (specification, { reader, variables }) => compileGraphLookup(specification, reader, variables)],
   ['$facet', facet],
   ['$lookup', lookup],
   ['$unionWith', unionWith],

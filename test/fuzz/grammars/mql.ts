@@ -3,7 +3,8 @@ import { BSON, type Document } from 'bson'
 import { commands } from '../../../src/gateway/mongodb/commands/commands.ts'
 import { expressionOperators } from '../../../src/language/mql/expression.ts'
 import { queryOperators } from '../../../src/language/mql/filter-operators.ts'
-import { accumulators, pickers } from '../../../src/language/mql/group.ts'
+import { windowFunctionNames } from '../../../src/language/mql/window-functions.ts'
+import { accumulators, otherAccumulators, pickers } from '../../../src/language/mql/accumulators.ts'
 import { stageNames } from '../../../src/language/mql/pipeline.ts'
 import { arrayChanges } from '../../../src/language/mql/update-arrays.ts'
 import { fieldChanges } from '../../../src/language/mql/update-operators.ts'
@@ -70,7 +71,7 @@ const operators = [
   '$rand',
   '$nope',
 ]
-const groupOperators = [...accumulators.keys(), ...pickers.keys(), '$top', '$accumulator']
+const groupOperators = [...accumulators.keys(), ...pickers.keys(), ...otherAccumulators, '$accumulator']
 
 export class Mql {
   readonly #choices: Choices
@@ -205,6 +206,40 @@ export class Mql {
         },
       }),
       () => ({
+        $graphLookup: {
+          from: choices.of(['things', 'nope']),
+          startWith: this.expression(),
+          connectFromField: choices.of(names),
+          connectToField: choices.of(names),
+          as: choices.of(names),
+          ...this.fields(() => this.value(), ['maxDepth', 'depthField', 'restrictSearchWithMatch']),
+        },
+      }),
+      () => ({
+        $setWindowFields: {
+          ...this.fields(() => this.expression(), ['partitionBy']),
+          sortBy: choices.of([{ a: 1 }, { 'b.c': -1 }, { a: 1, b: 1 }, {}]),
+          output: this.fields(
+            () => ({
+              [choices.of(windowOperators)]: this.expression(),
+              ...choices.of([{}, { window: this.window() }]),
+            }),
+            ['w', 'a.b'],
+          ),
+        },
+      }),
+      () => ({
+        [choices.of(['$fill', '$densify', '$bucketAuto'])]: {
+          ...this.fields(() => this.expression(), ['field', 'groupBy', 'partitionBy']),
+          ...choices.of([{}, { partitionByFields: ['b'] }]),
+          ...choices.of([
+            { buckets: 3 },
+            { sortBy: { a: 1 }, output: { a: { method: choices.of(['linear', 'locf']) } } },
+          ]),
+          range: { step: choices.of([1, 0.5, 1e-9, -1]), bounds: choices.of(['full', 'partition', [1, 9], 'x']) },
+        },
+      }),
+      () => ({
         $lookup: {
           from: choices.of(['things', 'nope', 't', '']),
           let: this.fields(() => this.expression(), ['v', 'x', 'V']),
@@ -214,7 +249,14 @@ export class Mql {
       }),
     ])
   }
+
+  window(): unknown {
+    const edge = (): unknown => this.#choices.of(['unbounded', 'current', 0, -1, 2, 0.5, 'x'])
+    return { [this.#choices.of(['documents', 'range'])]: [edge(), edge()], ...this.#choices.of([{}, { unit: 'day' }]) }
+  }
 }
+
+const windowOperators = [...groupOperators, ...windowFunctionNames]
 
 /** Operators by the names of their operands. */
 const named: readonly (readonly [string, readonly string[]])[] = [
