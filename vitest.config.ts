@@ -24,7 +24,6 @@ interface StoreOfTests {
   readonly exclude: readonly string[]
 }
 
-/** What every database that is opened has in place of the memory store, where the environment names it. */
 /** The kernel's own: they read the newest state in one turn, with nobody there who would wait for a page. */
 const readInOneTurn = [
   'src/database/commit/large-commits.test.ts',
@@ -52,6 +51,7 @@ const readCheckpoints = [
   'src/server/encrypted-directory.test.ts',
 ]
 
+/** What every database that is opened has in place of the memory store, where the environment names it. */
 const stores: Readonly<Record<string, StoreOfTests>> = {
   // Pages that are not always resident.
   missing: {

@@ -6,22 +6,19 @@
  * @typedef {{ name: string, args: string[], limitMinutes: number, environment?: Record<string, string> }} CiStep
  */
 
-/** Suites that run once more on other stores than memory: `POLYLOG_TEST_STORE` in `vitest.config.ts`. */
-export const storeSuites = [
-  'src/database',
-  'src/server',
-  'src/session',
-  'src/library',
-  'src/query',
-  'src/language/sql',
-  'src/language/mql',
-  'src/gateway/postgres',
-  'src/gateway/redis',
-  'src/gateway/mongodb',
-]
+/** What stands on a store without anything between. */
+const nextToStores = ['src/database', 'src/server', 'src/session', 'src/library', 'src/query', 'src/language/sql']
 
-/** Pages that are not always resident; an overlay over a sorted file. */
-export const storesOfSuites = ['missing', 'sorted']
+/**
+ * Suites that run once more on other stores than memory (`POLYLOG_TEST_STORE` in `vitest.config.ts`): pages that are not
+ * always resident, which everybody has to wait for; an overlay over a sorted file.
+ *
+ * @type {Readonly<Record<string, readonly string[]>>}
+ */
+export const suitesByStore = {
+  missing: [...nextToStores, 'src/language/mql', 'src/gateway/postgres', 'src/gateway/redis', 'src/gateway/mongodb'],
+  sorted: nextToStores,
+}
 
 /** @type {CiStep[]} */
 export const ciOnlySteps = [

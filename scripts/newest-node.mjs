@@ -11,8 +11,8 @@ import { repositoryRoot } from './prepare.mjs'
 import { runVitest } from './test.mjs'
 import { formatTotals } from './totals.mjs'
 
-/** Sockets, files, threads and processes; the package as others use it; every door and client. */
-const suites = ['src/host', 'src/log', 'src/storage', 'src/library', 'src/server', 'src/gateway', 'src/cli', 'scripts']
+/** Sockets, files, threads and processes; the package as others use it; every door and client, through the server. */
+const suites = ['src/host', 'src/log', 'src/storage', 'src/library', 'src/server', 'src/cli', 'scripts']
 
 /** The program, once it is installed. */
 function install() {

@@ -71,11 +71,11 @@ async function runChecks(root) {
  * @returns {Promise<Totals>}
  */
 async function runCiOnly(root) {
-  const { ciOnlySteps, storesOfSuites, storeSuites } = await import('./ci-only.mjs')
+  const { ciOnlySteps, suitesByStore } = await import('./ci-only.mjs')
   let totals = runVitest(root, { POLYLOG_CI_ONLY: '1' })
-  for (const store of storesOfSuites) {
+  for (const [store, suites] of Object.entries(suitesByStore)) {
     console.log(`\n== suites on the store "${store}"`)
-    totals = addTotals(totals, runVitest(root, { POLYLOG_TEST_STORE: store }, storeSuites))
+    totals = addTotals(totals, runVitest(root, { POLYLOG_TEST_STORE: store }, suites))
   }
   for (const step of ciOnlySteps) {
     console.log(`\n== ${step.name}`)
@@ -108,7 +108,7 @@ function runStep(root, step) {
 /**
  * @param {string} root
  * @param {Record<string, string>} environment
- * @param {string[]} [paths]
+ * @param {readonly string[]} [paths]
  * @param {string} [node] the program that runs them
  * @returns {Totals}
  */
