@@ -20,6 +20,7 @@ import type { ObjectAddress } from './catalog/objects.ts'
 import type { CollectionChange } from './catalog/schema-changes.ts'
 import type { Effects } from './messages/effects.ts'
 import type { FilesReport } from './verification/verify-files.ts'
+import type { TransactionLocks } from './transaction/transaction-locks.ts'
 import type { Workspace } from './transaction/workspace.ts'
 
 export type Sequence = number
@@ -28,6 +29,16 @@ export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
 
 /** PostgreSQL's four row modes, weakest first. */
 export type LockMode = 'key share' | 'share' | 'no key update' | 'update'
+/** Of a collection as a whole; `table share` is SQL's SHARE. */
+export type TableLockMode =
+  | 'access share'
+  | 'row share'
+  | 'row exclusive'
+  | 'share update exclusive'
+  | 'table share'
+  | 'share row exclusive'
+  | 'exclusive'
+  | 'access exclusive'
 
 /** What to do where another transaction holds the lock. `skip`: `lock` answers false. */
 export type LockPolicy = 'wait' | 'nowait' | 'skip'
@@ -114,6 +125,8 @@ export interface Transaction extends TransactionReader {
   lock(key: Slice, mode: LockMode, policy?: LockPolicy): boolean
   /** The same, whatever has become of the key since the snapshot: the caller looks at `newest`. Waits. */
   hold(key: Slice, mode: LockMode): void
+  /** Of collections as a whole, and of numbers that mean nothing here. */
+  readonly locks: Pick<TransactionLocks, 'lockCollection' | 'advisory'>
   /** `get`, not noted as read. */
   peek(key: Slice): Slice | undefined
   /** A message in the record, delivered to feeds at commit. */
@@ -347,6 +360,8 @@ export interface Savepoint {
   readonly catalogChanges: number
   readonly agenda: AgendaMark
   readonly effects: number
+  /** Of the running statement. */
+  readonly calls: number
 }
 
 /** Thrown by `lock`; whoever asks for the lock again once it is `granted` has it. */

@@ -5,6 +5,8 @@
  */
 import { privilege } from '../database/access/privileges.ts'
 import { AccessError } from '../database/access/rights.ts'
+import { collectionLocked } from '../database/catalog/schema-changes.ts'
+import { advisoryLocked } from '../database/transaction/advisory-locks.ts'
 import { KeyReader } from '../base/tuple-reader.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 import { latin1ToBytes, sliceOf } from '../base/slice.ts'
@@ -43,8 +45,8 @@ export function evidenceOf(
     consumers(database),
     logSegments(database),
     storage(database),
-    locks(asker, database, sessions),
-    lockWaits(database, sessions),
+    locks(asker, database),
+    lockWaits(database),
     transactions(database),
     concurrency(database),
     sessionTable(asker, sessions, activity),
@@ -177,7 +179,7 @@ function storage(database: Database): EvidenceTable {
   )
 }
 
-function locks(asker: ClientSession, database: Database, sessions: () => Iterable<ClientSession>): EvidenceTable {
+function locks(asker: ClientSession, database: Database): EvidenceTable {
   const columns: Columns = {
     collection: 'text',
     key: 'text',
@@ -186,62 +188,61 @@ function locks(asker: ClientSession, database: Database, sessions: () => Iterabl
     granted: 'bool',
     collection_id: 'int8',
     session: 'int8',
+    kind: 'text',
   }
-  return table('locks', columns, () => {
-    const owners = ownersOf(database, sessions())
-    return database.locks.rows().map(({ key, transaction, mode, granted }) => {
+  return table('locks', columns, () =>
+    database.locks.rows().map(({ key, transaction, session, mode, granted }) => {
+      const kind = kindOf(key)
       const collection = collectionOf(database, key)
-      const owner = owners.get(transaction)
       return [
         collection === undefined ? null : `${collection.namespace.name}.${collection.name}`,
-        maySee(asker, owner === asker.id) ? Buffer.from(key, 'latin1').toString('hex') : null,
-        BigInt(transaction),
+        kind === 'collection' || kind === 'advisory' || maySee(asker, session === asker.id) ? shownKey(key) : null,
+        transaction === 0 ? null : BigInt(transaction),
         mode,
         granted,
         collection === undefined ? null : BigInt(collection.id),
-        owner === undefined ? null : BigInt(owner),
+        session === 0 ? null : BigInt(session),
+        kind,
       ]
-    })
-  })
+    }),
+  )
 }
 
-function lockWaits(database: Database, sessions: () => Iterable<ClientSession>): EvidenceTable {
+/** Values of rows stand in keys, and names that others have not made yet in those of names. */
+function kindOf(key: string): 'collection' | 'advisory' | 'name' | 'key' {
+  if (!key.startsWith('\xff')) return 'key'
+  if (collectionLocked(key) !== undefined) return 'collection'
+  return advisoryLocked(key) === undefined ? 'name' : 'advisory'
+}
+
+function shownKey(key: string): string {
+  return key.startsWith('\xff') ? key.slice(1) : Buffer.from(key, 'latin1').toString('hex')
+}
+
+function lockWaits(database: Database): EvidenceTable {
   const columns: Columns = {
     transaction: 'int8',
     session: 'int8',
     blocking_transaction: 'int8',
     blocking_session: 'int8',
   }
-  return table('lock_waits', columns, () => {
-    const owners = ownersOf(database, sessions())
-    const sessionOf = (transaction: number): bigint | null => {
-      const session = owners.get(transaction)
-      return session === undefined ? null : BigInt(session)
-    }
-    return database.locks
+  const orNull = (id: number): bigint | null => (id === 0 ? null : BigInt(id))
+  return table('lock_waits', columns, () =>
+    database.locks
       .waitRows()
-      .map(({ transaction, blocker }) => [
+      .map(({ transaction, session, blocker, blockingSession }) => [
         BigInt(transaction),
-        sessionOf(transaction),
-        BigInt(blocker),
-        sessionOf(blocker),
-      ])
-  })
-}
-
-/** Sessions by their transactions' numbers: of one with several parties, the first. */
-function ownersOf(database: Database, sessions: Iterable<ClientSession>): ReadonlyMap<number, number> {
-  const owners = new Map<number, number>()
-  for (const session of sessions) {
-    const { transaction } = session
-    if (transaction === undefined || session.database !== database.name || owners.has(transaction.id)) continue
-    owners.set(transaction.id, session.id)
-  }
-  return owners
+        orNull(session),
+        orNull(blocker),
+        orNull(blockingSession),
+      ]),
+  )
 }
 
 /** Locks on names (a schema, a namespace) begin with FF, which no key does. */
 function collectionOf(database: Database, key: string): Collection | undefined {
+  const locked = collectionLocked(key)
+  if (locked !== undefined) return database.catalog.collectionById(locked)
   if (key.startsWith('\xff')) return undefined
   return database.catalog.collectionById(new KeyReader(sliceOf(latin1ToBytes(key))).orderedVarint())
 }

@@ -112,6 +112,7 @@ export class ClientSession implements Session {
       const isOpen = this.#party.shared !== undefined || this.#alone !== undefined
       const isTold = this.#home.isClosed || this.#home.isDurable(this.sight.sequence, this.durability)
       if (isOpen || !isTold) break
+      this.#home.locks.endSession(this.id)
       this.#home = this.#home.successor
       // Who is content with memory may have seen what is no more.
       this.sight.sequence = Math.min(this.sight.sequence, this.#home.newestSequence)
@@ -423,6 +424,7 @@ export class ClientSession implements Session {
     this.unwatch()
     this.#party.abort()
     if (this.#alone !== undefined) this.#database.locks.stopWaiting(this.#alone, canceled())
+    this.#home.locks.endSession(this.id)
     if (this.#workspaces !== undefined) for (const one of this.#workspaces) one.close()
     this.memory.close()
     this.#registry.left(this, this.#place)

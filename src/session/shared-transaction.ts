@@ -14,6 +14,7 @@
 import { PolylogError } from '../base/errors.ts'
 import type { Savepoint, Sequence } from '../database/contract.ts'
 import { prepareRollback } from '../database/transaction/sliced-rollback.ts'
+import type { LocksMark } from '../database/transaction/transaction-locks.ts'
 import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import type { DatabaseCounts } from './activity.ts'
@@ -26,7 +27,7 @@ interface NamedSavepoint {
   readonly name: string
   readonly at: Savepoint
   /** What was locked then. */
-  readonly locks: number
+  readonly locks: LocksMark
   readonly reading: Reading
 }
 

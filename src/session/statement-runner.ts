@@ -228,8 +228,9 @@ export class StatementRunner {
     if (prepared !== undefined) {
       return prepared.then(() => this.#again(transaction, statement, caller, { start, steps }, error, hasLock))
     }
-    transaction.takeBack(start)
     const isBatch = isThrownWait(error)
+    if (!isBatch && !(error instanceof Restart) && !(error instanceof TakesTurns)) transaction.locks.keepCalls()
+    transaction.takeBack(start)
     if (isBatch && transaction.staysInTurn && !(error instanceof LockWait)) {
       if (error instanceof Elsewhere) error.abandon()
       transaction.endStatement()

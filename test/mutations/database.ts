@@ -22,23 +22,25 @@ const trouble = [
 
 export const databaseMutations: readonly Mutation[] = [
   ...mutationsOf('src/database/transaction/locks.ts', locks, [
-    ['share locks exclude nobody', '[false, false, true, true],', '[false, false, false, false],'],
-    ['key share waits for no key update', '[false, false, false, true],', '[false, false, true, true],'],
     ['a new request passes those who wait', 'held === undefined ? lock.queue.length : 0)', '0)'],
     [
       'a stronger lock of the same owner is taken for held',
-      'if (held !== undefined && held >= wanted) return true',
+      'if (held !== undefined && covers(held, wanted)) return true',
       'if (held !== undefined) return true',
     ],
-    ['a circle is not looked for', 'if (this.#reaches(lock, owner, mode, position)) {', 'if (position < 0) {'],
+    [
+      'a circle is not looked for',
+      'if (this.#reaches(waiter, this.#blockers(lock, owner, mode, position))) {',
+      'if (position < 0) {',
+    ],
     [
       'only holders close a circle',
-      'if (request.owner !== owner && conflicts[mode]![request.mode]) blockers.push(request.owner)',
+      'if (conflicts(mode, 1 << request.mode) && !areOne(request.owner, owner)) blockers.push(request.waiter)',
       '',
     ],
     [
       'who is granted still waits',
-      'lock.queue.splice(at, 1)\n      this.#waiting.delete(request.owner)',
+      'lock.queue.splice(at, 1)\n      this.#waiting.delete(request.waiter)',
       'lock.queue.splice(at, 1)',
     ],
     [

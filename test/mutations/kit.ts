@@ -115,7 +115,7 @@ export const kitMutations: readonly Mutation[] = [
     [['an account stays listed', 'if (kept === 0 && parent !== undefined) parent.#unlist(this)', 'void 0']],
   ),
   ...mutationsOf('src/session/evidence.ts', statistics, [
-    ['a lock has no session', 'owners.set(transaction.id, session.id)', 'owners.set(session.id, session.id)'],
+    ['a lock has no session', 'session === 0 ? null : BigInt(session),', 'null,'],
   ]),
   ...mutationsOf('src/session/session-report.ts', statistics, [
     ['a deadlock is not counted', 'this.databaseCounts.deadlocks++', 'void 0'],

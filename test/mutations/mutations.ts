@@ -25,6 +25,7 @@ import { pipelineMutations } from './pipelines.ts'
 import { planMutations } from './plans.ts'
 import { queryMutations } from './queries.ts'
 import { statementMutations } from './statements.ts'
+import { sessionMutations } from './sessions.ts'
 import { storageMutations } from './storage.ts'
 import { streamMutations } from './streams.ts'
 import { textStyleMutations } from './text-styles.ts'
@@ -60,6 +61,7 @@ export const mutations: readonly Mutation[] = [
   ...messageMutations,
   ...redisDataMutations,
   ...blockingMutations,
+  ...sessionMutations,
   ...streamMutations,
   ...textStyleMutations,
   ...viewMutations,

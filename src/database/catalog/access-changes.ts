@@ -25,7 +25,7 @@ export function changeAccess(
   const namespace = catalog.namespaceById(id)
   if (namespace !== undefined) holdNamespace(transaction, namespace)
   else if (id !== databaseId) {
-    transaction.locks.lockName(collectionLockKey(id), 'key share')
+    transaction.locks.lockName(collectionLockKey(id), 'access share')
     if (
       transaction.kernel.catalog.collectionById(id)?.version !== transaction.baseCatalog.collectionById(id)?.version
     ) {

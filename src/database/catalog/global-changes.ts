@@ -52,7 +52,7 @@ function write(transaction: KernelTransaction, object: GlobalObject): GlobalObje
 
 /** As it is now: nobody else changes it until the end. */
 function hold(transaction: KernelTransaction, { id, name }: GlobalObject): GlobalObject {
-  transaction.locks.lockName(collectionLockKey(id), 'update')
+  transaction.locks.lockName(collectionLockKey(id), 'access exclusive')
   const newest = transaction.kernel.catalog.globalById(id)
   if (newest?.version !== transaction.baseCatalog.globalById(id)?.version) transaction.changedMeanwhile(`"${name}"`)
   const now = transaction.catalog.globalById(id)

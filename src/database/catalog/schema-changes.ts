@@ -1,8 +1,8 @@
 /**
  * Schema changes: transactional writes to the catalog's keys.
  *
- * A change holds the collection's schema lock against writers of the collection (they hold it shared from their first
- * write on) and against other changes. New names are locked by name, so that two transactions cannot create the same.
+ * A change holds the collection against its writers and against other changes; what takes a collection or its rows away,
+ * against its readers, too. New names are locked by name, so that two transactions cannot create the same.
  */
 import { PolylogError } from '../../base/errors.ts'
 import { emptySlice, sliceLength, sliceOf, sliceToLatin1, type Slice } from '../../base/slice.ts'
@@ -42,6 +42,11 @@ import type { KernelTransaction } from '../transaction/transaction.ts'
 /** Lock names that are not keys begin with FF, which no key does. */
 export function collectionLockKey(id: number): string {
   return `\xffschema ${id}`
+}
+
+/** The collection that a lock of that name is on as a whole. */
+export function collectionLocked(name: string): number | undefined {
+  return name.startsWith('\xffschema ') ? Number(name.slice('\xffschema '.length)) : undefined
 }
 
 function nameLock(namespace: string, name: string, space: NameSpace = 'relation'): string {
@@ -220,7 +225,7 @@ function holdReferred(transaction: KernelTransaction, after: Collection, before:
   const known = before === undefined ? new Set<number>() : referencesOf(before)
   for (const id of referencesOf(after)) {
     if (known.has(id)) continue
-    transaction.locks.lockName(collectionLockKey(id), 'key share')
+    transaction.locks.lockName(collectionLockKey(id), 'access share')
     const isDropped = transaction.kernel.catalog.collectionById(id) === undefined
     if (isDropped && transaction.baseCatalog.collectionById(id) !== undefined) {
       transaction.changedMeanwhile(`what "${after.name}" refers to`)
@@ -267,7 +272,7 @@ export function setComment(transaction: KernelTransaction, address: ObjectAddres
   if (namespace !== undefined) {
     transaction.principal.rights.requireNamespaceOwner(namespace)
     holdNamespace(transaction, namespace)
-  } else transaction.locks.lockName(collectionLockKey(id), 'key share')
+  } else transaction.locks.lockName(collectionLockKey(id), 'share update exclusive')
   transaction.locks.lockName(`\xffcomment ${id}`, 'update')
   const collection = transaction.catalog.collectionById(id)
   if (collection !== undefined) transaction.principal.rights.requireOwner(collection)
@@ -293,7 +298,7 @@ function storeComment(transaction: KernelTransaction, address: ObjectAddress, te
  * An index that was built over an older snapshot would miss what others have written since.
  */
 function holdUnchanged(transaction: KernelTransaction, collection: Collection): void {
-  transaction.locks.lockSchema(collection.id)
+  transaction.locks.lockCollection(collection.id, 'share row exclusive')
   const { start, end } = keyspaceRange(collection.id)
   const { conflicts } = transaction.kernel
   if (!conflicts.changed(sliceToLatin1(start), sliceToLatin1(end), transaction.sequence)) return
@@ -360,7 +365,7 @@ export function dropCollections(transaction: KernelTransaction, collections: rea
   const dropped = new Set(collections.map(({ id }) => id))
   for (const collection of collections) {
     requireDrop(transaction, collection)
-    transaction.locks.lockSchema(collection.id)
+    transaction.locks.lockCollection(collection.id, 'access exclusive')
     refuseReferred(transaction, collection, dropped)
   }
   for (const collection of collections) dropCollection(transaction, collection)
@@ -394,7 +399,7 @@ function dropCollection(transaction: KernelTransaction, collection: Collection):
 
 export function clearCollection(transaction: KernelTransaction, collection: Collection): void {
   transaction.principal.rights.requireAny(collection, privilege.truncate | privilege.delete | privilege.schema)
-  transaction.locks.lockSchema(collection.id)
+  transaction.locks.lockCollection(collection.id, 'access exclusive')
   clearKeys(transaction, collection)
 }
 

@@ -20,8 +20,9 @@
  * transactions log the keys and ranges that they read (`read-log.ts`) and look once, at commit: commit order is the serial
  * order, so every prefix of the log is a state that a serial execution had, and who only reads never fails.
  *
- * Writers lock keys as they write (`locks.ts`), readers lock nothing. A lock is held to the end of its transaction. The
- * modes are PostgreSQL's four; schemas and names are locked the same way, under names that are no keys.
+ * Writers lock keys as they write (`locks.ts`), readers lock none. A lock is held to the end of its transaction. The modes
+ * are PostgreSQL's four; collections as a whole are locked in its eight, under names that are no keys: SQL's readers hold
+ * them, too, against those who lock or drop them (decision 121).
  *
  *   who                            waits for                      until              then
  *   a write, FOR UPDATE, DDL       another holder of the lock     it commits or      goes on in place; at read committed
@@ -35,7 +36,7 @@
  *   a sender of rows               room in its client's buffer    the client reads   goes on in place, in its snapshot
  *   a reply                        the log, for all it has seen   that is durable    is sent (`session/outbox.ts`)
  *   a party's statement            the other parties' statements  they are done      runs (`session/shared-transaction.ts`)
- *   a read                         no writer, ever
+ *   a read                         no writer, ever, but LOCK TABLE and DDL (of SQL)
  *   a commit                       no reader, ever
  *
  * To go on in place is to call the step again that had to wait (`wait.ts`). To begin again (`Restart`) is for read committed

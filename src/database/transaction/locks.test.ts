@@ -2,24 +2,87 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { PolylogError } from '../../base/errors.ts'
 import { latin1ToBytes, sliceOf, type Slice } from '../../base/slice.ts'
-import { LockWait, type LockMode } from '../contract.ts'
+import { LockWait, type LockMode, type TableLockMode } from '../contract.ts'
+import type { AnyLockMode } from './lock-modes.ts'
 import { LockTable, type LockOwner } from './locks.ts'
 
 const modes: readonly LockMode[] = ['key share', 'share', 'no key update', 'update']
 
 /** PostgreSQL's documentation, 13.3.2, table 13.3: the modes that each conflicts with. */
-const conflicting: Record<LockMode, readonly LockMode[]> = {
+const conflicting: Record<string, readonly string[]> = {
   'key share': ['update'],
   share: ['no key update', 'update'],
   'no key update': ['share', 'no key update', 'update'],
   update: ['key share', 'share', 'no key update', 'update'],
 }
 
+/** Table 13.2, by its crosses. */
+const tableConflicts: Record<TableLockMode, string> = {
+  'access share': '.......#',
+  'row share': '......##',
+  'row exclusive': '....####',
+  'share update exclusive': '...#####',
+  'table share': '..##.###',
+  'share row exclusive': '..######',
+  exclusive: '.#######',
+  'access exclusive': '########',
+}
+
+describe('locks of tables', () => {
+  const names = Object.keys(tableConflicts) as TableLockMode[]
+
+  test.each(names)('%s conflicts as in PostgreSQL, one holder has several', (held) => {
+    const table = new LockTable()
+    const [a, b] = [owner(1), owner(2)]
+    table.acquire(a, '\xfft', held, 'wait')
+    const crosses = names.map((wanted) => (table.blocked(b, '\xfft', wanted) ? '#' : '.')).join('')
+    expect(crosses).toBe(tableConflicts[held])
+    for (const mode of names) table.acquire(a, '\xfft', mode, 'wait')
+    expect(table.rows().map(({ mode }) => mode)).toEqual(names)
+    table.release(a, '\xfft', 'access exclusive')
+    expect(table.blocked(b, '\xfft', 'access share')).toBe(false)
+    expect(table.blocked(b, '\xfft', 'row share')).toBe(true)
+    table.releaseAll(a)
+    expect(table.isEmpty).toBe(true)
+  })
+
+  test('a savepoint gives back what was added to a lock', () => {
+    const table = new LockTable()
+    const [a, b] = [owner(1), owner(2)]
+    table.acquire(a, '\xfft', 'row exclusive', 'wait')
+    const mark = table.mark(a)
+    table.acquire(a, '\xfft', 'table share', 'wait')
+    expect(table.blocked(b, '\xfft', 'row exclusive')).toBe(true)
+    expect(table.releaseSince(a, mark)).toBe(true)
+    expect(table.blocked(b, '\xfft', 'row exclusive')).toBe(false)
+    expect(table.holds(a, '\xfft')).toBe('row exclusive')
+  })
+
+  test('a session and its transaction are one to those who wait for either', () => {
+    const table = new LockTable()
+    const session: LockOwner = { id: 0, isSession: true, principal: { sessionId: 7 } }
+    const [a, other] = [
+      { id: 1, principal: { sessionId: 7 } },
+      { id: 2, principal: { sessionId: 8 } },
+    ]
+    table.acquire(session, '\xffa', 'exclusive', 'wait', a)
+    expect(table.acquire(a, '\xffa', 'exclusive', 'wait')).toBe(true)
+    expect(table.blocked(other, '\xffa', 'table share')).toBe(true)
+    table.acquire(other, 'row', 'update', 'wait')
+    expect(ask(table, a, 'row', 'update')).toBeInstanceOf(LockWait)
+    // What it waits for is held by the session, whose transaction waits for it.
+    table.releaseAll(a)
+    const again = { id: 3, principal: { sessionId: 7 } }
+    expect(ask(table, again, 'row', 'update')).toBeInstanceOf(LockWait)
+    expect(ask(table, other, '\xffa', 'table share')).toBe('deadlock')
+  })
+})
+
 const slice = (key: string): Slice => sliceOf(latin1ToBytes(key))
 const owner = (id: number): LockOwner => ({ id })
 
 /** `true` held, a `LockWait`, or the error's code. */
-function ask(table: LockTable, who: LockOwner, key: string, mode: LockMode): true | LockWait | string {
+function ask(table: LockTable, who: LockOwner, key: string, mode: AnyLockMode): true | LockWait | string {
   try {
     expect(table.acquire(who, key, mode, 'wait')).toBe(true)
     return true
@@ -113,7 +176,7 @@ describe.each([256, 1])('key locks (%i of an owner are objects)', (objectsMax) =
       const table = new LockTable(objectsMax)
       const [a, b] = [owner(1), owner(2)]
       table.acquire(a, 'k', held, 'wait')
-      const conflicts = conflicting[held].includes(wanted)
+      const conflicts = conflicting[held]!.includes(wanted)
       expect(table.blocked(b, 'k', wanted)).toBe(conflicts)
       expect(table.acquire(b, 'k', wanted, 'skip')).toBe(!conflicts)
       if (conflicts) expect(() => table.acquire(b, 'k', wanted, 'nowait')).toThrow('could not obtain lock on row')
@@ -322,7 +385,7 @@ function checkProgress(table: LockTable, owners: readonly LockOwner[]): void {
       const before = rows.filter((row) => row.key === wait.key)
       const ahead = before.slice(0, before.indexOf(wait))
       const blockers = ahead.filter(
-        (row) => row.transaction !== wait.transaction && conflicting[wait.mode].includes(row.mode),
+        (row) => row.transaction !== wait.transaction && conflicting[wait.mode]!.includes(row.mode),
       )
       if (blockers.every((row) => done.has(row.transaction))) {
         done.add(wait.transaction)
@@ -337,7 +400,7 @@ function checkProgress(table: LockTable, owners: readonly LockOwner[]): void {
       .filter((row) => row.key === wait.key)
       .slice(0, rows.filter((row) => row.key === wait.key).indexOf(wait))
     const free = ahead.every(
-      (row) => row.transaction === wait.transaction || !conflicting[wait.mode].includes(row.mode),
+      (row) => row.transaction === wait.transaction || !conflicting[wait.mode]!.includes(row.mode),
     )
     expect(free).toBe(false)
   }

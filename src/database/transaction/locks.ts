@@ -1,9 +1,13 @@
 /**
- * Key locks of interleaved transactions: PostgreSQL's four row modes, first in first out, deadlocks found at each wait.
+ * Locks of interleaved transactions and of sessions, in PostgreSQL's modes (`lock-modes.ts`), first in first out, deadlocks
+ * found at each wait.
  *
- * A lock is a key (latin1), its holders with their strongest mode, and a queue. A request is granted when it conflicts
- * with no other holder and with no request before it in the queue; a holder that strengthens its mode goes to the front.
+ * A lock is a key or a name (latin1), its holders with the modes that they have, and a queue. A request is granted when it
+ * conflicts with no other holder and with no request before it in the queue; a holder that asks for more goes to the front.
  * Who must wait gets a promise and, once it is granted, holds the lock: asked for again, it is there.
+ *
+ * A session holds locks of its own (`session-locks.ts`), for which a transaction waits in its place: the one in which its
+ * statement runs. What a session holds and what that transaction holds do not conflict, and who waits for either waits for both.
  *
  * A waiter waits for the holders that conflict with it and for conflicting requests ahead of it. Before it starts to
  * wait that graph is searched; where it leads back to the requester, the requester gets `deadlock`.
@@ -22,46 +26,64 @@
 import { PolylogError } from '../../base/errors.ts'
 import { latin1ToBytes, sliceOf, type Slice } from '../../base/slice.ts'
 import { LockWait, type LockMode, type LockPolicy } from '../contract.ts'
+import type { MemoryAccount } from '../../base/memory-account.ts'
 import { KeyNumbers } from './key-numbers.ts'
+import { SessionLocks } from './session-locks.ts'
+import {
+  type AnyLockMode,
+  conflicts,
+  covers,
+  modeNamed,
+  modesIn,
+  numberOf,
+  strongestOf,
+  withMode,
+} from './lock-modes.ts'
 
-/** Strength, and what conflicts with what: PostgreSQL's table of row-level locks. */
-const strength: Record<LockMode, number> = { 'key share': 0, share: 1, 'no key update': 2, update: 3 }
-const conflicts: readonly (readonly boolean[])[] = [
-  [false, false, false, true],
-  [false, false, true, true],
-  [false, true, true, true],
-  [true, true, true, true],
-]
-
-/** Whoever holds locks: a transaction. */
+/** Whoever holds locks: a transaction, or a session. */
 export interface LockOwner {
+  /** Of the transaction; 0 of a session. */
   readonly id: number
+  readonly isSession?: true
+  /** Whose statement the transaction has run last; 0 or undefined: nobody's. */
+  readonly principal?: Session
+}
+
+export interface Session {
+  readonly sessionId: number
 }
 
 interface Request {
   readonly owner: LockOwner
-  mode: number
+  /** Who waits for it: a transaction. */
+  readonly waiter: LockOwner
+  readonly mode: number
   readonly grant: () => void
   readonly fail: (error: PolylogError) => void
 }
 
 interface Lock {
   readonly key: string
+  /** The modes of each, as a set. */
   readonly holders: Map<LockOwner, number>
   readonly queue: Request[]
 }
 
 export interface LockRow {
   readonly key: string
+  /** 0: a session's own. */
   readonly transaction: number
-  readonly mode: LockMode
+  readonly session: number
+  readonly mode: AnyLockMode
   readonly granted: boolean
 }
 
 /** By transactions. */
 export interface LockWaitRow {
   readonly transaction: number
+  readonly session: number
   readonly blocker: number
+  readonly blockingSession: number
 }
 
 /** Of a lock that is an object, with its holders and its entry in the table. */
@@ -91,6 +113,7 @@ export class LockTable {
   readonly #held = new Map<LockOwner, Set<Lock>>()
   readonly #waiting = new Map<LockOwner, Lock>()
   readonly #journals = new Map<LockOwner, Journal>()
+  readonly #sessions = new Map<number, SessionLocks>()
   deadlocks = 0
   waits = 0
 
@@ -110,7 +133,7 @@ export class LockTable {
   }
 
   #lockOf(key: string): Lock | undefined {
-    return this.#locks.get(key) ?? (this.#tables.size === 0 ? undefined : this.#lockFromTable(key))
+    return this.#locks.get(key) ?? (this.#tables.size === 0 || isName(key) ? undefined : this.#lockFromTable(key))
   }
 
   #lockFromTable(key: string): Lock | undefined {
@@ -118,7 +141,7 @@ export class LockTable {
       const mode = modeIn(keys, key)
       if (mode === undefined) continue
       const lock = this.#newLock(key)
-      this.#hold(lock, owner, mode)
+      this.#hold(lock, owner, 1 << mode)
       return lock
     }
     return undefined
@@ -138,14 +161,14 @@ export class LockTable {
 
   /** Of a key without a lock: held in the owner's table, or put into it. */
   #heldInTable(owner: LockOwner, key: string, mode: number): boolean {
-    const keys = this.#tables.get(owner) ?? this.#beginTable(owner)
+    const keys = isName(key) ? undefined : (this.#tables.get(owner) ?? this.#beginTable(owner))
     if (keys === undefined) return false
     const held = modeIn(keys, key)
     if (held !== undefined && held >= mode) return true
     if (held === undefined) {
       for (const others of this.#tables.values()) if (others !== keys && modeIn(others, key) !== undefined) return false
     }
-    this.#note(owner, key, held)
+    this.#note(owner, key, held === undefined ? undefined : 1 << held)
     keys.set(sliceOf(latin1ToBytes(key)), mode)
     return true
   }
@@ -157,7 +180,7 @@ export class LockTable {
     const keys = new KeyNumbers()
     for (const lock of held) {
       if (isName(lock.key) || lock.holders.size > 1 || lock.queue.length > 0) continue
-      keys.set(sliceOf(latin1ToBytes(lock.key)), lock.holders.get(owner)!)
+      keys.set(sliceOf(latin1ToBytes(lock.key)), strongestOf(lock.holders.get(owner)!))
       held.delete(lock)
       this.#forget(lock)
     }
@@ -170,31 +193,34 @@ export class LockTable {
     if (this.#keyLocks > 0 || this.#tables.size !== 1) return false
     const keys = this.#tables.get(owner)
     if (keys === undefined || this.#journals.get(owner)?.isFull === false) return false
-    raise(keys, key, strength[mode])
+    raise(keys, key, numberOf(mode))
     return true
   }
 
-  /** The mode in which `owner` holds the key. */
-  holds(owner: LockOwner, key: string): LockMode | undefined {
-    const mode = this.#lockOf(key)?.holders.get(owner)
-    return mode === undefined ? undefined : modeNames[mode]
+  /** The strongest mode in which `owner` holds it. */
+  holds(owner: LockOwner, key: string): AnyLockMode | undefined {
+    const held = this.#lockOf(key)?.holders.get(owner)
+    return held === undefined ? undefined : modeNamed(strongestOf(held))
   }
 
   /** Whether another than `owner` holds `key` against `mode`, or waits for it ahead. */
-  blocked(owner: LockOwner, key: string, mode: LockMode): boolean {
+  blocked(owner: LockOwner, key: string, mode: AnyLockMode): boolean {
     const lock = this.#lockOf(key)
-    return lock !== undefined && !this.#grantable(lock, owner, strength[mode], lock.queue.length)
+    return lock !== undefined && !this.#grantable(lock, owner, numberOf(mode), lock.queue.length)
   }
 
-  /** True where it is held now, false under `skip`. Throws `LockWait`, `lock_not_available` or `deadlock`. */
-  acquire(owner: LockOwner, key: string, mode: LockMode, policy: LockPolicy): boolean {
-    const wanted = strength[mode]
+  /**
+   * True where it is held now, false under `skip`. Throws `LockWait`, `lock_not_available` or `deadlock`. `waiter`: the
+   * transaction that waits, where the owner is a session.
+   */
+  acquire(owner: LockOwner, key: string, mode: AnyLockMode, policy: LockPolicy, waiter: LockOwner = owner): boolean {
+    const wanted = numberOf(mode)
     let lock = this.#locks.get(key)
     if (lock === undefined && this.#heldInTable(owner, key, wanted)) return true
     lock ??= this.#lockOf(key)
     lock ??= this.#newLock(key)
     const held = lock.holders.get(owner)
-    if (held !== undefined && held >= wanted) return true
+    if (held !== undefined && covers(held, wanted)) return true
     // Whoever holds the lock already may pass the queue: waiting behind it would be a deadlock.
     if (this.#grantable(lock, owner, wanted, held === undefined ? lock.queue.length : 0)) {
       this.#grant(lock, owner, wanted)
@@ -202,19 +228,20 @@ export class LockTable {
     }
     if (policy === 'skip') return false
     if (policy === 'nowait') throw new PolylogError('lock_not_available', 'could not obtain lock on row')
-    throw this.#wait(lock, owner, wanted, held !== undefined)
+    throw this.#wait(lock, { owner, waiter, mode: wanted }, held !== undefined)
   }
 
-  #wait(lock: Lock, owner: LockOwner, mode: number, holding: boolean): LockWait | PolylogError {
+  #wait(lock: Lock, asked: Pick<Request, 'owner' | 'waiter' | 'mode'>, holding: boolean): LockWait | PolylogError {
+    const { owner, waiter, mode } = asked
     const position = holding ? 0 : lock.queue.length
     const granted = new Promise<void>((grant, fail) => {
-      lock.queue.splice(position, 0, { owner, mode, grant, fail })
+      lock.queue.splice(position, 0, { ...asked, grant, fail })
     })
     // Queued before the search: whoever it passes waits for it too, and that may be what closes a circle.
-    this.#waiting.set(owner, lock)
-    if (this.#reaches(lock, owner, mode, position)) {
+    this.#waiting.set(waiter, lock)
+    if (this.#reaches(waiter, this.#blockers(lock, owner, mode, position))) {
       this.deadlocks++
-      this.#waiting.delete(owner)
+      this.#waiting.delete(waiter)
       lock.queue.splice(position, 1)
       return new PolylogError('deadlock', 'deadlock detected', { detail: { hint: 'Run the transaction again.' } })
     }
@@ -224,10 +251,10 @@ export class LockTable {
   }
 
   #grantable(lock: Lock, owner: LockOwner, mode: number, position: number): boolean {
-    for (const [holder, held] of lock.holders) if (holder !== owner && conflicts[mode]![held]) return false
+    for (const [holder, held] of lock.holders) if (conflicts(mode, held) && !areOne(holder, owner)) return false
     for (let i = 0; i < position; i++) {
       const request = lock.queue[i]!
-      if (request.owner !== owner && conflicts[mode]![request.mode]) return false
+      if (conflicts(mode, 1 << request.mode) && !areOne(request.owner, owner)) return false
     }
     return true
   }
@@ -235,11 +262,11 @@ export class LockTable {
   #grant(lock: Lock, owner: LockOwner, mode: number): void {
     const held = lock.holders.get(owner)
     this.#note(owner, lock.key, held)
-    this.#hold(lock, owner, held === undefined ? mode : Math.max(held, mode))
+    this.#hold(lock, owner, withMode(held ?? 0, mode))
   }
 
-  #hold(lock: Lock, owner: LockOwner, mode: number): void {
-    lock.holders.set(owner, mode)
+  #hold(lock: Lock, owner: LockOwner, held: number): void {
+    lock.holders.set(owner, held)
     let locks = this.#held.get(owner)
     if (locks === undefined) {
       locks = new Set()
@@ -248,35 +275,60 @@ export class LockTable {
     locks.add(lock)
   }
 
-  /** Depth-first through who waits for whom: does a wait of `owner` for `lock` lead back to `owner`? */
-  #reaches(lock: Lock, owner: LockOwner, mode: number, position: number): boolean {
+  /** Depth-first through who waits for whom: do those whom `waiter` waits for wait for it? */
+  #reaches(waiter: LockOwner, blockers: LockOwner[]): boolean {
     const seen = new Set<LockOwner>()
-    const stack = this.#blockers(lock, owner, mode, position)
-    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      if (next === owner) return true
+    for (let next = blockers.pop(); next !== undefined; next = blockers.pop()) {
+      if (areOne(next, waiter)) return true
       if (seen.has(next)) continue
       seen.add(next)
-      stack.push(...this.#waitedFor(next))
+      blockers.push(...this.#waitedFor(next))
     }
     return false
   }
 
-  /** None where it does not wait. */
+  /** None where it does not wait. A session waits where its statement does. */
   #waitedFor(owner: LockOwner): LockOwner[] {
-    const lock = this.#waiting.get(owner)
+    if (owner.isSession !== true) return this.#waitedForBy(owner)
+    return [...this.#waiting.keys()].filter((one) => areOne(one, owner)).flatMap((one) => this.#waitedForBy(one))
+  }
+
+  #waitedForBy(waiter: LockOwner): LockOwner[] {
+    const lock = this.#waiting.get(waiter)
     if (lock === undefined) return []
-    const at = lock.queue.findIndex((request) => request.owner === owner)
-    return this.#blockers(lock, owner, lock.queue[at]!.mode, at)
+    const at = lock.queue.findIndex((request) => request.waiter === waiter)
+    const { owner, mode } = lock.queue[at]!
+    return this.#blockers(lock, owner, mode, at)
   }
 
   #blockers(lock: Lock, owner: LockOwner, mode: number, position: number): LockOwner[] {
     const blockers: LockOwner[] = []
-    for (const [holder, held] of lock.holders) if (holder !== owner && conflicts[mode]![held]) blockers.push(holder)
+    for (const [holder, held] of lock.holders) {
+      if (conflicts(mode, held) && !areOne(holder, owner)) blockers.push(holder)
+    }
     for (let i = 0; i < position; i++) {
       const request = lock.queue[i]!
-      if (request.owner !== owner && conflicts[mode]![request.mode]) blockers.push(request.owner)
+      if (conflicts(mode, 1 << request.mode) && !areOne(request.owner, owner)) blockers.push(request.waiter)
     }
     return blockers
+  }
+
+  // ---- sessions
+
+  /** Made for the first lock. */
+  ofSession(principal: Session, account: MemoryAccount): SessionLocks {
+    const { sessionId } = principal
+    let session = this.#sessions.get(sessionId)
+    if (session === undefined) this.#sessions.set(sessionId, (session = new SessionLocks(principal, this, account)))
+    return session
+  }
+
+  endSession(sessionId: number): void {
+    const session = this.#sessions.get(sessionId)
+    if (session === undefined) return
+    this.#sessions.delete(sessionId)
+    this.releaseAll(session)
+    session.close()
   }
 
   /** What the owner's locks take. */
@@ -289,11 +341,11 @@ export class LockTable {
   }
 
   /** Ends a wait without the lock: cancelled, timed out, or its transaction aborted by somebody else. */
-  stopWaiting(owner: LockOwner, error: PolylogError): void {
-    const lock = this.#waiting.get(owner)
+  stopWaiting(waiter: LockOwner, error: PolylogError): void {
+    const lock = this.#waiting.get(waiter)
     if (lock === undefined) return
-    this.#waiting.delete(owner)
-    const at = lock.queue.findIndex((request) => request.owner === owner)
+    this.#waiting.delete(waiter)
+    const at = lock.queue.findIndex((request) => request.waiter === waiter)
     const [request] = lock.queue.splice(at, 1)
     this.#advance(lock)
     request?.fail(error)
@@ -308,29 +360,41 @@ export class LockTable {
     return journal.entries.length
   }
 
-  /** Names that are no keys (they begin with FF) are kept to the end. */
   #note(owner: LockOwner, key: string, before: number | undefined): void {
     const journal = this.#journals.get(owner)
-    if (journal === undefined || journal.isFull || isName(key)) return
+    if (journal === undefined || journal.isFull) return
     if (journal.entries.length >= journalEntriesMax) journal.isFull = true
     else journal.entries.push({ key, before })
   }
 
-  /** Gives back what was taken since the mark, and to each lock that was strengthened the mode that it had. */
-  releaseSince(owner: LockOwner, mark: number): void {
+  /** Gives back what was taken since the mark, and to each lock that was strengthened what it had. False: all of it is kept. */
+  releaseSince(owner: LockOwner, mark: number): boolean {
     const journal = this.#journals.get(owner)
-    if (journal === undefined || journal.isFull) return
+    if (journal === undefined || journal.isFull) return false
     while (journal.entries.length > mark) {
       const { key, before } = journal.entries.pop()!
       const table = this.#tables.get(owner)
       const bytes = sliceOf(latin1ToBytes(key))
-      if (table?.get(bytes) !== undefined) table.set(bytes, before ?? givenBack)
+      if (table?.get(bytes) !== undefined) table.set(bytes, before === undefined ? givenBack : strongestOf(before))
       const lock = this.#locks.get(key)
-      if (lock === undefined) continue
-      if (before === undefined) this.#drop(lock, owner)
-      else lock.holders.set(owner, before)
-      this.#advance(lock)
+      if (lock !== undefined) this.#goBack(lock, owner, before)
     }
+    return true
+  }
+
+  #goBack(lock: Lock, owner: LockOwner, held: number | undefined): void {
+    if (held === undefined) this.#drop(lock, owner)
+    else lock.holders.set(owner, held)
+    this.#advance(lock)
+  }
+
+  /** One mode of what is held of a name. */
+  release(owner: LockOwner, name: string, mode: AnyLockMode): void {
+    const lock = this.#locks.get(name)
+    const held = lock?.holders.get(owner)
+    if (lock === undefined || held === undefined) return
+    const left = held & ~(1 << numberOf(mode))
+    this.#goBack(lock, owner, left === 0 ? undefined : left)
   }
 
   #drop(lock: Lock, owner: LockOwner): void {
@@ -362,7 +426,7 @@ export class LockTable {
         continue
       }
       lock.queue.splice(at, 1)
-      this.#waiting.delete(request.owner)
+      this.#waiting.delete(request.waiter)
       this.#grant(lock, request.owner, request.mode)
       request.grant()
     }
@@ -372,13 +436,13 @@ export class LockTable {
   rows(): LockRow[] {
     const rows: LockRow[] = []
     for (const lock of this.#locks.values()) {
-      for (const [owner, mode] of lock.holders) rows.push(row(lock, owner, mode, true))
-      for (const request of lock.queue) rows.push(row(lock, request.owner, request.mode, false))
+      for (const [owner, held] of lock.holders)
+        for (const mode of modesIn(held)) rows.push(row(lock.key, owner, mode, true))
+      for (const { waiter, mode } of lock.queue) rows.push(row(lock.key, waiter, modeNamed(mode), false))
     }
     for (const [owner, keys] of this.#tables) {
       for (const { key, number } of keys) {
-        if (number !== givenBack && !this.#locks.has(key))
-          rows.push({ key, transaction: owner.id, mode: modeNames[number]!, granted: true })
+        if (number !== givenBack && !this.#locks.has(key)) rows.push(row(key, owner, modeNamed(number), true))
       }
     }
     return rows
@@ -386,10 +450,25 @@ export class LockTable {
 
   /** Who waits for whom. */
   waitRows(): LockWaitRow[] {
-    return [...this.#waiting.keys()].flatMap((owner) =>
-      this.#waitedFor(owner).map((blocker) => ({ transaction: owner.id, blocker: blocker.id })),
+    return [...this.#waiting.keys()].flatMap((waiter) =>
+      this.#waitedForBy(waiter).map((blocker) => ({
+        transaction: waiter.id,
+        session: sessionOf(waiter),
+        blocker: blocker.id,
+        blockingSession: sessionOf(blocker),
+      })),
     )
   }
+}
+
+function sessionOf({ principal }: LockOwner): number {
+  return principal?.sessionId ?? 0
+}
+
+/** The same, or a session and what runs its statement. */
+function areOne(a: LockOwner, b: LockOwner): boolean {
+  if (a === b) return true
+  return a.isSession !== b.isSession && sessionOf(a) === sessionOf(b)
 }
 
 function modeIn(keys: KeyNumbers, key: string): number | undefined {
@@ -408,8 +487,6 @@ function isName(key: string): boolean {
   return key.startsWith('\xff')
 }
 
-const modeNames: readonly LockMode[] = ['key share', 'share', 'no key update', 'update']
-
-function row(lock: Lock, owner: LockOwner, mode: number, granted: boolean): LockRow {
-  return { key: lock.key, transaction: owner.id, mode: modeNames[mode]!, granted }
+function row(key: string, owner: LockOwner, mode: AnyLockMode, granted: boolean): LockRow {
+  return { key, transaction: owner.id, session: sessionOf(owner), mode, granted }
 }

@@ -3,22 +3,30 @@
  *
  * While the transaction is alone in its turn (`immediate`) nothing is locked: it only looks whether somebody else is in
  * the way, and notes what it would hold. When it becomes `interleaved` it takes all of that, and from then on every lock
- * as it comes. A collection's schema is held in `key share` by everybody who writes to it, in `update` by who changes it.
+ * as it comes. Collections are held in PostgreSQL's modes of tables: in `row exclusive` by everybody who writes to one, in
+ * `row share` by who locks keys of one, in `access share` by SQL's readers, in `share row exclusive` and `access exclusive` by
+ * who changes its definition (decision 121).
  *
- * Invariant: whatever was noted before the transaction was interleaved is held, or waited for, after `takeNoted`.
+ * Invariants: whatever was noted before the transaction was interleaved is held, or waited for, after `takeNoted`; what is
+ * in `#written`, `#looked` and `#owned` is held, or noted.
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceOf } from '../../base/tuple.ts'
-import type { LockMode, LockPolicy } from '../contract.ts'
+import type { Isolation, LockMode, LockPolicy, Principal, TableLockMode } from '../contract.ts'
+import { AdvisoryLocks } from './advisory-locks.ts'
+import type { AnyLockMode } from './lock-modes.ts'
 import type { LockTable } from './locks.ts'
+import type { SessionLocks } from './session-locks.ts'
 import { collectionLockKey } from '../catalog/schema-changes.ts'
 import { writeKinds, type WriteSet } from './write-set.ts'
 
 /** What the locks ask of their transaction. */
 export interface LockingTransaction {
   readonly id: number
+  readonly principal: Principal
+  readonly isolation: Isolation
   readonly interleaved: boolean
   /** Nothing was committed since its snapshot. */
   readonly seesNewest: boolean
@@ -33,6 +41,14 @@ export interface LockingTransaction {
   checkSchema(keyspace: number): void
 }
 
+/** What was held at a savepoint, as counts. */
+export interface LocksMark {
+  readonly journal: number
+  readonly written: number
+  readonly looked: number
+  readonly owned: number
+}
+
 /** Locks that are taken between two charges. */
 const chargeEvery = 512
 
@@ -42,13 +58,19 @@ export class TransactionLocks {
   #failFast = false
   #taken = 0
   #account: MemoryAccount | undefined
-  #noted: { key: string; mode: LockMode }[] = []
+  #noted: { key: string; mode: AnyLockMode }[] = []
   /** The collections written to: the first one, which is mostly the only one, and the others. */
-  #firstTouched = -1
-  #touched: Set<number> | undefined
-  #lastTouched = -1
-  /** Collections that nobody else may write to: their keys need no locks. */
+  #firstWritten = -1
+  #written: Set<number> | undefined
+  #lastWritten = -1
+  /** Those of which only keys were locked. */
+  #looked: Set<number> | undefined
+  /** Collections that nobody else may write to, nor lock keys of: their keys need no locks. */
   #owned: Set<number> | undefined
+  /** Has asked for locks of its own in this statement. */
+  #session: SessionLocks | undefined
+  /** Ways back from what the running statement has done beside its writes. */
+  #calls: (() => void)[] | undefined
 
   constructor(transaction: LockingTransaction, table: LockTable) {
     this.#transaction = transaction
@@ -59,10 +81,9 @@ export class TransactionLocks {
   reset(failFast: boolean): void {
     this.#failFast = failFast
     if (this.#noted.length > 0) this.#noted = []
-    this.#firstTouched = -1
-    this.#touched = undefined
-    this.#lastTouched = -1
-    this.#owned = undefined
+    this.#firstWritten = -1
+    this.#written = this.#looked = this.#owned = undefined
+    this.#lastWritten = -1
   }
 
   /** Takes what the transaction has written and noted while it was alone. */
@@ -74,8 +95,8 @@ export class TransactionLocks {
       this.#acquire(sliceToLatin1(key), kind === writeKinds.put ? 'no key update' : 'update', 'wait')
     })
     for (const { key, mode } of this.#noted) this.#acquire(key, mode, 'wait')
-    if (this.#firstTouched >= 0) this.#holdSchema(this.#firstTouched)
-    for (const keyspace of this.#touched ?? []) this.#holdSchema(keyspace)
+    for (const keyspace of this.#writtenTo()) this.#holdSchema(keyspace, 'row exclusive')
+    for (const keyspace of this.#looked ?? []) this.#holdSchema(keyspace, 'row share')
     this.#noted = []
   }
 
@@ -103,24 +124,24 @@ export class TransactionLocks {
 
   /** Whatever has become of the key since the snapshot. */
   hold(key: Slice, mode: LockMode): void {
-    this.touch(key)
+    this.#look(keyspaceOf(key))
     if (this.#owned?.has(keyspaceOf(key)) !== true) this.#lockNamed(sliceToLatin1(key), mode, 'wait')
   }
 
   lock(key: Slice, mode: LockMode, policy: LockPolicy): boolean {
-    this.touch(key)
+    this.#look(keyspaceOf(key))
     const name = sliceToLatin1(key)
     if (this.#owned?.has(keyspaceOf(key)) !== true && !this.#lockNamed(name, mode, policy)) return false
     this.#transaction.checkUnchanged(name)
     return true
   }
 
-  /** Of a name that is not a key: a namespace, a collection's name, its schema. */
-  lockName(name: string, mode: LockMode): void {
-    this.#lockNamed(name, mode, 'wait')
+  /** Of a name that is not a key: a namespace, a collection's name, its schema. False under `skip`. */
+  lockName(name: string, mode: AnyLockMode, policy: LockPolicy = 'wait'): boolean {
+    return this.#lockNamed(name, mode, policy)
   }
 
-  #lockNamed(name: string, mode: LockMode, policy: LockPolicy): boolean {
+  #lockNamed(name: string, mode: AnyLockMode, policy: LockPolicy): boolean {
     if (!this.#transaction.interleaved) {
       if (this.#table.isEmpty || !this.#table.blocked(this.#transaction, name, mode)) {
         this.#noted.push({ key: name, mode })
@@ -144,7 +165,7 @@ export class TransactionLocks {
     this.#account.resize(this.#account.usedBytes, this.#table.bytesOf(this.#transaction), 'the locks of a transaction')
   }
 
-  #acquire(name: string, mode: LockMode, policy: LockPolicy): boolean {
+  #acquire(name: string, mode: AnyLockMode, policy: LockPolicy): boolean {
     if (this.#failFast && policy === 'wait') {
       if (this.#table.acquire(this.#transaction, name, mode, 'skip')) return true
       throw new PolylogError('serialization_failure', 'another transaction has written or locked this')
@@ -152,68 +173,154 @@ export class TransactionLocks {
     return this.#table.acquire(this.#transaction, name, mode, policy)
   }
 
-  // ---- schemas
+  // ---- collections
 
   /** On the first write to a collection: holds its schema, or sees that it has changed. */
   touch(key: Slice): void {
     const keyspace = keyspaceOf(key)
-    if (keyspace === this.#lastTouched || keyspace === 0) return
-    if (keyspace !== this.#firstTouched && this.#touched?.has(keyspace) !== true) {
-      if (this.#transaction.interleaved) this.#holdSchema(keyspace)
-      else if (!this.#table.isEmpty) this.#lookAtSchema(keyspace)
-      this.#transaction.checkSchema(keyspace)
-      this.#noteTouched(keyspace)
+    if (keyspace === this.#lastWritten || keyspace === 0) return
+    if (keyspace !== this.#firstWritten && this.#written?.has(keyspace) !== true) {
+      this.#use(keyspace, 'row exclusive')
+      this.#noteWritten(keyspace)
     }
-    this.#lastTouched = keyspace
+    this.#lastWritten = keyspace
   }
 
-  #noteTouched(keyspace: number): void {
-    if (this.#firstTouched < 0) this.#firstTouched = keyspace
-    else (this.#touched ??= new Set()).add(keyspace)
+  /** On the first lock of a key of it. */
+  #look(keyspace: number): void {
+    if (keyspace === this.#firstWritten || keyspace === 0 || this.#looked?.has(keyspace) === true) return
+    if (this.#written?.has(keyspace) === true) return
+    this.#use(keyspace, 'row share')
+    this.#looked ??= new Set()
+    this.#looked.add(keyspace)
   }
 
-  #holdSchema(keyspace: number): void {
-    this.#acquire(collectionLockKey(keyspace), 'key share', 'wait')
+  #use(keyspace: number, mode: TableLockMode): void {
+    if (this.#transaction.interleaved) this.#holdSchema(keyspace, mode)
+    else if (!this.#table.isEmpty) this.#lookAtSchema(keyspace, mode)
+    this.#transaction.checkSchema(keyspace)
   }
 
-  #lookAtSchema(keyspace: number): void {
-    if (!this.#table.blocked(this.#transaction, collectionLockKey(keyspace), 'key share')) return
+  #noteWritten(keyspace: number): void {
+    if (this.#firstWritten < 0) this.#firstWritten = keyspace
+    else (this.#written ??= new Set()).add(keyspace)
+  }
+
+  #holdSchema(keyspace: number, mode: TableLockMode): void {
+    this.#acquire(collectionLockKey(keyspace), mode, 'wait')
+  }
+
+  #lookAtSchema(keyspace: number, mode: TableLockMode): void {
+    if (!this.#table.blocked(this.#transaction, collectionLockKey(keyspace), mode)) return
     this.#transaction.interleave()
-    this.#holdSchema(keyspace)
+    this.#holdSchema(keyspace, mode)
   }
 
-  /** The collections written to. */
+  #writtenTo(): readonly number[] {
+    return this.#firstWritten < 0 ? [] : [this.#firstWritten, ...(this.#written ?? [])]
+  }
+
+  /** The collections written to, or of which keys were locked. */
   get touched(): readonly number[] {
-    return this.#firstTouched < 0 ? [] : [this.#firstTouched, ...(this.#touched ?? [])]
+    return [...this.#writtenTo(), ...(this.#looked ?? [])]
   }
 
   /** Until the end nobody else writes to the collections. */
   excludeWriters(collections: readonly number[]): void {
-    for (const id of collections) this.lockName(collectionLockKey(id), 'update')
+    for (const id of collections) this.lockName(collectionLockKey(id), 'exclusive')
   }
 
-  /** Of a collection that is changed: nobody else writes to it until the end. */
-  lockSchema(collectionId: number): void {
-    this.lockName(collectionLockKey(collectionId), 'update')
-    this.#transaction.checkSchema(collectionId)
-    this.own(collectionId)
+  /**
+   * Of a collection as a whole, as SQL's LOCK TABLE and its statements do. Its schema is the one of the snapshot then, or the
+   * statement begins again. What is read by one that is alone in its turn is only looked at. False under `skip`.
+   */
+  lockCollection(id: number, mode: TableLockMode, policy: LockPolicy = 'wait'): boolean {
+    const { interleaved, isolation } = this.#transaction
+    if (mode === 'access share' && !interleaved) {
+      if (!this.#table.isEmpty) this.#lookAtSchema(id, mode)
+      return true
+    }
+    if (!this.#lockNamed(collectionLockKey(id), mode, policy)) return false
+    // A reader's snapshot may be as old as it likes, unless its statement can begin again.
+    if (mode !== 'access share' || isolation === 'read committed') this.#transaction.checkSchema(id)
+    if (mode === 'exclusive' || mode === 'access exclusive') this.own(id)
+    return true
   }
 
-  /** Nobody else may write to the collection until the end: it is new, or its schema is locked. */
+  /** Nobody else may write to the collection, nor lock keys of it, until the end: it is new, or locked as a whole. */
   own(collectionId: number): void {
-    this.#noteTouched(collectionId)
+    this.#noteWritten(collectionId)
     this.#owned ??= new Set()
     this.#owned.add(collectionId)
   }
 
-  /** What `releaseSince` goes back to. */
-  mark(): number {
-    return this.#table.mark(this.#transaction)
+  // ---- sessions
+
+  /** Of the session whose statement runs, beyond the end of the transaction: see `session-locks.ts`. */
+  get ofSession(): SessionLocks {
+    return (this.#session ??= this.#table.ofSession(this.#transaction.principal, this.#transaction.callerAccount))
   }
 
-  /** Keys that were locked since, or locked more strongly, are as they were. */
-  releaseSince(mark: number): void {
-    this.#table.releaseSince(this.#transaction, mark)
+  /** A lock that a session gets: who is alone in his turn may have to wait for it. */
+  lockForSession(session: SessionLocks, name: string, mode: TableLockMode, policy: LockPolicy): boolean {
+    if (!this.#transaction.interleaved && policy === 'wait' && this.#table.blocked(session, name, mode)) {
+      this.#transaction.interleave()
+    }
+    return this.#table.acquire(session, name, mode, policy, this.#transaction)
+  }
+
+  get advisory(): AdvisoryLocks {
+    return new AdvisoryLocks(this)
+  }
+
+  /** Something that is no write: `undo` where the statement is taken back to before it, to be run again. */
+  noteCall(undo: () => void): void {
+    this.#calls ??= []
+    this.#calls.push(undo)
+  }
+
+  /** How many were noted in the running statement. */
+  get calls(): number {
+    return this.#calls?.length ?? 0
+  }
+
+  undoCalls(count: number): void {
+    while (this.calls > count) this.#calls!.pop()!()
+  }
+
+  /** The statement will not be run again: what it has done beside its writes stays. */
+  keepCalls(): void {
+    this.#calls = undefined
+  }
+
+  /** The running statement is over, and has asked for nothing that it has not got. */
+  endStatement(): void {
+    this.#calls = undefined
+    this.#session?.settle()
+    this.#session = undefined
+  }
+
+  // ---- savepoints
+
+  /** What `releaseSince` goes back to. */
+  mark(): LocksMark {
+    return {
+      journal: this.#table.mark(this.#transaction),
+      written: this.#writtenTo().length,
+      looked: this.#looked?.size ?? 0,
+      owned: this.#owned?.size ?? 0,
+    }
+  }
+
+  /** What was locked since, or locked more strongly, is as it was. */
+  releaseSince({ journal, written, looked, owned }: LocksMark): void {
+    if (!this.#table.releaseSince(this.#transaction, journal)) return
+    const kept = this.#writtenTo().slice(0, written)
+    this.#firstWritten = kept[0] ?? -1
+    this.#written = new Set(kept.slice(1))
+    this.#lastWritten = -1
+    this.#looked = new Set([...(this.#looked ?? [])].slice(0, looked))
+    this.#owned = new Set([...(this.#owned ?? [])].slice(0, owned))
   }
 
   /** The end: nothing is held any more. */

@@ -137,9 +137,8 @@ export class KernelTransaction implements Transaction {
     this.ended = false
     this.origin = 'client'
     this.#view.sequence = 0
-    this.committedAt = undefined
     this.createdCollections = this.usedNumbers = false
-    this.sessionKey = undefined
+    this.committedAt = this.sessionKey = undefined
     this.callerAccount = this.kernel.account
     this.callerLimits = this.ownerAccount = undefined
     this.#clock.begin(options.interactive)
@@ -221,6 +220,7 @@ export class KernelTransaction implements Transaction {
 
   /** The statement is over: its cursors are gone. */
   endStatement(): void {
+    this.locks.endStatement()
     this.#forgetStatement()
     this.#view.releasePages()
   }
@@ -275,7 +275,7 @@ export class KernelTransaction implements Transaction {
   savepoint(): Savepoint {
     const agenda = this.#agenda === undefined ? nothingYet : this.#agenda.mark
     const catalogChanges = this.#catalog.changes.length
-    return { writes: this.writes.count, catalogChanges, agenda, effects: this.effects.size }
+    return { writes: this.writes.count, catalogChanges, agenda, effects: this.effects.size, calls: this.locks.calls }
   }
 
   /** Undoes writes and schema changes made since; locks stay. */
@@ -284,6 +284,7 @@ export class KernelTransaction implements Transaction {
     this.#agenda?.rollbackTo(savepoint.agenda)
     this.#catalog.rollbackTo(savepoint.catalogChanges)
     this.effects.rollbackTo(savepoint.effects)
+    this.locks.undoCalls(savepoint.calls)
   }
 
   // ---- reads

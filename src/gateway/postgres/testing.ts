@@ -82,7 +82,7 @@ export function startup(...parameters: string[]): Buffer {
   return Buffer.concat([length, body])
 }
 
-/** One line a message: `D 1|a`, `C SELECT 1`, `E 22012 division by zero`, `Z I`. */
+/** One line a message: `A 7 channel payload`, `D 1|a`, `C SELECT 1`, `E 22012 division by zero`, `Z I`. */
 function show(bytes: Buffer): string[] {
   const lines: string[] = []
   for (let at = 0; at < bytes.length;) {
@@ -101,6 +101,11 @@ function showBody(type: string, body: Buffer): string {
   if (type === 'Z') return ` ${body.toString()}`
   if (type === 'T') return ` ${body.readInt16BE(0)}`
   if (type === 't') return ` ${body.readInt16BE(0)}`
+  if (type === 'A')
+    return ` ${body.readInt32BE(0)} ${body
+      .toString('utf8', 4, body.length - 1)
+      .split('\0')
+      .join(' ')}`
   if (type !== 'E' && type !== 'N') return ''
   const fields = new Map(
     body

@@ -62,6 +62,13 @@ export class AccessNeeds {
     })
   }
 
+  /** All that is asked of each collection, of whatever columns. */
+  *wanted(): Generator<readonly [id: number, Privileges]> {
+    for (const { collection, any, columns } of this.#needs.values()) {
+      yield [collection.id, [...columns.values()].reduce((all, one) => all | one, any)]
+    }
+  }
+
   /** The collections of which anything is asked. */
   named(): number[] {
     return [...this.#needs.keys()]

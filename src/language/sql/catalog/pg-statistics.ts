@@ -1,14 +1,13 @@
-/** Statistics views of what runs: sessions of every door, their locks, and databases, from the server's evidence. */
+/** Statistics views of what runs: sessions of every door and databases, from the server's evidence. */
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
-import { collectionOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { databaseOids } from './pg-objects.ts'
 import { served, timeOf } from './served-rows.ts'
 
-const { oid: oidType, bool, int4, int8, name, text, timestamptz } = oid
+const { oid: oidType, int4, int8, name, text, timestamptz } = oid
 type Values = readonly SqlValue[]
 
 /** What runs is known of the statement that asks, and of all that have to wait. */
@@ -49,36 +48,6 @@ function splitAddress(remote: string): readonly [string | null, number | null] {
   const colon = remote.lastIndexOf(':')
   if (colon < 0) return [remote === '' ? null : remote, null]
   return [remote.slice(0, colon), Number(remote.slice(colon + 1))]
-}
-
-/** As PostgreSQL calls the locks that these are on a row. */
-const lockModes: Readonly<Record<string, string>> = {
-  'key share': 'AccessShareLock',
-  share: 'RowShareLock',
-  'no key update': 'ExclusiveLock',
-  update: 'AccessExclusiveLock',
-}
-
-/** Of the session's database; a lock that lies on a name, and on no row, has no relation. */
-function* locks(run: SqlRun): Generator<Values> {
-  const oids = databaseOids(run.context)
-  const databases = new Map<SqlValue, SqlValue>()
-  for (const value of served(run, 'sessions')) databases.set(value('id'), value('database'))
-  for (const value of served(run, 'locks')) {
-    const id = value('collection_id')
-    const collection = id === null ? undefined : run.transaction.catalog.collectionById(Number(id))
-    const session = value('session')
-    yield [
-      id === null ? 'object' : 'tuple',
-      oids.get(databases.get(session) as string) ?? null,
-      collection === undefined ? null : collectionOid(collection),
-      `${value('transaction') as bigint}`,
-      session === null ? null : Number(session),
-      lockModes[value('mode') as string]!,
-      value('granted'),
-      false,
-    ]
-  }
 }
 
 function* databases(run: SqlRun): Generator<Values> {
@@ -132,20 +101,5 @@ export const pgStatistics: readonly Relation[] = [
       ['deadlocks', int8],
     ],
     databases,
-  ),
-  memoryRelation(
-    'pg_catalog',
-    'pg_locks',
-    [
-      ['locktype', text],
-      ['database', oidType],
-      ['relation', oidType],
-      ['virtualtransaction', text],
-      ['pid', int4],
-      ['mode', text],
-      ['granted', bool],
-      ['fastpath', bool],
-    ],
-    locks,
   ),
 ]

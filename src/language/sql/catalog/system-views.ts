@@ -13,6 +13,7 @@ import { pgPolicies } from './pg-policies.ts'
 import { pgTrigger } from './pg-proc.ts'
 import { pgRange } from './pg-range.ts'
 import { pgRelations } from './pg-relations.ts'
+import { pgLocks } from './pg-locks.ts'
 import { pgStatistics } from './pg-statistics.ts'
 import { pgStoredStatistics } from './pg-stored-statistics.ts'
 import { pgTimeZones } from './pg-time-zones.ts'
@@ -28,6 +29,7 @@ for (const view of [
   pgDefaultAcl,
   ...pgObjects,
   ...pgStatistics,
+  ...pgLocks,
   ...pgStoredStatistics,
   ...pgTimeZones,
   ...pgPolicies,

@@ -1,6 +1,7 @@
 /** Registers every function, operator and aggregate: each file does so as it is loaded. */
 /* oxlint-disable import/no-unassigned-import -- loading is what registers them */
 import './access-functions.ts'
+import './advisory-functions.ts'
 import './aggregates.ts'
 import './arithmetic.ts'
 import './arrays/array-functions.ts'

@@ -50,6 +50,7 @@ import { dropTargets } from './drop-objects.ts'
 import { nothing, type Outcome, settled } from './execution.ts'
 import { bindForeignKey, constraintNames } from './foreign-keys.ts'
 import { bindGeneration } from './generated-columns.ts'
+import { lockToAlter } from './lock-table.ts'
 import { findCollection, freeName, getOwnTable, getTable, isNameTaken, refusePending, shownName } from './naming.ts'
 import { giveCollection, newOwner } from './owners.ts'
 import { planRenamePolicy, rowSecurityStep } from './policies.ts'
@@ -132,6 +133,7 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
     let table = getOwnTable(run, relation, 'ALTER TABLE')
     refuseOnMaterialized(table, commands)
     if (commands.some(({ subtype }) => readsRows.has(subtype ?? ''))) requireRows(run, table)
+    yield* inPlace(run.transaction, () => lockToAlter(run, table, commands))
     for (const step of steps) {
       const before = table
       const changed = yield* inPlace(run.transaction, () => step(run, before, notices))
@@ -592,5 +594,6 @@ function getRenamedTable(run: SqlRun, name: RangeVar): Table {
   const table = getTable(run, name)
   run.transaction.principal.rights.requireOwner(table.collection)
   refusePending(run, table, 'ALTER TABLE')
+  run.transaction.locks.lockCollection(table.id, 'access exclusive')
   return table
 }

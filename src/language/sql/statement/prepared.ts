@@ -15,6 +15,7 @@ import type {
 } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { type Work, StepsExecution } from './execution.ts'
+import { LockedExecution, locksOf, type TableLock } from './table-locks.ts'
 import { OwnersExecution } from './owners-execution.ts'
 
 /** What one kind of statement makes of its tree. */
@@ -59,6 +60,7 @@ export class Prepared implements PreparedStatement {
   readonly #readForOwners: readonly number[]
   /** In which its literals were read. */
   readonly #style: TextStyle
+  readonly #locks: readonly TableLock[]
   /** The newest catalog under which the plan was seen to hold. */
   #checkedCatalog: Catalog
 
@@ -78,6 +80,7 @@ export class Prepared implements PreparedStatement {
     if (planned.copy !== undefined) this.copy = planned.copy
     if (planned.outputs !== undefined) this.outputs = planned.outputs
     this.#dependencies = binder.dependencies
+    this.#locks = locksOf(binder, planned.effect)
     this.#checkedCatalog = binder.catalog
   }
 
@@ -109,7 +112,8 @@ export class Prepared implements PreparedStatement {
         `bind message supplies ${parameters.length} parameters, but prepared statement requires ${wanted}`,
       )
     }
-    const execution = this.#planned.execute(parameters)
+    const planned = this.#planned.execute(parameters)
+    const execution = this.#locks.length === 0 ? planned : new LockedExecution(planned, this.#locks)
     return this.#readForOwners.length === 0 ? execution : new OwnersExecution(execution, this.#readForOwners)
   }
 }

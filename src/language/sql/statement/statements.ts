@@ -19,6 +19,7 @@ import { planExplain } from './explain.ts'
 import { planAlterDefaultPrivileges } from './default-privileges.ts'
 import { planGrant, planGrantRole } from './grant.ts'
 import { planInsert } from './insert.ts'
+import { planLockTable } from './lock-table.ts'
 import { planMaintenance, planTruncate } from './maintenance.ts'
 import { planMerge } from './merge.ts'
 import { planNamed } from './named-statements.ts'
@@ -159,6 +160,7 @@ function planSession(binder: Binder, node: Node, statement: ParsedStatement): Pl
   if ('VariableSetStmt' in node) return planSet(node.VariableSetStmt)
   if ('VariableShowStmt' in node) return planShow(node.VariableShowStmt)
   if ('ConstraintsSetStmt' in node) return planSetConstraints(node.ConstraintsSetStmt)
+  if ('LockStmt' in node) return planLockTable(node.LockStmt)
   if ('VacuumStmt' in node) return planMaintenance(binder, node.VacuumStmt)
   return planNamed(binder, node, statement)
 }

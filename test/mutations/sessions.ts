@@ -1,0 +1,48 @@
+/** What sessions hold against each other, tell each other, and keep open: locks of tables, advisory locks, messages, cursors. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+const table = ['src/database/transaction/locks.test.ts']
+const scripts = ['src/gateway/postgres/session-scripts.test.ts']
+
+export const sessionMutations: readonly Mutation[] = [
+  ...mutationsOf('src/database/transaction/lock-modes.ts', table, [
+    ['SHARE lets others write', "'table share': ['row exclusive', ", "'table share': ["],
+    ['share locks exclude nobody', "  share: ['no key update', 'update'],", '  share: [],'],
+    ['key share waits for no key update', "'key share': ['update'],", "'key share': ['no key update', 'update'],"],
+    ['one mode of a table hides the others', '? held | mask :', '? mask :'],
+  ]),
+  ...mutationsOf('src/database/transaction/locks.ts', table, [
+    ['a session does not wait where its statement does', 'if (owner.isSession !== true) return', 'if (true) return'],
+    ['a session is in the way of its own transaction', 'return a.isSession !== b.isSession &&', 'return false &&'],
+  ]),
+  ...mutationsOf('src/database/transaction/session-locks.ts', scripts, [
+    ['a statement that is begun again locks twice for the session', 'asker.noteCall(() => (held.count -= change))', ''],
+    ['what is given back stays locked', '      this.#table.release(this, name, mode)\n', ''],
+  ]),
+  ...mutationsOf('src/database/transaction/transaction-locks.ts', scripts, [
+    [
+      'readers hold nothing',
+      'this.#lockNamed(collectionLockKey(id), mode, policy)) return false',
+      "mode !== 'access share' && !this.#lockNamed(collectionLockKey(id), mode, policy)) return false",
+    ],
+    ['who is alone reads what another has locked', 'if (!this.#table.isEmpty) this.#lookAtSchema(id, mode)', ''],
+    ['what was written to before ROLLBACK TO is held in its books', '    this.#firstWritten = kept[0] ?? -1\n', ''],
+  ]),
+  ...mutationsOf('src/session/statement-runner.ts', scripts, [
+    [
+      'a statement that fails gives back what it has locked for the session',
+      'instanceof TakesTurns)) transaction.locks.keepCalls()',
+      'instanceof TakesTurns)) void 0',
+    ],
+  ]),
+  ...mutationsOf('src/session/session.ts', scripts, [
+    [
+      'a session that ends keeps its locks',
+      '    this.#home.locks.endSession(this.id)\n    if (this.#workspaces',
+      '    if (this.#workspaces',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/statement/lock-table.ts', scripts, [
+    ['ALTER TABLE does not wait for readers', "?? 'access exclusive')", "?? 'share row exclusive')"],
+  ]),
+]
