@@ -5,8 +5,20 @@ import { defaultOf, type RowDraft } from '../model/table/expressions.ts'
 import { asOwner, passNewRow, type RowGuard } from '../model/table/policies.ts'
 import { guardThrough, prepareRouted, routeRow, routingOrdinals } from '../model/table/partitions/routing.ts'
 import { RowMap } from '../model/table/partitions/row-map.ts'
-import { beginEvents, type RowEvent } from '../model/table/row-hooks.ts'
-import { deleteRow, getRowByKey, insertRow, planUpdate, updateRow, type UpdatePlan } from '../model/table/rows.ts'
+import { beginEvents, passEvent, type RowEvent } from '../model/table/row-hooks.ts'
+import {
+  beforeDelete,
+  beforeUpdate,
+  deleteRow,
+  getRowByKey,
+  insertRow,
+  planUpdate,
+  prepareRow,
+  storeRow,
+  type UpdatePlan,
+  writeDelete,
+  writeUpdate,
+} from '../model/table/rows.ts'
 import type { Table } from '../model/table/table.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import type { FamilyMember, FamilyRelation } from './family-relation.ts'
@@ -36,13 +48,12 @@ export class FamilyTarget implements RowTarget {
 
   update(columns: readonly number[]): RowUpdate {
     const plans = new Map<FamilyMember, MemberUpdate>()
-    const { table } = this.#family
     return {
       needed: columns,
       apply: (transaction, found, changed, guard) => {
         const member = this.#family.memberOfKey(found.key)
         let plan = plans.get(member)
-        if (plan === undefined) plans.set(member, (plan = new MemberUpdate(table, member, columns)))
+        if (plan === undefined) plans.set(member, (plan = new MemberUpdate(this.#family, member, columns)))
         return plan.apply(transaction, found, changed, guard)
       },
     }
@@ -54,6 +65,7 @@ export class FamilyTarget implements RowTarget {
       apply: (transaction, { key }) => {
         const { table } = this.#family.memberOfKey(key)
         transaction.access.actForOwner(table.id)
+        if (table !== this.#family.table) passEvent(transaction, table, 'delete')
         const old = getRowByKey(transaction, table.reader, sliceOf(key))
         return old !== undefined && deleteRow(transaction, table, sliceOf(key), old)
       },
@@ -63,6 +75,7 @@ export class FamilyTarget implements RowTarget {
 
 /** An update of some columns of the family in one of its tables. */
 class MemberUpdate {
+  readonly #family: FamilyRelation
   readonly #root: Table
   readonly #table: Table
   readonly #map: RowMap
@@ -71,8 +84,9 @@ class MemberUpdate {
   /** Known with the first row. */
   #mayMove: boolean | undefined
 
-  constructor(root: Table, { table, map }: FamilyMember, columns: readonly number[]) {
-    this.#root = root
+  constructor(family: FamilyRelation, { table, map }: FamilyMember, columns: readonly number[]) {
+    this.#family = family
+    this.#root = family.table
     this.#table = table
     this.#map = map
     this.#columns = columns
@@ -91,20 +105,32 @@ class MemberUpdate {
     const table = this.#table
     const map = this.#map
     transaction.access.actForOwner(table.id)
+    if (table !== this.#root) passEvent(transaction, table, 'update')
     // All of it: the family need not show what the table's rules look at.
     const old = getRowByKey(transaction, table.reader, sliceOf(key))
     if (old === undefined) return undefined
-    const row = [...old]
-    for (const ordinal of this.#columns) row[map.places[ordinal]!] = changed[ordinal]!
+    const wanted = [...old]
+    for (const ordinal of this.#columns) wanted[map.places[ordinal]!] = changed[ordinal]!
+    // Where it belongs is known once the table's rules have had their say.
+    const row = beforeUpdate(transaction, this.#plan, old, wanted)
+    if (row === undefined) return undefined
     if (guard === undefined) passNewRow(transaction, this.#root, map.toParent(row), undefined)
     const through = guardThrough(map, guard ?? asOwner)
     const home = this.#homeOf(transaction, row)
     if (home === table) {
-      const stored = updateRow(transaction, this.#plan, sliceOf(key), old, row, through)
+      const stored = writeUpdate(transaction, this.#plan, sliceOf(key), old, row, through)
       return stored && [...map.toParent(stored)]
     }
-    if (!deleteRow(transaction, table, sliceOf(key), old)) return undefined
-    return this.#insertInto(transaction, home, map.toParent(row), guard)
+    passEvent(transaction, table, 'delete')
+    if (!beforeDelete(transaction, table, old)) return undefined
+    const moved = this.#prepareIn(transaction, home, map.toParent(row), guard)
+    // All code that rules run has run: it may have to wait, and what is written before that would be there twice.
+    writeDelete(transaction, table, sliceOf(key), old)
+    // As in PostgreSQL: what a rule leaves out there is gone here all the same.
+    if (moved === undefined) return undefined
+    storeRow(transaction, home, moved)
+    const ofHome = RowMap.between(this.#root, home)
+    return [...ofHome.toParent(moved), this.#family.findMember(home.id)?.tableOid ?? null]
   }
 
   /** The table that the row belongs to now. */
@@ -116,19 +142,21 @@ class MemberUpdate {
 
   #isRouting({ catalog }: Transaction): boolean {
     const routing = routingOrdinals(catalog, this.#table)
-    return this.#columns.some((ordinal) => routing.has(this.#map.places[ordinal]!))
+    return this.#table.columns.some(({ ordinal, number }) => {
+      return this.#plan.changed[number - 1] === 1 && routing.has(ordinal)
+    })
   }
 
-  #insertInto(
+  /** The row as it will be stored in another table; undefined where a rule of that leaves it out. */
+  #prepareIn(
     transaction: Transaction,
     home: Table,
     row: readonly SqlValue[],
     guard: RowGuard | undefined,
   ): SqlValue[] | undefined {
     transaction.access.actForOwner(home.id)
+    passEvent(transaction, home, 'insert')
     const map = RowMap.between(this.#root, home)
-    const through = guardThrough(map, guard ?? asOwner)
-    const stored = insertRow(transaction, home, [...map.toChild(row, null)], through)
-    return stored && [...map.toParent(stored)]
+    return prepareRow(transaction, home, [...map.toChild(row, null)], guardThrough(map, guard ?? asOwner))
   }
 }

@@ -29,6 +29,29 @@ export const statementMutations: readonly Mutation[] = [
   ...mutationsOf('src/model/table/row-hooks.ts', inGolden, [
     ['what follows a statement of many events comes in the order of before', 'fresh.toReversed()', 'fresh'],
   ]),
+  ...mutationsOf('src/language/sql/statement/partitions/shared-triggers.ts', inGolden, [
+    [
+      'partitions of partitions have no triggers of the table above',
+      '  for (const below of partitionsOf(run, child)) shareTriggers(run, child, below)\n',
+      '',
+    ],
+    ['a trigger of a partition reads the columns of its parent', 'columns: columns.map(numberOf)', 'columns'],
+  ]),
+  ...mutationsOf('src/query/family-target.ts', inGolden, [
+    [
+      'triggers of a partition for statements fire for those of its parent',
+      "    if (table !== this.#root) passEvent(transaction, table, 'update')\n",
+      '',
+    ],
+  ]),
+  ...mutationsOf('src/model/table/triggers.ts', inGolden, [
+    ['UPDATE OF means what another trigger may set', '  setsByCode: true,\n', ''],
+    [
+      'a row is stored where its trigger has moved it away from',
+      'trigger.parent !== undefined && !belongs',
+      'trigger.parent === undefined && !belongs',
+    ],
+  ]),
   ...mutationsOf('src/language/sql/routine/inner-statement.ts', inGolden, [
     [
       'a statement within a row keeps the agenda while it waits',

@@ -97,7 +97,10 @@ export interface RowRule {
   onInsert?(table: Table): InsertHooks | undefined
   /** Ordinals that change where those in `set` do. */
   alsoSets?(table: Table, set: ReadonlySet<number>): Iterable<number>
-  onUpdate?(table: Table, set: ReadonlySet<number>): UpdateHooks | undefined
+  /** It may set them to anything: who asks which columns a statement sets does not mean them. */
+  readonly setsByCode?: boolean
+  /** `named`: the columns that the statement sets, and what is generated from them. */
+  onUpdate?(table: Table, set: ReadonlySet<number>, named: ReadonlySet<number>): UpdateHooks | undefined
   onDelete?(table: Table): DeleteHooks | undefined
   onStatement?(table: Table): StatementHooks | undefined
 }
@@ -192,19 +195,28 @@ export class TableRules {
 
   /** The columns that an update of `ordinals` changes: also those that follow from them. */
   setBy(ordinals: Iterable<number>): ReadonlySet<number> {
+    return this.#closure(this.namedBy(ordinals), () => true)
+  }
+
+  /** Without those that code may change that the rules run. */
+  namedBy(ordinals: Iterable<number>): ReadonlySet<number> {
+    return this.#closure(ordinals, ({ setsByCode }) => setsByCode !== true)
+  }
+
+  #closure(ordinals: Iterable<number>, isMeant: (rule: RowRule) => boolean): ReadonlySet<number> {
     const set = new Set(ordinals)
     for (let size = -1; size < set.size;) {
       size = set.size
-      for (const rule of this.rules) {
+      for (const rule of this.rules.filter(isMeant)) {
         for (const ordinal of rule.alsoSets?.(this.#table, set) ?? []) set.add(ordinal)
       }
     }
     return set
   }
 
-  /** `set` as `setBy` answers it. */
-  update(set: ReadonlySet<number>): UpdatePlaces {
-    const own = this.rules.flatMap((rule) => rule.onUpdate?.(this.#table, set) ?? [])
+  /** `set` as `setBy` answers it, `named` as `namedBy` does. */
+  update(set: ReadonlySet<number>, named: ReadonlySet<number>): UpdatePlaces {
+    const own = this.rules.flatMap((rule) => rule.onUpdate?.(this.#table, set, named) ?? [])
     const updates = [...this.#noting('update'), ...own]
     return {
       needed: new Set(updates.flatMap(({ needed }) => [...(needed ?? [])])),
@@ -227,6 +239,11 @@ const taskBytes = 100
 export function beginEvent(transaction: Transaction, table: Table, event: TableEvent): void {
   const { statement } = TableRules.of(table)
   if (statement.length > 0) openStatement(transaction, table, statement, event)
+}
+
+/** The statement names another table, by which it writes rows of this one: what this one's does with whole statements is not for it. */
+export function passEvent(transaction: Transaction, table: Table, event: RowEvent): void {
+  if (TableRules.of(table).statement.length > 0) transaction.agenda.isFirst(eventOf(table, event))
 }
 
 /** Of a statement that may do several things: what comes after them comes in the opposite order. */

@@ -146,7 +146,7 @@ export interface UpdatePlan {
 export function planUpdate(table: Table, ordinals: readonly number[]): UpdatePlan {
   const rules = TableRules.of(table)
   const set = rules.setBy(ordinals)
-  const places = rules.update(set)
+  const places = rules.update(set, rules.namedBy(ordinals))
   const changed = new Uint8Array(table.layout.length)
   for (const { ordinal, number } of table.columns) if (set.has(ordinal)) changed[number - 1] = 1
   const changesKey = table.primaryKey?.some(({ column }) => set.has(column.ordinal)) === true
@@ -167,11 +167,34 @@ export function updateRow(
   newRow: SqlValue[],
   guard?: RowGuard,
 ): SqlValue[] | undefined {
-  const { table, places } = plan
+  const row = beforeUpdate(transaction, plan, oldRow, newRow)
+  return row && writeUpdate(transaction, plan, key, oldRow, row, guard)
+}
+
+/** The row as rules would have it that come before anything is written; undefined where one leaves it as it was. */
+export function beforeUpdate(
+  transaction: Transaction,
+  { table, places }: UpdatePlan,
+  oldRow: Values,
+  newRow: SqlValue[],
+): SqlValue[] | undefined {
   const { statement } = TableRules.of(table)
   if (statement.length > 0) openStatement(transaction, table, statement, 'update')
   const row = places.before.length === 0 ? newRow : [...newRow]
   for (const before of places.before) if (!before(transaction, row, oldRow)) return undefined
+  return row
+}
+
+/** `row` as `beforeUpdate` answers it. */
+export function writeUpdate(
+  transaction: Transaction,
+  plan: UpdatePlan,
+  key: Slice,
+  oldRow: Values,
+  row: SqlValue[],
+  guard?: RowGuard,
+): SqlValue[] {
+  const { table, places } = plan
   for (const derive of places.derive) derive(transaction, row)
   passNewRow(transaction, table, row, guard)
   for (const check of places.check) check(transaction, row, key)
@@ -203,12 +226,21 @@ function moveRow(transaction: Transaction, table: Table, key: Slice, oldRow: Val
 
 /** `oldRow` holds what a delete has to have read: see `ordinalsForDelete`. False where a rule kept the row. */
 export function deleteRow(transaction: Transaction, table: Table, key: Slice, oldRow: Values): boolean {
+  if (!beforeDelete(transaction, table, oldRow)) return false
+  writeDelete(transaction, table, key, oldRow)
+  return true
+}
+
+/** False where a rule keeps the row. */
+export function beforeDelete(transaction: Transaction, table: Table, oldRow: Values): boolean {
   const { statement, delete: places } = TableRules.of(table)
   if (statement.length > 0) openStatement(transaction, table, statement, 'delete')
-  for (const before of places.before) if (!before(transaction, oldRow)) return false
+  return places.before.every((before) => before(transaction, oldRow))
+}
+
+export function writeDelete(transaction: Transaction, table: Table, key: Slice, oldRow: Values): void {
   removeRow(transaction, table, key, oldRow)
-  for (const after of places.after) after(transaction, oldRow, key)
-  return true
+  for (const after of TableRules.of(table).delete.after) after(transaction, oldRow, key)
 }
 
 function removeRow(transaction: Transaction, table: Table, key: Slice, oldRow: Values): void {

@@ -228,11 +228,17 @@ function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Colle
   return dependencies
 }
 
+function parentOfTrigger(of: PartAddress, { parent }: TriggerDefinition): Dependency[] {
+  if (parent === undefined) return []
+  return [{ of, on: { id: parent.table, part: triggerPart(parent.trigger) }, kind: 'internal' }]
+}
+
 function dependenciesOfTrigger(id: number, trigger: TriggerDefinition): Dependency[] {
   const of = triggerPart(trigger.id)
   const columns = [...(trigger.columns ?? []), ...(trigger.reads ?? [])]
   return [
     { of, on: { id: trigger.function }, kind: 'normal' },
+    ...parentOfTrigger(of, trigger),
     ...columns.map((number): Dependency => ({ of, on: { id, part: columnPart(number) }, kind: 'normal' })),
   ]
 }

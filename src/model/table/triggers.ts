@@ -10,9 +10,11 @@
  *   before, a statement     at its first row, or before
  *   after, a statement      behind all that its rows have put off, with those rows where it has asked for them
  */
+import { PolylogError } from '../../base/errors.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { TableDefinition } from './definition.ts'
 import type { Values } from './keys.ts'
+import { belongs } from './partitions/routing.ts'
 import {
   registerRowRule,
   type ChangedRow,
@@ -51,6 +53,8 @@ export interface TriggerDefinition {
     readonly isInitiallyDeferred: boolean
     readonly references?: number
   }
+  /** Of a partition: the trigger of its parent that it goes with. */
+  readonly parent?: { readonly table: number; readonly trigger: number }
   /** Left out: `origin`. */
   readonly state?: Exclude<TriggerState, 'origin'>
 }
@@ -125,8 +129,18 @@ function runBefore(
     if (answer === undefined) return false
     if (newRow === undefined) continue
     for (let i = 0; i < newRow.length; i++) newRow[i] = answer[i]!
+    if (event === 'insert' && trigger.parent !== undefined && !belongs(transaction, table, newRow)) {
+      throw movingRow(table, trigger)
+    }
   }
   return true
+}
+
+/** The partition was chosen before. */
+function movingRow({ schema, name }: Table, trigger: TriggerDefinition): PolylogError {
+  const message = 'moving row to another partition during a BEFORE FOR EACH ROW trigger is not supported'
+  const detail = `Before executing trigger "${trigger.name}", the row was to be in partition "${schema}.${name}".`
+  return new PolylogError('unsupported', message, { detail: { sqlState: '0A000', detail } })
 }
 
 const bytesPerFiring = 200
@@ -220,12 +234,13 @@ const triggers: RowRule = {
       }),
     }
   },
+  setsByCode: true,
   alsoSets(table, set) {
     return dueOn(table, 'before', 'update', true, set).length === 0 ? [] : table.columns.map(({ ordinal }) => ordinal)
   },
-  onUpdate(table, set) {
-    const before = placed(dueOn(table, 'before', 'update', true, set))
-    const after = dueOn(table, 'after', 'update', true, set)
+  onUpdate(table, _set, named) {
+    const before = placed(dueOn(table, 'before', 'update', true, named))
+    const after = dueOn(table, 'after', 'update', true, named)
     if (before.length === 0 && after.length === 0) return undefined
     return {
       needed: table.columns.map(({ ordinal }) => ordinal),

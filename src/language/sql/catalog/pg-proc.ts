@@ -106,6 +106,11 @@ function* allTriggers({ transaction: { catalog } }: SqlRun): Generator<{ table: 
 
 const stateLetters = { origin: 'O', disabled: 'D', always: 'A', replica: 'R' } as const
 
+function parentOid({ transaction: { catalog } }: SqlRun, { parent }: TriggerDefinition): number {
+  const table = parent && catalog.collectionById(parent.table)
+  return table === undefined ? 0 : triggerOid(table, parent!.trigger)
+}
+
 function* triggerRows(run: SqlRun): Generator<Values> {
   for (const { table, trigger } of allTriggers(run)) {
     const { constraint } = trigger
@@ -114,7 +119,7 @@ function* triggerRows(run: SqlRun): Generator<Values> {
     yield [
       triggerOid(table.collection, trigger.id),
       collectionOid(table.collection),
-      0,
+      parentOid(run, trigger),
       trigger.name,
       collectionOid({ ...table.collection, id: trigger.function }),
       triggerBits(trigger),

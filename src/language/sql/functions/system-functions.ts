@@ -24,6 +24,7 @@ import type { SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { changeSetting, findSetting, readSetting } from '../settings/settings.ts'
+import { triggerDepth } from '../trigger/depth.ts'
 import { oid } from '../types/oids.ts'
 import { formatNumber, typeNumberNamed } from '../bind/made-types.ts'
 import { defineFunction, type FunctionOptions } from './registry.ts'
@@ -53,6 +54,7 @@ function defineSession(): void {
   for (const title of ['current_user', 'current_role', 'user']) define(title, [], name, ({ context }) => context.user)
   define('session_user', [], name, ({ context }) => context.sessionUser ?? context.user)
   define('pg_backend_pid', [], int4, ({ context }) => context.backendId)
+  define('pg_trigger_depth', [], int4, () => triggerDepth(), stable)
   define('pg_is_in_recovery', [], bool, ({ context }) => context.leads === false, volatile)
   define('current_setting', [text], text, ({ context }, setting: string) => readSetting(context, setting))
   define('current_setting', [text, bool], text, ({ context }, setting: string, missing: boolean) => {

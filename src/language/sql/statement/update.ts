@@ -64,8 +64,8 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt, scope
     if (stored === undefined) return false
     if (check !== undefined) yield* settled(() => check(stored, run))
     if (returning === undefined) return true
-    // RETURNING sees the new row where the old one stood, and the joined columns behind it.
-    const seen = [...stored, ...row.slice(width)]
+    // RETURNING sees the new row where the old one stood, with its table where it has another one, and the joined columns behind it.
+    const seen = [...stored, ...row.slice(stored.length)]
     rows.push(yield* settled(() => returning.project(seen, run)))
     return true
   }

@@ -26,6 +26,8 @@ import { quoteIdentifier } from '../functions/text-functions.ts'
 import { currentContext, type SqlRun } from '../plan/run.ts'
 import type { Routine } from '../routine/routines.ts'
 import { nothing } from '../statement/execution.ts'
+import { currentTable } from '../statement/partitions/links.ts'
+import { changeCopies, replaceCopies, shareWithAll } from '../statement/partitions/shared-triggers.ts'
 import { getTable, refuseBusy, shownName } from '../statement/naming.ts'
 import { type Planned, planSteps } from '../statement/prepared.ts'
 import { bindWhen } from './runner.ts'
@@ -56,6 +58,7 @@ export function planCreateTrigger(_binder: Binder, statement: CreateTrigStmt): P
     try {
       if (before === undefined) redefine(run.transaction, table, withTrigger(table.definition, trigger))
       else replaceTrigger(run, table, before, trigger, replace === true)
+      if (trigger.isForRow === true) shareWithAll(run, currentTable(run, table))
     } finally {
       run.transaction.access.endChange(table.id)
     }
@@ -70,6 +73,9 @@ function replaceTrigger(
   trigger: Omit<TriggerDefinition, 'id'>,
   isAllowed: boolean,
 ): void {
+  if (before.parent !== undefined) {
+    throw failure('42710', `trigger "${before.name}" for relation "${table.name}" is an internal or a child trigger`)
+  }
   if (!isAllowed) {
     throw failure('42710', `trigger "${before.name}" for relation "${table.name}" already exists`)
   }
@@ -79,7 +85,8 @@ function replaceTrigger(
   const definition = withChangedTriggers(table.definition, (one) =>
     one.id === before.id ? { ...trigger, id: before.id } : one,
   )
-  redefine(run.transaction, table, definition)
+  const changed = redefine(run.transaction, table, definition)
+  replaceCopies(run, changed, { ...trigger, id: before.id })
 }
 
 function definitionOf(run: SqlRun, table: Table, statement: CreateTrigStmt): Omit<TriggerDefinition, 'id'> {
@@ -129,7 +136,6 @@ function checkShape(table: Table, timing: TriggerTiming, isForRow: boolean, all:
   if (timing === 'instead') {
     throw failure('42809', `"${table.name}" is a table`, { detail: 'Tables cannot have INSTEAD OF triggers.' })
   }
-  if (isForRow && table.definition.partitioning !== undefined) throw notBuilt('a row trigger of a partitioned table')
   if (isForRow && all.includes('truncate')) throw failure('0A000', 'TRUNCATE FOR EACH ROW triggers are not supported')
 }
 
@@ -240,8 +246,14 @@ export function planRenameTrigger({ relation, subname = '', newname = '' }: Rena
     if (triggersOf(table).some(({ name }) => name === newname)) {
       throw failure('42710', `trigger "${newname}" for relation "${table.name}" already exists`)
     }
+    if (found.parent !== undefined) {
+      const { name } = run.transaction.catalog.collectionById(found.parent.table)!
+      throw failure('0A000', `cannot rename trigger "${subname}" on table "${table.name}"`, {
+        hint: `Rename the trigger on the partitioned table "${name}" instead.`,
+      })
+    }
     const definition = withChangedTriggers(table.definition, (one) => (one === found ? { ...one, name: newname } : one))
-    redefine(run.transaction, table, definition)
+    changeCopies(run, redefine(run.transaction, table, definition), found, (copy) => ({ ...copy, name: newname }))
     return nothing
   })
 }
@@ -267,10 +279,13 @@ export function setTriggerState(run: SqlRun, table: Table, subtype: string, name
   if (name !== undefined && !triggersOf(table).some((one) => one.name === name)) {
     throw missingTrigger({ relname: table.name }, name)
   }
-  const definition = withChangedTriggers(table.definition, (one) => {
-    if (name !== undefined && one.name !== name) return one
+  const inState = (one: TriggerDefinition): TriggerDefinition => {
     const { state: _, ...rest } = one
     return state === 'origin' ? rest : { ...rest, state }
-  })
-  return redefine(run.transaction, table, definition)
+  }
+  const isMeant = (one: TriggerDefinition): boolean => name === undefined || one.name === name
+  const definition = withChangedTriggers(table.definition, (one) => (isMeant(one) ? inState(one) : one))
+  const changed = redefine(run.transaction, table, definition)
+  for (const one of triggersOf(changed)) if (isMeant(one)) changeCopies(run, changed, one, inState)
+  return changed
 }

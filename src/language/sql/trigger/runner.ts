@@ -25,6 +25,7 @@ import { callAt, callInSteps } from '../routine/call.ts'
 import { invokeTrigger } from '../routine/invoke.ts'
 import { routineOf } from '../routine/routines.ts'
 import { runningStatement } from '../statement/running-statement.ts'
+import { withinTrigger } from './depth.ts'
 
 /** Of a door that knows no SQL. */
 function plainContext(transaction: Transaction): SqlContext {
@@ -56,7 +57,7 @@ function* run(own: SqlRun, firing: Firing): StatementSteps<Row | undefined> {
   const style = own.context.textStyle ?? plainStyle
   const steps = invokeTrigger(routineOf(collection), own, firing)
   for (;;) {
-    const step = inStyle(style, () => steps.next())
+    const step = withinTrigger(() => inStyle(style, () => steps.next()))
     if (step.done === true) return step.value
     yield step.value
   }

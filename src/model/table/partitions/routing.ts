@@ -13,6 +13,7 @@ import { describeRow } from '../constraints.ts'
 import { completeRow, type RowDraft } from '../expressions.ts'
 import type { Values } from '../keys.ts'
 import { asOwner, passNewRow, type RowGuard } from '../policies.ts'
+import { passEvent } from '../row-hooks.ts'
 import type { Table } from '../table.ts'
 import type { SqlValue } from '../types/value.ts'
 import { keyColumns, shownKeyExpression } from './partition-definition.ts'
@@ -97,7 +98,10 @@ export function prepareRouted(
   if (root.definition.bound !== undefined) checkBelongs(transaction, root, completed)
   const leaf = routeRow(transaction, root, completed)
   const map = RowMap.between(root, leaf)
-  if (leaf !== root) transaction.access.actForOwner(leaf.id)
+  if (leaf !== root) {
+    transaction.access.actForOwner(leaf.id)
+    passEvent(transaction, leaf, 'insert')
+  }
   return { leaf, map, row: map.toChild(completed, null), leafGuard: guardThrough(map, guard ?? asOwner) }
 }
 

@@ -24,6 +24,7 @@ import {
   shareIndexes,
 } from './links.ts'
 import { checkBound, readBoundSpec } from './partition-bound.ts'
+import { shareTriggers, unshareTriggers } from './shared-triggers.ts'
 
 export function* attachPartition(
   run: SqlRun,
@@ -53,7 +54,8 @@ export function* attachPartition(
     yield* refuseStrayRows(run, defaultPartition.table, 'default')
   }
   const indexed = yield* shareIndexes(run, now, currentTable(run, child))
-  yield* shareForeignKeys(run, now, indexed)
+  const shared = yield* shareForeignKeys(run, now, indexed)
+  yield* inPlace(transaction, () => shareTriggers(run, now, shared))
   return currentTable(run, now)
 }
 
@@ -158,6 +160,7 @@ export function* detachPartition(
       ...(foreignKeys.length > 0 && { foreignKeys }),
     })
     for (const index of now.indexes) if (index.parent !== undefined) now = linkIndex(run, now, index, undefined)
+    unshareTriggers(run, parent, now)
     forgetChild(run, parent, child.id)
     return currentTable(run, parent)
   })

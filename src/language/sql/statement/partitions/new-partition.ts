@@ -14,6 +14,7 @@ import { refuseStrayRows } from './belonging.ts'
 import type { Heritage } from './heritage.ts'
 import { currentTable, noteChild, shareForeignKeys, shareIndexes } from './links.ts'
 import { checkBound, readBoundSpec } from './partition-bound.ts'
+import { shareTriggers } from './shared-triggers.ts'
 
 /** Errors: 42P17 where it cannot stand beside the partitions that there are. */
 export function newBound(run: SqlRun, parent: Table, name: string, spec: PartitionBoundSpec): BoundDefinition {
@@ -34,7 +35,9 @@ export function* joinParents(run: SqlRun, { parents, isPartition }: Heritage, ta
     yield* refuseStrayRows(run, defaultPartition.table, 'default')
   }
   const indexed = yield* shareIndexes(run, now, table)
-  return yield* shareForeignKeys(run, now, indexed)
+  const shared = yield* shareForeignKeys(run, now, indexed)
+  yield* inPlace(transaction, () => shareTriggers(run, now, shared))
+  return currentTable(run, shared)
 }
 
 /** Two rows in different partitions would not be told from each other. */
