@@ -68,6 +68,8 @@ export interface JoinOrder {
   readonly order: readonly number[]
   /** Of all members but the first. */
   readonly methods: readonly JoinMethod[]
+  /** That come out. */
+  readonly rows: number
 }
 
 const exhaustiveMembers = 8
@@ -106,7 +108,7 @@ function orderOf(last: Joined): JoinOrder {
     order.unshift(at.member)
     if (at.method !== undefined) methods.unshift(at.method)
   }
-  return { order, methods }
+  return { order, methods, rows: last.rows }
 }
 
 /** What may come next: what is connected, and where nothing is, all that is left. */

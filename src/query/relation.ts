@@ -89,6 +89,8 @@ export interface Relation {
   reader(columns?: ReadonlySet<number>): RelationReader
   /** About how many entries an access reads, for plans: counted, without noting anything as read; `undefined`: unknown. */
   estimateRows?(run: Run, access: Access): number | undefined
+  /** About how many different values a column has, from a sample of its rows; `undefined`: unknown. */
+  distinctValues?(run: Run, column: number): number | undefined
   /** How many rows of an index have the same values of its first `columns`, on average. */
   groupRows?(run: Run, index: RelationIndex, columns: number): GroupSize | undefined
 }

@@ -7,7 +7,7 @@ import { RowScan } from '../model/table/scan.ts'
 import type { KeyPart, Table, TableIndex } from '../model/table/table.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import type { Access, Relation, RelationColumn, RelationIndex, RelationReader, RowSourceHandle } from './relation.ts'
-import { entriesIn, type GroupSize, groupSize } from './cardinality.ts'
+import { distinctValues, entriesIn, type GroupSize, groupSize } from './cardinality.ts'
 import type { Run } from './operator.ts'
 
 /** A sample is good until there are twice or half as many entries. */
@@ -24,6 +24,7 @@ export class TableRelation implements Relation {
   readonly indexedExpressions: readonly string[]
   readonly #tableIndexes = new Map<RelationIndex, TableIndex>()
   readonly #groups = new Map<RelationIndex, KeptGroups[]>()
+  readonly #distinct: { readonly entries: number; readonly values: number }[] = []
 
   private constructor(table: Table) {
     this.table = table
@@ -107,11 +108,28 @@ export class TableRelation implements Relation {
     let kept = this.#groups.get(index)
     if (kept === undefined) this.#groups.set(index, (kept = []))
     const known = kept[columns]
-    if (known !== undefined && Math.max(entries, known.entries) <= 2 * Math.min(entries, known.entries))
-      return known.groups
+    if (known !== undefined && isAboutAsMany(entries, known.entries)) return known.groups
     const groups = this.#sampleGroups(transaction, index, columns, all)
     if (groups !== undefined) kept[columns] = { entries, groups }
     return groups
+  }
+
+  distinctValues({ transaction }: Run, column: number): number | undefined {
+    const all = allRows(this.table)
+    const entries = entriesIn(transaction, [all])
+    if (entries === undefined) return undefined
+    const known = this.#distinct[column]
+    if (known !== undefined && isAboutAsMany(entries, known.entries)) return known.values
+    const reader = this.table.readerOf([column])
+    const { type } = this.table.columns[column]!
+    const values = distinctValues(transaction, all, (cursor) => {
+      if (!cursor.next() || cursor.value.end - cursor.value.start > mostSampledBytes) return undefined
+      const value = reader.read(cursor.value)[column]!
+      // What a Map tells apart.
+      return typeof value === 'object' && value !== null ? type.formatText(value) : value
+    })
+    if (values !== undefined) this.#distinct[column] = { entries, values }
+    return values
   }
 
   #sampleGroups(transaction: Transaction, index: RelationIndex, columns: number, all: KeyRange): GroupSize | undefined {
@@ -149,6 +167,13 @@ export class TableRelation implements Relation {
       findByKey: (run: Run, key: Uint8Array) => getRowByKey(run.transaction, rows, sliceOf(key)),
     }
   }
+}
+
+/** Of rows that a sample looks into. */
+const mostSampledBytes = 64 * 1024
+
+function isAboutAsMany(a: number, b: number): boolean {
+  return Math.max(a, b) <= 2 * Math.min(a, b)
 }
 
 const relations = new WeakMap<Table, TableRelation>()

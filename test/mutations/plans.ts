@@ -236,4 +236,60 @@ export const planMutations: readonly Mutation[] = [
       'node: planner.planQuery(members)',
     ],
   ]),
+  ...mutationsOf(
+    'src/base/decimal.ts',
+    ['src/base/decimal.test.ts'],
+    [
+      ['a sum of decimals is rounded', 'if (isSafe(a) && isSafe(b) && isSafe(sum))', 'if (isSafe(a) && isSafe(b))'],
+      [
+        'decimals are compared as rounded',
+        'if (isSafe(a) && isSafe(b)) return a < b',
+        'if (a === a && b === b) return a < b',
+      ],
+      ['a product of decimals is rounded', 'if (isSafe(product))', 'if (product === product)'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/sql/types/hash-key.ts',
+    ['src/language/sql/types/hash-key.test.ts'],
+    [
+      ['pairs of large integers share keys', 'a < firstOfPair && a >= -firstOfPair', 'a === a'],
+      ['decimals of many digits share keys', 'const digitsOfDouble = 1e15', 'const digitsOfDouble = 1e17'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/query/ranked-rows.ts',
+    ['src/query/ranked-rows.test.ts'],
+    [
+      ['equal rows change places', 'items[places[right]!]!) <= 0', 'items[places[right]!]!) < 0'],
+      ['a wanted row is beyond', 'this.#order(last, item) <= 0', 'last.rank <= item.rank'],
+      ['a step of dear comparisons is long', 'if (isTurnOver()) until = out + 1', ''],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/sql/plan/row-ranks.ts',
+    ['src/language/sql/plan/row-ranks.test.ts'],
+    [
+      ['a second column outranks a large first one', 'isShort ? rank * rooms', 'rank === rank ? rank * rooms'],
+      ['surrogates rank as units', 'unit + 0x2000 : unit - 0x800', 'unit : unit'],
+      ['zeros rank by their sign', 'float[0] = value + 0', 'float[0] = value'],
+    ],
+  ),
+  ...mutationsOf('src/language/sql/plan/implied-conditions.ts', joins, [
+    [
+      'an OR says something of an item that one alternative does not name',
+      'return parts.every((one) => one !== undefined) ? [{ ...condition, arguments: parts }] : []',
+      'return parts.some((one) => one !== undefined) ? [{ ...condition, arguments: parts.filter((one) => one !== undefined) }] : []',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/plan/join-tree.ts', joins, [
+    ['subqueries are asked before all joins', 'return rows < estimateItem', 'return rows < 0 * estimateItem'],
+  ]),
+  ...mutationsOf('src/query/cardinality.ts', joins, [
+    ['every value of a column is taken for another', 'if (times === 1) once++', 'once++'],
+  ]),
+  ...mutationsOf('src/language/sql/plan/unread-parts.ts', joins, [
+    ['what draws is left out where nothing reads it', 'isVolatile(one) || hasSets', 'hasSets'],
+    ['a key that is read is null', 'i < grouping.written || read.has(i)', 'i < grouping.written'],
+  ]),
 ]

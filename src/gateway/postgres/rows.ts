@@ -4,6 +4,7 @@
  *   D · length i32 · columns i16 · per column: bytes i32 (−1 NULL) · value
  */
 import { ByteWriter } from '../../base/bytes.ts'
+import type { Decimal } from '../../base/decimal.ts'
 import { inStyle, stepsInStyle, type TextStyle, textStyle } from '../../model/table/types/text-style.ts'
 import { getType } from '../../model/table/types/registry.ts'
 import type { SqlType } from '../../model/table/types/type.ts'
@@ -80,6 +81,8 @@ function valueWriter(type: SqlType, isBinary: boolean): ValueWriter {
   if (isBinary) return (value, writer) => type.encodeBinary(value, writer)
   if (type.storage === 'int4' || type.storage === 'int2') return writeInteger
   if (type.category === 'S') return writeText
+  if (type.name === 'numeric') return writeNumeric
+  if (type.name === 'date') return rememberedTexts(type)
   return (value, writer) => void writer.utf8(type.formatText(value))
 }
 
@@ -87,7 +90,47 @@ function writeText(value: SqlValue, writer: ByteWriter): void {
   writer.utf8(value as string)
 }
 
-const digits = new Uint8Array(12)
+const texts = 1024
+
+/** Of values that come again and again. */
+function rememberedTexts(type: SqlType): ValueWriter {
+  const known = new Map<SqlValue, string>()
+  let style = textStyle()
+  return (value, writer) => {
+    if (style !== textStyle() || known.size > texts) {
+      known.clear()
+      style = textStyle()
+    }
+    let text = known.get(value)
+    if (text === undefined) known.set(value, (text = type.formatText(value)))
+    writer.utf8(text)
+  }
+}
+
+const mostScale = 24
+
+function writeNumeric(value: SqlValue, writer: ByteWriter): void {
+  const { small, scale } = value as Decimal
+  if (Number.isNaN(small) || scale > mostScale) {
+    writer.utf8((value as Decimal).toString())
+    return
+  }
+  let rest = Math.abs(small)
+  if (small < 0) writer.u8(0x2d)
+  let at = digits.length
+  for (let left = scale; left > 0; left--) {
+    digits[--at] = 0x30 + (rest % 10)
+    rest = Math.floor(rest / 10)
+  }
+  if (scale > 0) digits[--at] = 0x2e
+  do {
+    digits[--at] = 0x30 + (rest % 10)
+    rest = Math.floor(rest / 10)
+  } while (rest > 0)
+  writer.copy(digits, at)
+}
+
+const digits = new Uint8Array(48)
 
 /** Digits without a string in between. */
 function writeInteger(value: SqlValue, writer: ByteWriter): void {

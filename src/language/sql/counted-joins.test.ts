@@ -196,3 +196,89 @@ describe('random joins', () => {
     await other.close()
   }, 60_000)
 })
+
+describe('what is known of all members of a join', () => {
+  test('an OR over several of them leaves out rows of each by itself', async () => {
+    await makeShop()
+    const text = `select count(*) from purchase, line where (line.purchase = purchase.id and purchase.day = 3 and line.item < 100)
+      or (line.purchase = purchase.id and purchase.day = 5 and line.item < 50)`
+    expect(await plan(text)).toMatch(/purchase.*\n.*Filter: \(\(day = 3\) OR \(day = 5\)\)/)
+    const { rows } = await sql.query(text)
+    const apart = await sql.query(`select count(*) from purchase p join line l on l.purchase = p.id
+      where case when p.day = 3 then l.item < 100 when p.day = 5 then l.item < 50 end`)
+    expect(rows).toEqual(apart.rows)
+  })
+
+  test('an OR of which one alternative says nothing of a member tests nothing there', async () => {
+    await makeShop()
+    const text = `select count(*) from purchase, line where line.purchase = purchase.id
+      and ((purchase.day = 3 and line.item < 100) or line.item = 700)`
+    const { rows } = await sql.query(text)
+    const apart = await sql.query(`select count(*) from purchase p join line l on l.purchase = p.id
+      where case when p.day = 3 then l.item < 100 else false end or l.item = 700`)
+    expect(rows).toEqual(apart.rows)
+    expect(rows).toEqual([[5n]])
+  })
+
+  test('subqueries are asked of the rows that are left when all are joined, where those are few', async () => {
+    await makeShop()
+    const text = `select count(*) from line, purchase, customer where line.purchase = purchase.id
+      and purchase.customer = customer.id and customer.id = 7
+      and exists (select 1 from line other where other.purchase = line.purchase and other.number <> line.number)`
+    // 1 customer, 6 purchases, 12 lines, and of each the other ones.
+    expect(await rowsRead(text)).toBeLessThan(60)
+    expect((await sql.query(text)).rows).toEqual([[12n]])
+  })
+
+  test('and before, where the join makes more of them', async () => {
+    await makeShop()
+    const text = `select count(*) from purchase, line where line.purchase = purchase.id
+      and purchase.customer in (select id from customer where country = 9)`
+    expect(await plan(text)).toMatch(/^.*\n.*Join[\s\S]*line[\s\S]*customer_country/)
+    expect((await sql.query(text)).rows).toEqual([[120n]])
+  })
+
+  test('different values of a column without an index are counted in a sample', async () => {
+    await makeShop()
+    await sql.query('create table wide (id int primary key, kind int, lot int)')
+    await sql.query('insert into wide select i, i % 4, i from generate_series(1, 4000) i')
+    const rows = async (column: string): Promise<number> => {
+      const text = `explain select 1 from wide a join wide b on a.${column} = b.${column}`
+      return Number(/rows=(\d+)/.exec(String((await sql.query(text)).rows[0]![0]))![1])
+    }
+    expect(await rows('kind')).toBeGreaterThan(3_000_000)
+    expect(await rows('lot')).toBeLessThan(10_000)
+  })
+})
+
+describe('what nothing reads', () => {
+  test('of a query in FROM is not computed', async () => {
+    await sql.query('create table t (a int primary key, b int)')
+    await sql.query('insert into t values (1, 0), (2, 0)')
+    const text = 'select count(*) from (select a, 1 / b as c from t order by b offset 1) s'
+    expect((await sql.query(text)).rows).toEqual([[1n]])
+    await expect(sql.query(text.replace('count(*)', 'sum(c)'))).rejects.toThrow('division by zero')
+    const distinct = 'select count(*) from (select distinct a, 1 / b as c from t) s'
+    await expect(sql.query(distinct)).rejects.toThrow('division by zero')
+    await sql.query('create sequence s')
+    await sql.query("select count(*) from (select a, nextval('s') from t offset 0) s")
+    expect((await sql.query("select currval('s')")).rows).toEqual([[2n]])
+  })
+
+  test('of what the keys of a group decide is not read', async () => {
+    await sql.query('create table t (a int primary key, b int, c int)')
+    await sql.query('insert into t values (1, 10, 5), (2, 20, 6), (3, 10, 7)')
+    expect(await plan('select a, b, count(*) from t group by a')).toContain('Group Key: a\n')
+    const { rows } = await sql.query('select b, count(*), a from t group by a having c > 5 order by a')
+    expect(rows).toEqual([
+      [20, 1n, 2],
+      [10, 1n, 3],
+    ])
+    const twice = 'select x.b, count(*) from t x, t y group by x.a order by x.a'
+    expect((await sql.query(twice)).rows).toEqual([
+      [10, 3n],
+      [20, 3n],
+      [10, 3n],
+    ])
+  })
+})

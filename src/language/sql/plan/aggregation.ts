@@ -85,15 +85,22 @@ const stateBytes = 64
  */
 type Found = SqlValue[] | SqlValue | undefined
 
+interface Grouped {
+  readonly keys: readonly Expression[]
+  /** The first ones tell groups apart, and decide the others. */
+  readonly written: number
+  readonly aggregates: readonly AggregateExpression[]
+}
+
 /** `whole`: keys of the groups that are there without any row. */
 export function aggregatePlan(
-  keys: readonly Expression[],
-  aggregates: readonly AggregateExpression[],
+  { keys, written, aggregates }: Grouped,
   compiler: Compiler,
   whole: readonly SqlRow[] = [],
 ): AggregatePlan<SqlRow, GroupState, SqlRow, SqlRun> {
   const keyParts = keys.map((key) => compile(key, compiler))
-  const keyOf = keyOfValues(keys)
+  const tellingParts = keyParts.slice(0, written)
+  const keyOf = keyOfValues(keys.slice(0, written))
   const accumulators = aggregates.map((one) => accumulatorOf(one, compiler))
   const isDrawing = aggregates.some((one) => [...one.arguments, ...(one.filter ? [one.filter] : [])].some(isVolatile))
   const evaluateAll = (row: SqlRow, run: SqlRun): Found[] => {
@@ -106,7 +113,6 @@ export function aggregatePlan(
     accumulators.some(({ compare }) => compare !== undefined),
     accumulators.some(({ expression }) => expression.aggregate.keeps === 'one'),
   ]
-  const valuesOf = (row: SqlRow, run: SqlRun): SqlValue[] => keyParts.map((part) => part(row, run))
   const begin = (keys: readonly SqlValue[]): GroupState => ({
     keys,
     states: accumulators.map(({ expression }) => expression.aggregate.begin()),
@@ -119,8 +125,8 @@ export function aggregatePlan(
   return {
     format: sqlRows,
     groupBytes: ({ keys: values }) => groupBytes + accumulators.length * stateBytes + valuesBytes(values),
-    keyOf: keys.length === 0 ? undefined : (row, run) => keyOf(valuesOf(row, run), run),
-    begin: (row, run) => begin(row === undefined ? [] : valuesOf(row, run)),
+    keyOf: keys.length === 0 ? undefined : (row, run) => keyOf(valuesOf(tellingParts, row, run), run),
+    begin: (row, run) => begin(row === undefined ? [] : valuesOf(keyParts, row, run)),
     withoutRows: () => whole.map(begin),
     evaluate: isDrawing ? drawingOnce(evaluateAll) : evaluateAll,
     add: (group, found) => {
@@ -140,6 +146,12 @@ export function aggregatePlan(
       return out
     },
   }
+}
+
+function valuesOf(parts: readonly Evaluate[], row: SqlRow, run: SqlRun): SqlValue[] {
+  const values: SqlValue[] = []
+  for (const part of parts) values.push(part(row, run))
+  return values
 }
 
 /** Of what the expressions have come to: none is evaluated a second time. */

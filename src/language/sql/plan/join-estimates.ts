@@ -91,7 +91,10 @@ function distinctOf(planner: FromPlanner, item: FromItem, expression: Expression
   const column = expression.index - first
   const size = sizeOf(planner, item)
   const index = relation.indexes.find(({ parts, isHint }) => isHint !== true && parts[0]?.column === column)
-  if (index === undefined) return Math.min(size, assumedDistinct)
+  const isColumn = column < relation.columns.length
+  if (index === undefined) {
+    return (isColumn ? planner.measures.distinctOf(relation, column) : undefined) ?? Math.min(size, assumedDistinct)
+  }
   if (index.isUnique && index.parts.length === 1) return size
   const groups = planner.measures.groupsOf(relation, index, 1)
   return groups === undefined || groups.mean === 0 ? Math.min(size, assumedDistinct) : size / groups.mean

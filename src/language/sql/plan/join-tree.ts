@@ -13,13 +13,15 @@ import { Project } from '../../../query/row-operators.ts'
 import { chooseJoin, type JoinMethod, type JoinOrder, orderJoins } from '../../../query/join-order.ts'
 import type { FromItem, JoinItem } from '../bind/query.ts'
 import { type Expression, columnsRead } from '../expression/expression.ts'
-import { conjunctsOf, isMovable, type Span } from './conditions.ts'
+import { conjunctsOf, isMovable, isWithin, partition, type Span } from './conditions.ts'
 import { moveColumns, moveExpression, moveItem } from './from-items.ts'
-import type { FromPlanner } from './from-planner.ts'
+import { filtered, type FromPlanner } from './from-planner.ts'
+import { impliedConditions } from './implied-conditions.ts'
 import { estimateItem, joinChoices, type JoinTerms, joinTerms } from './join-estimates.ts'
 import { lateralItem } from './lateral.ts'
 import type { PlanNode } from './plan-node.ts'
-import type { SqlRow } from './run.ts'
+import type { SqlRow, SqlRun } from './run.ts'
+import { isSubqueryTest } from './semi-join.ts'
 
 /** More than this stay in the order of the text: sets of them are bits of a number. */
 const mostMembers = 30
@@ -68,7 +70,10 @@ export function planOrdered(
   given: readonly Expression[],
 ): PlanNode {
   const { members } = tree
-  const conditions = [...tree.conditions, ...given]
+  const stated = [...tree.conditions, ...given]
+  const all = [...stated, ...stated.flatMap((one) => impliedConditions(one, members))]
+  const late = testedLate(planner, members, all)
+  const conditions = all.filter((one) => !late.includes(one))
   const { order, methods } = chooseOrder(planner, members, conditions)
   const layout = new Layout(item, members, order)
   const moved = order.map((member) => layout.item(members[member]!))
@@ -84,9 +89,27 @@ export function planOrdered(
     conditions.map((one) => layout.expression(one)),
   )
   const places = layout.places
-  if (places === undefined) return node
+  if (places === undefined) return filtered(planner, item, node, late)
   const inTextOrder = (row: SqlRow): SqlRow => places.map((place) => row[place]!)
-  return { explain: node.explain, open: (run) => new Project(node.open(run), inTextOrder) }
+  const placed = { explain: node.explain, open: (run: SqlRun) => new Project(node.open(run), inTextOrder) }
+  return filtered(planner, item, placed, late)
+}
+
+/** Subqueries about rows of one member that are asked of fewer rows once all are joined. */
+function testedLate(
+  planner: FromPlanner,
+  members: readonly FromItem[],
+  conditions: readonly Expression[],
+): readonly Expression[] {
+  const [tests, plain] = partition(conditions, isSubqueryTest)
+  if (tests.length === 0) return tests
+  const { rows } = chooseOrder(planner, members, plain)
+  return tests.filter((test) => {
+    const member = members.find((one) => isWithin(test, one))
+    if (member === undefined) return false
+    const own = plain.filter((one) => isWithin(one, member))
+    return rows < estimateItem(planner, member, own).rows
+  })
 }
 
 /** Where columns are when the members stand in another order. */

@@ -29,6 +29,7 @@ export class Measures {
   readonly #answers: Answered[] = []
   readonly #sizes = new Map<Relation, number | undefined>()
   readonly #groups = new Map<RelationIndex, (GroupSize | undefined)[]>()
+  readonly #distinct = new Map<Relation, (number | undefined)[]>()
   #executions = 0
   /** The plan would be another one with counts. */
   wasAsked = false
@@ -75,6 +76,17 @@ export class Measures {
     if (known === undefined) this.#groups.set(index, (known = []))
     if (!(columns in known)) known[columns] = answered(() => relation.groupRows?.(run, index, columns), run)
     return known[columns]
+  }
+
+  /** Different values of a column; likewise. */
+  distinctOf(relation: Relation, column: number): number | undefined {
+    this.wasAsked = true
+    const run = this.#run
+    if (run === undefined) return undefined
+    let known = this.#distinct.get(relation)
+    if (known === undefined) this.#distinct.set(relation, (known = []))
+    if (!(column in known)) known[column] = answered(() => relation.distinctValues?.(run, column), run)
+    return known[column]
   }
 
   /** The plan is made: it may be kept, and must not keep alive what it was counted in. */

@@ -10,10 +10,11 @@ import { sqlRows } from '../types/row-format.ts'
 import type { FromPlanner } from './from-planner.ts'
 import { estimateItem } from './join-estimates.ts'
 import { explainNode, type PlanNode, planNode } from './plan-node.ts'
+import { withoutUnreadColumns } from './unread-parts.ts'
 import { noRow, recapture, type SqlRow, type SqlRun } from './run.ts'
 
 export function planDerived(planner: FromPlanner, item: QueryItem | SharedItem): PlanNode {
-  const plan = planner.planQuery(item)
+  const plan = planner.planQuery(readOf(planner, item))
   const enter = takeCaptures(planner, item)
   if (item.kind === 'query') {
     const explain = explainNode(`Subquery Scan on ${item.alias}`, [plan.explain], (rows) => rows, {
@@ -35,6 +36,11 @@ export function planDerived(planner: FromPlanner, item: QueryItem | SharedItem):
     facts: { 'Node Type': 'CTE Scan', Alias: item.alias },
   })
   return planNode(explain, () => new SharedReader(item.id, plan, enter))
+}
+
+function readOf({ needed }: FromPlanner, item: QueryItem | SharedItem): QueryItem | SharedItem {
+  if (item.kind === 'shared') return item
+  return { ...item, query: withoutUnreadColumns(item.query, (place) => needed.has(item.first + place)) }
 }
 
 /**

@@ -92,7 +92,7 @@ function keysOfSort(
   types: readonly number[],
 ): Pick<SortPlan<SqlRow, SqlRow, SqlRun>, 'keyOf' | 'keyFormat' | 'compare' | 'rankOf'> {
   if (!order.some(({ target }) => isKeyed(types[target]!))) {
-    return { keyOf: (row) => row, compare: rowComparator(order, types), rankOf: rankOfRow(order[0]!, types) }
+    return { keyOf: (row) => row, compare: rowComparator(order, types), rankOf: rankOfRow(order, types) }
   }
   const columns = order.map(({ target }) => keyed(columnsOf(types, [target])[0]!))
   const parts = columns.map((one) => compile(one, valuesCompiler))

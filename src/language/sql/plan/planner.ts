@@ -50,6 +50,7 @@ import { RecursiveUnion } from './recursive-union.ts'
 import { columnsOf, groupKey, valuesCompiler } from './row-keys.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 import { subqueryEvaluator } from './subquery.ts'
+import { withoutUnreadKeys } from './unread-parts.ts'
 import { compileRow, planRows } from './values-scan.ts'
 import { isPrefix, type PlannedWindows, planWindows } from './windows/plan-windows.ts'
 import { eachOf, type Progress } from '../progress.ts'
@@ -174,7 +175,7 @@ export class Planner {
   }
 
   #planSelect(query: BoundQuery, written: SelectBody): PlanNode {
-    const body = flattened(written)
+    const body = withoutUnreadKeys(flattened(written))
     const { from, grouping, tail } = body
     const ordering = new IndexOrder(body, this.#measures!)
     const span = grouping === undefined ? (from ?? noColumns) : groupedSpan(grouping)
@@ -250,9 +251,10 @@ export class Planner {
   #planGrouping(ungrouped: PlanNode, grouping: Grouping, width: number): PlanNode {
     const { aggregates, having } = grouping
     const { plan: input, keys, whole } = this.#planKeys(ungrouped, grouping, width)
-    const plan = aggregatePlan(keys, aggregates, this.compilerAt(0), whole)
+    const written = grouping.sets === undefined ? grouping.written : keys.length
+    const plan = aggregatePlan({ keys, written, aggregates }, this.compilerAt(0), whole)
     const rows = this.#progress === undefined ? input : metered(input, costOf([...keys, ...aggregates]))
-    const shownKeys = grouping.sets === undefined ? keys : grouping.keys.slice(0, -1)
+    const shownKeys = grouping.sets === undefined ? keys.slice(0, written) : grouping.keys.slice(0, -1)
     const shown =
       keys.length === 0
         ? []

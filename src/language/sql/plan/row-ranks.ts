@@ -1,15 +1,43 @@
-/** Rows' ranks by the first column that they are sorted by: see `query/ranked-rows.ts`. */
+/**
+ * Rows' ranks by the first columns that they are sorted by: see `query/ranked-rows.ts`. An integer of 21 bits leaves room for
+ * the 32 highest bits of what follows it.
+ */
 import type { Decimal } from '../../../base/decimal.ts'
 import type { OrderKey } from '../bind/query.ts'
 import type { SqlValue } from '../contract.ts'
 import { oid } from '../types/oids.ts'
 import type { SqlRow } from './run.ts'
 
-/** Undefined where the column's type has no such numbers. */
-export function rankOfRow(
-  { target, descending, nullsFirst }: OrderKey,
-  types: readonly number[],
-): ((row: SqlRow) => number) | undefined {
+type RankOf = (row: SqlRow) => number
+
+/** Undefined where the first column's type has no such numbers. */
+export function rankOfRow([first, second]: readonly OrderKey[], types: readonly number[]): RankOf | undefined {
+  const rankOf = rankOfKey(first!, types)
+  const next = second === undefined ? undefined : rankOfKey(second, types)
+  if (rankOf === undefined || next === undefined || !narrow.has(types[first!.target]!)) return rankOf
+  return (row) => {
+    const rank = rankOf(row)
+    const isShort = rank < shortRanks && rank >= -shortRanks
+    return isShort ? rank * rooms + highBits(next(row)) : rank * rooms
+  }
+}
+
+const narrow: ReadonlySet<number> = new Set<number>([oid.bool, oid.int2, oid.int4, oid.date])
+const shortRanks = 2 ** 20
+const rooms = 2 ** 32
+
+const float = new Float32Array(1)
+const bits = new Uint32Array(float.buffer)
+
+/** A number of 32 bits that grows with the given one. */
+function highBits(value: number): number {
+  // −0 is 0.
+  float[0] = value + 0
+  const own = bits[0]!
+  return own >= 0x8000_0000 ? 0xffff_ffff - own : own + 0x8000_0000
+}
+
+function rankOfKey({ target, descending, nullsFirst }: OrderKey, types: readonly number[]): RankOf | undefined {
   const rankOf = ranks.get(types[target]!)
   if (rankOf === undefined) return undefined
   const ofNull = nullsFirst ? -Infinity : Infinity
