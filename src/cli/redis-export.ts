@@ -4,10 +4,8 @@
  * whole and on the disk.
  */
 import { PolylogError } from '../base/errors.ts'
-import { sliceOf } from '../base/slice.ts'
 import type { File, Host } from '../host/host.ts'
-import { Crc64 } from '../model/keyvalue/rdb/crc64.ts'
-import { lengthBytes } from '../model/keyvalue/rdb/rdb-output.ts'
+import { RdbFileWriter } from '../model/keyvalue/rdb/rdb-file-writer.ts'
 import type { RedisClient, Reply } from './redis-client.ts'
 
 const databases = 16
@@ -32,15 +30,6 @@ export async function exportRedis(host: Host, client: RedisClient, path: string)
   let keys = 0
   try {
     const isPolylog = await beginSnapshot(client)
-    writer.add(Buffer.from('REDIS0010'))
-    for (const [name, value] of [
-      ['redis-ver', '7.0.15'],
-      ['redis-bits', '64'],
-    ] as const) {
-      writer.add(Uint8Array.of(0xfa))
-      writer.string(Buffer.from(name))
-      writer.string(Buffer.from(value))
-    }
     for (let database = 0; database < databases; database++) keys += await exportDatabase(client, writer, database)
     if (isPolylog) await client.call('POLYLOG.ROLLBACK')
     await writer.end()
@@ -66,7 +55,7 @@ async function exportDatabase(client: RedisClient, writer: RdbWriter, database: 
   let cursor: Uint8Array | string = '0'
   do {
     const [next, found] = (await client.call('SCAN', cursor, 'COUNT', keysAtOnce)) as [Uint8Array, Uint8Array[]]
-    if (found.length > 0 && keys === 0) writer.add(Uint8Array.of(0xfe, database))
+    if (found.length > 0 && keys === 0) writer.database(database)
     keys += await exportKeys(client, writer, found)
     cursor = next
   } while (Buffer.from(cursor).toString() !== '0')
@@ -96,56 +85,34 @@ function checked(reply: Reply): Reply {
 
 class RdbWriter {
   readonly #file: File
-  readonly #checksum = new Crc64()
-  #parts: Uint8Array[] = []
-  #bytes = 0
+  readonly #content = new RdbFileWriter()
   #position = 0
 
   constructor(file: File) {
     this.#file = file
   }
 
-  add(part: Uint8Array): void {
-    this.#parts.push(part)
-    this.#bytes += part.length
+  database(number: number): void {
+    this.#content.database(number)
   }
 
-  string(bytes: Uint8Array): void {
-    this.add(lengthBytes(bytes.length))
-    this.add(bytes)
-  }
-
-  /** A payload begins with the value's type, which stands before the key in a file. */
+  /** A payload of DUMP. */
   key(key: Uint8Array, payload: Uint8Array, expiresAtMs: number): void {
     if (payload.length <= footerBytes) throw new PolylogError('io_error', 'what DUMP has answered is no value')
-    if (expiresAtMs >= 0) {
-      const expiry = Buffer.alloc(9)
-      expiry[0] = 0xfc
-      expiry.writeBigInt64LE(BigInt(expiresAtMs), 1)
-      this.add(expiry)
-    }
-    this.add(payload.subarray(0, 1))
-    this.string(key)
-    this.add(payload.subarray(1, payload.length - footerBytes))
+    this.#content.key(key, [payload.subarray(0, payload.length - footerBytes)], expiresAtMs)
   }
 
   async flushSome(): Promise<void> {
-    if (this.#bytes >= writtenAtOnce) await this.#flush()
+    if (this.#content.sizeBytes >= writtenAtOnce) await this.#write(this.#content.take())
   }
 
-  async #flush(): Promise<void> {
-    const bytes = Buffer.concat(this.#parts)
-    this.#parts = []
-    this.#bytes = 0
-    this.#checksum.add(sliceOf(bytes))
+  async #write(bytes: Uint8Array): Promise<void> {
     await this.#file.writeAt(this.#position, bytes)
     this.#position += bytes.length
   }
 
   async end(): Promise<void> {
-    this.add(Uint8Array.of(0xff))
-    await this.#flush()
-    await this.#file.writeAt(this.#position, this.#checksum.toBytes())
+    await this.#write(this.#content.end())
     await this.#file.sync()
     await this.#file.close()
   }

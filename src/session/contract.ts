@@ -241,6 +241,8 @@ export interface SessionHost {
   openWorkspace(database: string, name: string): Workspace
   /** What is committed to a database, for who follows it; from then on writes are noted. Errors: `not_leading`, those of the disk. */
   changesOf(database: string): Promise<ChangeLog>
+  /** What was committed to a database, as far as its log has it still. Errors: those of `followFeed`. */
+  feedOf(database: string, options: FeedOptions): AsyncIterable<FeedTransaction>
   readonly defaultDatabase: string
   /** Who may come in. */
   readonly principals: Principals

@@ -13,6 +13,7 @@ import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Transaction } from '../database/contract.ts'
+import type { FeedOptions, FeedTransaction } from '../database/following/feed.ts'
 import { systemDatabase } from '../database/instance.ts'
 import type { Actor } from '../principal/audit.ts'
 import type { RoleTransaction } from '../principal/pending-changes.ts'
@@ -443,6 +444,10 @@ export class Sessions implements SessionHost, SessionRegistry {
       oldest: () => database.logUse.positionOf(changesConsumer),
       feed: (options) => database.feed(options),
     }
+  }
+
+  feedOf(name: string, options: FeedOptions): AsyncIterable<FeedTransaction> {
+    return this.#find(name).feed(options)
   }
 
   /** Forgets what interrupted change streams had time to ask for. */

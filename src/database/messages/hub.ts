@@ -103,6 +103,11 @@ export class Hub {
     this.observes = this.#observers.size > 0
   }
 
+  /** Observers have not heard of all touches yet. */
+  get isBehind(): boolean {
+    return this.#touched.length > 0
+  }
+
   /** To wait for before more is published; undefined where nobody need wait. */
   get room(): Promise<void> | undefined {
     if (this.#queuedBytes <= mostQueuedBytes) return undefined

@@ -37,7 +37,7 @@ export function refusalOf(server: ServerState, command: Command, args: Arguments
   if (server.isBusyFor(command)) return { error: server.busy(), isWhole: false }
   if (command.flags.includes('write') || (command.name === 'exec' && writesIn(client.queue))) {
     if (server.replication.refusesWrites()) return { error: new CommandError(readOnlyReplica), isWhole: false }
-    if (server.lacksReplicas) return { error: new CommandError(noReplicas), isWhole: false }
+    if (server.replicas.areLacking) return { error: new CommandError(noReplicas), isWhole: false }
   }
   const error = server.cluster && slotError(server.cluster, command, args, client.queue)
   return error && { error, isWhole: true }

@@ -10,13 +10,16 @@ import type { Watches } from './watches.ts'
 /** What a client may call itself, as long as it likes; charged to its connection. */
 export type ClientName = 'name' | 'libraryName' | 'libraryVersion'
 
+/** A monitor is shown the commands of others; a replica has what is here. */
+export type ClientRole = 'client' | 'monitor' | 'replica'
+
 export interface Client {
   /** CLIENT ID: grows with every connection. */
   readonly id: number
   readonly remote: string
   /** Where it has come in. */
   readonly local: string
-  readonly isMonitor: boolean
+  readonly role: ClientRole
   /** From this machine. */
   readonly isLocal: boolean
   readonly openedMs: number

@@ -25,6 +25,7 @@ import { slowlogCommands } from './commands/slowlog.ts'
 import { debugCommands } from './commands/debug.ts'
 import { clusterCommands, clusterDataCommands } from './commands/cluster.ts'
 import { objectCommands } from './commands/object.ts'
+import { replicatingCommands } from './commands/replicating.ts'
 import { maintenanceCommands, serverDataCommands } from './commands/server.ts'
 import { keyCommands } from './commands/keys.ts'
 import { listCommands } from './commands/lists.ts'
@@ -103,6 +104,7 @@ export function createCommandTable(): CommandTable {
       ...scriptServerCommands,
       ...functionServerCommands,
       ...maintenanceCommands,
+      ...replicatingCommands,
       ...debugCommands,
       ...clusterCommands,
       ...transactionCommands,

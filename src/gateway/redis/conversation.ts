@@ -17,7 +17,7 @@ import type { Reworded } from '../refused-replies.ts'
 import { type Refusal, refusalOf } from './admission.ts'
 import { type BlockedCommand, runBlocking } from './blocked-command.ts'
 import type { Call } from './call.ts'
-import type { Client } from './client.ts'
+import type { Client, ClientRole } from './client.ts'
 import { ConnectedClient } from './connected-client.ts'
 import type { Command } from './command-table.ts'
 import { noteDenial } from './denial-log.ts'
@@ -136,8 +136,8 @@ export class RedisConversation extends ConnectedClient implements Client, Conver
     this.input.isOfKnown = this.#isIdentified
   }
 
-  get isMonitor(): boolean {
-    return this.#unasked?.isMonitor === true
+  get role(): ClientRole {
+    return this.#unasked?.role ?? 'client'
   }
 
   get isBlocked(): boolean {

@@ -10,6 +10,7 @@ import { evictableRange } from '../../model/keyvalue/eviction.ts'
 import { expiredRange } from '../../model/keyvalue/expiry.ts'
 import { never } from '../../model/keyvalue/codec.ts'
 import { walkKeys } from '../../model/keyvalue/keyspace.ts'
+import type { Replicas } from './replication/replicas.ts'
 import type { MasterLink } from './replication/master-link.ts'
 import { librariesOf } from './scripts/libraries.ts'
 import { serverVersion } from './version.ts'
@@ -157,9 +158,9 @@ function stats(call: Call): string[] {
     `evicted_clients:${state.memoryWatch.evictedClients}`,
     `keyspace_hits:${state.lookups.hits}`,
     `keyspace_misses:${state.lookups.misses}`,
-    'sync_full:0',
-    'sync_partial_ok:0',
-    'sync_partial_err:0',
+    `sync_full:${state.replicas.counts.whole}`,
+    `sync_partial_ok:${state.replicas.counts.rest}`,
+    `sync_partial_err:${state.replicas.counts.refused}`,
     'latest_fork_usec:0',
     'total_forks:0',
     ...listeners(call),
@@ -168,7 +169,8 @@ function stats(call: Call): string[] {
 }
 
 /** Of a master of Redis's protocol. */
-function linked({ master, status, id, offset, lastReceivedMs, failure }: MasterLink, nowMs: number): string[] {
+function linked(link: MasterLink, replicas: Replicas, nowMs: number): string[] {
+  const { master, status, id, offset, lastReceivedMs, failure } = link
   return [
     'role:slave',
     `master_host:${master.host}`,
@@ -182,20 +184,44 @@ function linked({ master, status, id, offset, lastReceivedMs, failure }: MasterL
     'slave_priority:100',
     'slave_read_only:1',
     'replica_announced:1',
-    'connected_slaves:0',
+    ...joined(replicas, nowMs),
     `master_replid:${id}`,
     `master_repl_offset:${offset}`,
   ]
 }
 
+/** Who replicates from here. */
+function joined(replicas: Replicas, nowMs: number): string[] {
+  const lines = replicas.online.map(({ host, port, state, acknowledged, lastSeenMs }, at) => {
+    const lag = Math.max(0, Math.floor((nowMs - lastSeenMs) / 1000))
+    const shown = state === 'joined' ? 'wait_bgsave' : state === 'sending' ? 'send_bulk' : 'online'
+    return `slave${at}:ip=${host},port=${port},state=${shown},offset=${acknowledged},lag=${lag}`
+  })
+  return [`connected_slaves:${lines.length}`, ...lines]
+}
+
+function backlogOf({ backlog }: Replicas): string[] {
+  return [
+    `repl_backlog_active:${backlog === undefined ? 0 : 1}`,
+    `repl_backlog_size:${backlog?.keptBytes ?? 0}`,
+    `repl_backlog_first_byte_offset:${backlog === undefined ? 0 : backlog.start + 1}`,
+    `repl_backlog_histlen:${backlog?.sizeBytes ?? 0}`,
+  ]
+}
+
 /** A follower reads files along: it has no link to its leader, and does not know where that listens. */
 function replication({ client, server: state }: Call): string[] {
+  const { replicas } = state
   const { link } = state.replication
-  if (link !== undefined) return linked(link, state.now())
+  if (link !== undefined) return linked(link, replicas, state.now())
   const { durabilityWatch, databaseFacts } = client.session
-  const offset = durabilityWatch.durableThrough('synced')
-  const id = [`master_replid:${state.runId}`, `master_repl_offset:${offset}`]
-  if (databaseFacts.leads) return ['role:master', 'connected_slaves:0', 'master_failover_state:no-failover', ...id]
+  const offset = replicas.backlog?.end ?? durabilityWatch.durableThrough('synced')
+  const id = [`master_replid:${replicas.id}`, `master_repl_offset:${offset}`]
+  if (databaseFacts.leads) {
+    const none = [`master_replid2:${'0'.repeat(40)}`, 'second_repl_offset:-1']
+    const all = [...joined(replicas, state.now()), 'master_failover_state:no-failover', ...id, ...none]
+    return ['role:master', ...all, ...backlogOf(replicas)]
+  }
   return [
     'role:slave',
     'master_host:',

@@ -23,6 +23,7 @@ import { Pause } from './pause.ts'
 import { Pushes } from './pushes.ts'
 import { Permissions } from './permissions.ts'
 import { Replication } from './replication/replication.ts'
+import { Replicas } from './replication/replicas.ts'
 import { busy } from './scripts/running.ts'
 import { Scripts } from './scripts/scripts.ts'
 import { ScanCursors } from './scan-cursors.ts'
@@ -67,10 +68,11 @@ export class ServerState implements ProtocolState {
   readonly pushes: Pushes
   readonly watching: Watching
   readonly pause: Pause
-  /** `min-replicas-to-write` was set. */
-  lacksReplicas = false
   readonly monitors: Monitors
+  /** Of whom it takes over what there is. */
   readonly replication: Replication = new Replication(this)
+  /** Who takes over what is here. */
+  readonly replicas: Replicas
   readonly latency: LatencyMonitor = new LatencyMonitor()
   /** Error lines that were written. */
   readonly tally: ErrorTally = new ErrorTally()
@@ -119,6 +121,7 @@ export class ServerState implements ProtocolState {
     const id = new Uint8Array(20)
     host.random(id)
     this.runId = Buffer.from(id).toString('hex')
+    this.replicas = new Replicas(this)
     this.cluster = choices.clusterEnabled === true ? new ClusterNode(this) : undefined
   }
 
@@ -166,7 +169,7 @@ export class ServerState implements ProtocolState {
 
   /** Whether anything is so that `refusalOf` must be asked: of most servers nothing is. */
   mayRefuse({ isProtected }: Command): boolean {
-    if (isProtected || this.busyAfterMs > 0 || this.lacksReplicas || this.cluster !== undefined) return true
+    if (isProtected || this.busyAfterMs > 0 || this.replicas.wanted > 0 || this.cluster !== undefined) return true
     return this.replication.link !== undefined
   }
 
@@ -227,6 +230,7 @@ export class ServerState implements ProtocolState {
 
   close(): void {
     this.replication.close()
+    this.replicas.close()
     this.idle.stop()
     this.pushes.close()
     this.pause.end()

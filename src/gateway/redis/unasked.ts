@@ -6,7 +6,8 @@
  */
 import type { Hub } from '../../database/messages/hub.ts'
 import type { Connection } from '../connection.ts'
-import type { Client } from './client.ts'
+import type { Client, ClientRole } from './client.ts'
+import type { Replica } from './replication/replica.ts'
 import type { ServerState } from './server-state.ts'
 import type { Tracking } from './watching/tracking.ts'
 import { type Listener, Subscriptions } from './subscriptions.ts'
@@ -28,6 +29,8 @@ export class Unasked implements Listener {
   #subscriptions: Subscriptions | undefined
   tracking: Tracking | undefined
   #isMonitor = false
+  /** It replicates from here. */
+  replica: Replica | undefined
   /** CLIENT REPLY. `skip`: of the next command; `skipping`: of this one. */
   replies: 'on' | 'off' | 'skip' | 'skipping' = 'on'
 
@@ -59,12 +62,13 @@ export class Unasked implements Listener {
     else this.#server.watching.track(this.#client)
   }
 
-  /** MONITOR. */
-  get isMonitor(): boolean {
-    return this.#isMonitor
+  get role(): ClientRole {
+    if (this.replica?.isJoined === true) return 'replica'
+    return this.#isMonitor ? 'monitor' : 'client'
   }
 
-  set isMonitor(isMonitor: boolean) {
+  /** MONITOR. */
+  monitor(isMonitor: boolean): void {
     this.#isMonitor = isMonitor
     if (isMonitor) this.#server.monitors.add(this.#client)
     else this.#server.monitors.remove(this.#client)
@@ -114,6 +118,19 @@ export class Unasked implements Listener {
     }
   }
 
+  // ---- a replica's stream
+
+  /** Leaves as soon as it may. */
+  send(bytes: Uint8Array): void {
+    this.#connection.push(bytes)
+    this.#connection.flushPushed()
+  }
+
+  /** Resolves when its side has taken all but so many bytes; undefined where that is so. */
+  room(belowBytes: number): Promise<void> | undefined {
+    return this.#connection.outbox.roomBelow(belowBytes)
+  }
+
   // ---- the end
 
   /** The client goes on in another database. */
@@ -128,14 +145,15 @@ export class Unasked implements Listener {
   reset(): void {
     this.#subscriptions?.clear()
     this.replies = 'on'
-    this.isMonitor = false
+    this.monitor(false)
     this.track(undefined)
   }
 
   close(): void {
     this.#waiting = []
     this.track(undefined)
-    this.isMonitor = false
+    this.monitor(false)
+    if (this.replica !== undefined) this.#server.replicas.leave(this.replica)
     this.#subscriptions?.close()
   }
 }

@@ -4,7 +4,7 @@
  */
 import { charge, isTurnOver } from '../../base/work.ts'
 import { compareSlices, copySlice, equalSlices, type KeyRange, type Slice, sliceOf } from '../../base/slice.ts'
-import type { StatementSteps, TimeSlice, Transaction, TransactionReader } from '../../database/contract.ts'
+import type { StatementSteps, TimeSlice, TransactionReader } from '../../database/contract.ts'
 import {
   attempt,
   done,
@@ -174,7 +174,7 @@ export function* countRange(reader: SlicedReader, range: KeyRange): StatementSte
  * wait, which it does before its first change, it is called again. It may answer steps of its own, which wait by themselves.
  */
 export function* eachStep(
-  tx: Transaction,
+  tx: Pick<SlicedReader, 'slice'>,
   first: number,
   end: number,
   stride: number,

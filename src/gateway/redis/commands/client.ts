@@ -41,7 +41,7 @@ function setInfo(call: Call): void {
 function flagsOf(client: Client): string {
   const { tracking } = client
   const flags = [
-    client.isMonitor ? 'O' : '',
+    client.role === 'replica' ? 'S' : client.role === 'monitor' ? 'O' : '',
     client.subscriptionCount > 0 ? 'P' : '',
     client.queue === undefined ? '' : 'x',
     client.isBlocked ? 'b' : '',
@@ -139,9 +139,9 @@ function chooseListed(call: Call): Client[] {
 function ofType(call: Call, position: number): (client: Client) => boolean {
   const type = call.option(position)
   if (!clientTypes.has(type)) throw new CommandError(`ERR Unknown client type '${call.shown(position)}'`)
-  if (type === 'REPLICA' || type === 'SLAVE') return (client) => client.isMonitor
+  if (type === 'REPLICA' || type === 'SLAVE') return ({ role }) => role !== 'client'
   if (type !== 'NORMAL' && type !== 'PUBSUB') return () => false
-  return (client) => !client.isMonitor && client.subscriptionCount > 0 === (type === 'PUBSUB')
+  return (client) => client.role === 'client' && client.subscriptionCount > 0 === (type === 'PUBSUB')
 }
 
 interface KillFilter {

@@ -37,7 +37,8 @@ function role(call: Call): void {
   }
   const { durabilityWatch, databaseFacts } = client.session
   const { leads } = databaseFacts
-  const offset = durabilityWatch.durableThrough('synced')
+  const { online, backlog } = server.replicas
+  const offset = backlog?.end ?? durabilityWatch.durableThrough('synced')
   reply.array(leads ? 3 : 5)
   reply.bulkText(leads ? 'master' : 'slave')
   if (!leads) {
@@ -46,7 +47,14 @@ function role(call: Call): void {
     reply.bulkText('connected')
   }
   reply.integer(offset)
-  if (leads) reply.array(0)
+  if (!leads) return
+  reply.array(online.length)
+  for (const { host, port, acknowledged } of online) {
+    reply.array(3)
+    reply.bulkText(host)
+    reply.bulkText(String(port))
+    reply.bulkText(String(acknowledged))
+  }
 }
 
 function time(call: Call): void {

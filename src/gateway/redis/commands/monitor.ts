@@ -3,7 +3,7 @@ import type { ConnectionHandler } from '../call.ts'
 
 export const monitorCommands: Readonly<Record<string, ConnectionHandler>> = {
   monitor: (call) => {
-    call.client.unasked.isMonitor = true
+    call.client.unasked.monitor(true)
     call.reply.ok()
   },
 }

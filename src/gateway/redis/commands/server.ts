@@ -1,8 +1,7 @@
 /**
  * What looks after the server: checkpoints, replication, modules, the end.
  *
- * Nobody replicates from here by Redis's protocol (`replication` has the other direction), and there is no fork that writes a file: what is
- * committed is in the log. So WAIT tells at once that nobody has acknowledged, SAVE writes a checkpoint, and what would need more says so.
+ * There is no fork that writes a file: what is committed is in the log. So SAVE writes a checkpoint, and what would need more says so.
  */
 import { privilege } from '../../../database/access/privileges.ts'
 import type { Call, ConnectionHandler, DataHandler } from '../call.ts'
@@ -12,6 +11,7 @@ import { exchangeDatabases, databaseCount } from '../databases.ts'
 import { CommandError, notAnInteger, syntaxError } from '../errors.ts'
 import { Denial } from '../permissions.ts'
 import { replicaOf } from '../replication/replication.ts'
+import { readTimeout } from './replicating.ts'
 import { serverVersion } from '../version.ts'
 import { writeHelp } from './help.ts'
 
@@ -49,18 +49,6 @@ function lastSave(call: Call): void {
 
 // ---- replication
 
-function wait(call: Call): void {
-  call.long(1)
-  readTimeout(call, 2)
-  call.reply.integer(0)
-}
-
-function readTimeout(call: Call, position: number): void {
-  if (call.long(position, 'ERR timeout is not an integer or out of range') < 0n) {
-    throw new CommandError('ERR timeout is negative')
-  }
-}
-
 /** Replies wait for the log by themselves: where they wait for its sync, this one has. */
 function waitForLog(call: Call): void {
   const wanted = call.long(1)
@@ -74,12 +62,6 @@ function waitForLog(call: Call): void {
   call.reply.array(2)
   call.reply.integer(isSynced ? 1 : 0)
   call.reply.integer(0)
-}
-
-const noReplication = 'is not supported: nobody replicates from here by this protocol; see docs/deploy.md for followers'
-
-function refuseReplication(call: Call): never {
-  throw new CommandError(`ERR ${call.command.name.toUpperCase()} ${noReplication}`)
 }
 
 function failover(call: Call): void {
@@ -154,17 +136,9 @@ export const maintenanceCommands: Readonly<Record<string, ConnectionHandler>> = 
     call.reply.status('Background append only file rewriting started')
   },
   lastsave: lastSave,
-  wait,
   waitaof: waitForLog,
   replicaof: replicaOf,
   slaveof: replicaOf,
-  sync: refuseReplication,
-  psync: refuseReplication,
-  replconf: (call) => {
-    if (call.count % 2 === 0) throw syntaxError()
-    if (call.count > 1) refuseReplication(call)
-    call.reply.ok()
-  },
   failover,
   shutdown: shutDown,
   'module|list': (call) => call.reply.array(0),

@@ -5,6 +5,7 @@ import type { Call } from '../call.ts'
 import { databaseCount } from '../databases.ts'
 import { mostDenials } from '../denial-log.ts'
 import { mostSlowCommands } from '../slow-log.ts'
+import type { OutputLimit } from '../pushes.ts'
 import type { Binding } from './settings.ts'
 import { BadValue, readOutputLimits } from './values.ts'
 
@@ -51,6 +52,10 @@ export function maxMemory(call: Call): number {
   return Number.isFinite(limitBytes) ? limitBytes : 0
 }
 
+function inNumbers({ hardBytes, softBytes, softSeconds }: ReturnType<typeof readOutputLimits>[number]): OutputLimit {
+  return { hardBytes: Number(hardBytes), softBytes: Number(softBytes), softSeconds }
+}
+
 export const bindings: Readonly<Record<string, Binding>> = {
   ...durability,
   // What is timed is timed, whatever is asked for: this says whether INFO tells of it.
@@ -69,15 +74,17 @@ export const bindings: Readonly<Record<string, Binding>> = {
   'client-output-buffer-limit': {
     change: (call, value) => {
       const [normal, slave, pubsub] = readOutputLimits(value)
-      const limitsOthers = [normal!, slave!].some(({ hardBytes, softBytes }) => hardBytes > 0n || softBytes > 0n)
-      if (limitsOthers) throw new BadValue('a client that does not read is not served, and not closed: pubsub only')
-      const limit = { ...pubsub!, hardBytes: Number(pubsub!.hardBytes), softBytes: Number(pubsub!.softBytes) }
-      return () => (call.server.pushes.limit = limit)
+      if (normal!.hardBytes > 0n || normal!.softBytes > 0n) {
+        throw new BadValue('a client that does not read is not served, and not closed: slave and pubsub only')
+      }
+      return () => {
+        call.server.pushes.limit = inNumbers(pubsub!)
+        call.server.replicas.limit = inNumbers(slave!)
+      }
     },
   },
-  // Nobody replicates by Redis's protocol: whoever asks for one has no writes.
   'min-replicas-to-write': {
-    change: (call, value) => () => (call.server.lacksReplicas = Number(value) > 0),
+    change: (call, value) => () => (call.server.replicas.wanted = Number(value)),
   },
   'client-query-buffer-limit': told((call) => `${call.server.limits.maxMessageBytes}`),
   'cluster-enabled': told((call) => (call.server.cluster === undefined ? 'no' : 'yes')),

@@ -104,7 +104,10 @@ export const parameterGroups: Readonly<Record<ParameterGroup, Readonly<Record<st
   },
   /** Limits of the server's own stand in their place: likewise. */
   limits: {
-    'client-output-buffer-limit': row(outputLimits, 'normal 0 0 0 slave 0 0 0 pubsub 33554432 8388608 60'),
+    'client-output-buffer-limit': row(
+      outputLimits,
+      'normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60',
+    ),
     'client-query-buffer-limit': row(memory(1048576, mostLong), '1073741824'),
     'proto-max-bulk-len': row(memory(1048576, mostLong), '536870912'),
     'tracking-table-max-keys': row(number(0, mostLong), '1000000'),
@@ -221,7 +224,7 @@ export const parameterGroups: Readonly<Record<ParameterGroup, Readonly<Record<st
     'disable-thp': row(flag, 'yes', { access: 'fixed' }),
     'jemalloc-bg-thread': row(flag, 'yes'),
   },
-  /** Of replicas there are none; of masters one, and what these say of it is asked for when it is connected to. */
+  /** Asked for when they are needed. */
   noReplicas: {
     masterauth: row(text, ''),
     masteruser: row(text, ''),

@@ -7,7 +7,7 @@ import { RefusingClient } from '../refusing-client.ts'
 export class LinkClient extends RefusingClient implements Client {
   readonly id = 0
   readonly local = ''
-  readonly isMonitor = false
+  readonly role = 'client'
   readonly isLocal = true
   readonly openedMs = 0
   readonly subscriptionCount = 0

@@ -167,7 +167,7 @@ export class MasterLink {
     const [user, password] = [settings.text('masteruser'), settings.text('masterauth')]
     if (password !== '') yield* this.#ask(input, 'AUTH', ...(user === '' ? [] : [user]), password)
     yield* this.#ask(input, 'PING')
-    yield* this.#ask(input, 'REPLCONF', 'capa', 'psync2')
+    yield* this.#ask(input, 'REPLCONF', 'capa', 'eof', 'capa', 'psync2')
     const { id = '?', offset = -2 } = this.#followed ?? {}
     this.#send('PSYNC', id, offset + 1)
     const answer = yield* lineOf(input)
@@ -218,7 +218,8 @@ export class MasterLink {
 
   *#takeAll(input: RdbInput, id: string): StatementSteps<void> {
     const line = yield* lineOf(input)
-    if (!/^\$\d+$/.test(line)) throw new Error(`the master answers: ${line}`)
+    const mark = /^\$EOF:([0-9a-f]{40})$/.exec(line)?.[1]
+    if (mark === undefined && !/^\$\d+$/.test(line)) throw new Error(`the master answers: ${line}`)
     this.status = 'sync'
     this.#isWhole = false
     this.#id = id
@@ -232,6 +233,9 @@ export class MasterLink {
       return this.#isMuch ? this.#apply() : undefined
     }
     yield* readRdb(input, new FileCommands(take, host.now()))
+    if (mark !== undefined && Buffer.from(yield* input.bytes(mark.length)).toString('latin1') !== mark) {
+      throw new Error('the file of the master ends elsewhere')
+    }
     this.#enqueue(['SELECT', 0])
   }
 

@@ -456,7 +456,7 @@ export class ScriptRun implements ScriptHost {
     if (this.#request.isReadOnly && (!command.readOnly || reachesOthers.has(command.name))) {
       throw new ReplyFailure('ERR Write commands are not allowed from read-only scripts.')
     }
-    if (this.#call.server.lacksReplicas && !command.readOnly) throw new ReplyFailure(noReplicas)
+    if (this.#call.server.replicas.areLacking && !command.readOnly) throw new ReplyFailure(noReplicas)
     this.#checkSlot(command, args)
     return command
   }

@@ -49,5 +49,5 @@ export function checkMayRun({ server, client }: Call, flags: readonly ScriptFlag
   if (flags.includes('no-writes')) return
   if (!flags.includes('allow-oom') && server.eviction.isOver(client.session)) throw outOfMemory()
   if (isReadOnly) throw new CommandError('ERR Can not execute a script with write flag using *_ro command.')
-  if (server.lacksReplicas) throw new CommandError(noReplicas)
+  if (server.replicas.areLacking) throw new CommandError(noReplicas)
 }

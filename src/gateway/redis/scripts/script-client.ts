@@ -1,6 +1,6 @@
 /** The client that a script's commands see: the one that sent it, with a database and a protocol of its own. */
 import type { Session } from '../../../session/contract.ts'
-import type { Client } from '../client.ts'
+import type { Client, ClientRole } from '../client.ts'
 import type { Parties } from '../parties.ts'
 import type { QueuedCommands } from '../queue.ts'
 import type { Unasked } from '../unasked.ts'
@@ -34,8 +34,8 @@ export class ScriptClient extends RefusingClient implements Client {
     return this.#of.local
   }
 
-  get isMonitor(): boolean {
-    return this.#of.isMonitor
+  get role(): ClientRole {
+    return this.#of.role
   }
 
   get isLocal(): boolean {

@@ -1,0 +1,205 @@
+/**
+ * The stream of commands that replicas get: how the numbered databases came from each state that they were in to a later one, whichever
+ * door has written.
+ *
+ *   state ──▶ next state ─ wait until it is durable ─▶ records of the log between, and touched keys ─▶ commands ─▶ backlog
+ *     ▲            │
+ *     └────────────┘            a whole synchronisation begins with a state that a step ended at, and the offset there
+ *
+ * A step takes all that was committed meanwhile, and tells what is different in the end, as one block. So a key that is written a
+ * thousand times between two steps is told once, and replicas see states that were there, in their order.
+ */
+import type { MemoryAccount } from '../../../base/memory-account.ts'
+import { latin1ToBytes } from '../../../base/slice.ts'
+import type { Sequence } from '../../../database/contract.ts'
+import type { Hub, Observer, Touched } from '../../../database/messages/hub.ts'
+import { ChangedKeys, KnownStreams, nameGenerations } from '../../../model/keyvalue/changes/changed-keys.ts'
+import { type KeyBefore, lookBefore } from '../../../model/keyvalue/changes/key-before.ts'
+import { commandsOf } from '../../../model/keyvalue/changes/key-commands.ts'
+import type { CommandArgument } from '../../../model/keyvalue/rdb/file-commands.ts'
+import type { SessionHost } from '../../../session/contract.ts'
+import { librariesOf } from '../scripts/libraries.ts'
+import { encodeCommand } from './backlog.ts'
+import { StateAt } from './state-at.ts'
+
+interface Touch {
+  readonly sequence: Sequence
+  readonly keyspace: number
+  readonly key: Uint8Array | undefined
+}
+
+const touchBytes = 120
+
+export class ChangeStream implements Observer {
+  readonly #sessions: SessionHost
+  readonly #hub: Hub
+  /** Of a step. */
+  readonly #memory: MemoryAccount
+  readonly #touched: MemoryAccount
+  readonly #streams = new KnownStreams()
+  #touches: Touch[] = []
+  #state: StateAt
+  /** Something was touched since the last step began. */
+  onTouched: () => void = () => undefined
+
+  /** From the newest state on. */
+  constructor(sessions: SessionHost, memory: MemoryAccount, touched: MemoryAccount) {
+    this.#sessions = sessions
+    this.#memory = memory
+    this.#touched = touched
+    this.#state = new StateAt(sessions)
+    this.#hub = this.#state.session.hub
+    this.#hub.observe(this)
+  }
+
+  /** Up to where it is told. */
+  get position(): Sequence {
+    return this.#state.position
+  }
+
+  get leads(): boolean {
+    return this.#state.session.databaseFacts.leads
+  }
+
+  touched({ touches, sequence }: Touched): void {
+    for (const { keyspace, key } of touches) this.#touches.push({ sequence, keyspace, key })
+    this.#touched.force(this.#touches.length * touchBytes)
+    this.onTouched()
+  }
+
+  /** What a session may have seen that is told. */
+  get seen(): Sequence {
+    return this.#state.session.seen
+  }
+
+  /** Tells what has become of the keys since the last step; `beside`: other holds of the state that it ends at. */
+  async step(beside: number): Promise<{ readonly commands: Uint8Array; readonly states: StateAt[] }> {
+    const next = new StateAt(this.#sessions)
+    const states: StateAt[] = []
+    let commands: Uint8Array
+    try {
+      for (let left = beside; left > 0; left--) states.push(new StateAt(this.#sessions))
+      await next.durable()
+      await this.#settle()
+      commands = Buffer.concat(next.position === this.#state.position ? [] : await this.#tell(next))
+    } catch (error) {
+      for (const state of [next, ...states]) state.close()
+      throw error
+    }
+    this.#state.close()
+    this.#state = next
+    return { commands, states }
+  }
+
+  /** Until everybody has been told of the touches of commits so far. */
+  async #settle(): Promise<void> {
+    while (this.#hub.isBehind) await new Promise<void>((resolve) => this.#sessions.host.turn(resolve))
+  }
+
+  async #tell(next: StateAt): Promise<Uint8Array[]> {
+    const before = this.#state
+    const held: number[] = []
+    const keep = (bytes: number): void => {
+      this.#memory.charge(bytes)
+      held.push(bytes)
+    }
+    try {
+      const changed = await this.#gather(before, next, keep)
+      const commands: Uint8Array[] = []
+      const emit = (...args: readonly CommandArgument[]): void => {
+        const bytes = encodeCommand(args)
+        keep(bytes.length)
+        commands.push(bytes)
+      }
+      tellLibraries(before, next, emit)
+      tellDatabases(before, next, emit)
+      for (const [number, id] of next.spaces.entries()) {
+        if (id !== undefined) await this.#tellDatabase(before, next, { number, id }, changed, emit)
+      }
+      return commands.length > 0 ? [multi, ...commands, exec] : commands
+    } finally {
+      this.#memory.release(held.reduce((sum, bytes) => sum + bytes, 0))
+    }
+  }
+
+  async #gather(before: StateAt, next: StateAt, keep: (bytes: number) => void): Promise<ChangedKeys> {
+    const ids = next.spaces.filter((id) => id !== undefined)
+    const changed = new ChangedKeys(ids, this.#streams, keep)
+    const database = this.#sessions.defaultDatabase
+    const feed = this.#sessions.feedOf(database, { from: before.position + 1, to: next.position })
+    for await (const { changes } of feed) for (const change of changes) changed.note(change)
+    const later = this.#touches.findIndex(({ sequence }) => sequence > next.sequence)
+    const touches = this.#touches.splice(0, later < 0 ? this.#touches.length : later)
+    this.#touched.force(this.#touches.length * touchBytes)
+    for (const { keyspace, key } of touches) changed.touched(keyspace, key)
+    return changed
+  }
+
+  async #tellDatabase(
+    before: StateAt,
+    next: StateAt,
+    { number, id }: { readonly number: number; readonly id: number },
+    all: ChangedKeys,
+    emit: (...args: readonly CommandArgument[]) => void,
+  ): Promise<void> {
+    const space = { id }
+    const changed = all.spaces.get(id)!
+    if (!changed.isCleared && changed.keys.size === 0 && changed.generations.size === 0) return
+    await next.run((tx) => nameGenerations(tx, space, changed, this.#streams))
+    const was = changed.isCleared
+      ? new Map<string, KeyBefore>()
+      : await before.run((tx) => lookBefore(tx, space, changed))
+    let isSelected = false
+    const say = (...args: readonly CommandArgument[]): void => {
+      if (!isSelected) emit('SELECT', number)
+      isSelected = true
+      emit(...args)
+    }
+    if (changed.isCleared) say('FLUSHDB')
+    await next.run((tx) => commandsOf(tx, space, changed, was, say))
+  }
+
+  close(): void {
+    this.#hub.ignore(this)
+    this.#touches = []
+    this.#state.close()
+  }
+}
+
+const multi = encodeCommand(['MULTI'])
+const exec = encodeCommand(['EXEC'])
+
+/** What replicas have would be another state's: they begin anew. */
+export class Untold extends Error {}
+
+function tellLibraries(before: StateAt, next: StateAt, emit: (...args: readonly CommandArgument[]) => void): void {
+  if (before.catalog === next.catalog) return
+  const old = new Map(librariesOf(before.catalog).map((library) => [library.name, library.code]))
+  for (const { name, code } of librariesOf(next.catalog)) {
+    if (old.get(name) !== code) emit('FUNCTION', 'LOAD', 'REPLACE', latin1ToBytes(code))
+    old.delete(name)
+  }
+  for (const name of old.keys()) emit('FUNCTION', 'DELETE', name)
+}
+
+/** Which collection has which number. */
+function tellDatabases(before: StateAt, next: StateAt, emit: (...args: readonly CommandArgument[]) => void): void {
+  if (before.catalog === next.catalog) return
+  const now = [...before.spaces]
+  for (const [number, id] of next.spaces.entries()) {
+    if (id === now[number] || id === undefined) continue
+    const at = now.indexOf(id)
+    if (at >= 0) {
+      emit('SWAPDB', number, at)
+      now[at] = now[number]
+      now[number] = id
+    } else if (before.catalog.collectionById(id) !== undefined) {
+      throw new Untold('another collection has become a numbered database')
+    }
+  }
+  for (const [number, id] of now.entries()) {
+    if (id === next.spaces[number] || id === undefined) continue
+    emit('SELECT', number)
+    emit('FLUSHDB')
+  }
+}
