@@ -7,6 +7,7 @@
  * February 29th) or `n` (day 0 to 365). A time is of the local clock, 02:00 where none is given, and may lie within a week of
  * the day (RFC 8536). Without days those of the United States are meant, as in the reference code.
  */
+import { dayOfWeek, daysFromCalendar, isLeapYear } from '../calendar.ts'
 import type { LocalKind } from './time-zone.ts'
 
 export interface DaylightRule {
@@ -76,25 +77,11 @@ export function changesOfYear(rule: DaylightRule, year: number): { at: number; k
 
 /** Days since 1970. */
 function dayIn(rule: RuleDay, year: number): number {
-  const first = daysTo(year, 1)
+  const first = daysFromCalendar(year, 1, 1)
   if (rule.kind === 'zero') return first + rule.day
-  if (rule.kind === 'julian') return first + rule.day - 1 + (isLeap(year) && rule.day > 59 ? 1 : 0)
-  const month = daysTo(year, rule.month)
-  const next = rule.month === 12 ? daysTo(year + 1, 1) : daysTo(year, rule.month + 1)
-  // 1970 began on a Thursday.
-  const weekday = (((month + 4) % 7) + 7) % 7
-  const day = month + ((rule.day - weekday + 7) % 7) + (rule.week - 1) * 7
+  if (rule.kind === 'julian') return first + rule.day - 1 + (isLeapYear(year) && rule.day > 59 ? 1 : 0)
+  const month = daysFromCalendar(year, rule.month, 1)
+  const next = rule.month === 12 ? daysFromCalendar(year + 1, 1, 1) : daysFromCalendar(year, rule.month + 1, 1)
+  const day = month + ((rule.day - dayOfWeek(month) + 7) % 7) + (rule.week - 1) * 7
   return day < next ? day : day - 7
-}
-
-function isLeap(year: number): boolean {
-  return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
-}
-
-/** Of the first of a month, since 1970. */
-function daysTo(year: number, month: number): number {
-  const before = year - 1
-  const leaps = Math.floor(before / 4) - Math.floor(before / 100) + Math.floor(before / 400)
-  const ofMonths = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334][month - 1]!
-  return 365 * before + leaps + ofMonths + (month > 2 && isLeap(year) ? 1 : 0) - 719_162
 }

@@ -1,6 +1,7 @@
 /** Dates by a format: what `$dateFromString` reads. */
 import type { TimeZone } from '../../base/time-zones/time-zone.ts'
-import { civilFromMs, daysFromCivil } from '../../model/document/calendar.ts'
+import { daysFromCalendar } from '../../base/calendar.ts'
+import { civilFromMs } from '../../model/document/calendar.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { fromLocal } from './date-zone.ts'
 
@@ -98,15 +99,15 @@ function instantOf(read: Read, place: TimeZone): bigint | undefined {
 
 function daysOf({ year, month, day, dayOfYear, isoYear, isoWeek, isoDay }: Read): number | undefined {
   if (isoYear !== undefined) return isoDays(isoYear, isoWeek ?? 1, isoDay ?? 1)
-  if (dayOfYear !== undefined) return daysFromCivil(year, 1, 1) + dayOfYear - 1
-  const days = daysFromCivil(year, month, day)
+  if (dayOfYear !== undefined) return daysFromCalendar(year, 1, 1) + dayOfYear - 1
+  const days = daysFromCalendar(year, month, day)
   const back = civilFromMs(BigInt(days) * 86_400_000n)
   return back.month === month && back.day === day ? days : undefined
 }
 
 /** Of a day of a week of a year of ISO 8601; Monday is 1. */
 export function isoDays(year: number, week: number, day: number): number {
-  const fourth = daysFromCivil(year, 1, 4)
+  const fourth = daysFromCalendar(year, 1, 4)
   const monday = fourth - ((fourth + 3) % 7)
   return monday + (week - 1) * 7 + day - 1
 }

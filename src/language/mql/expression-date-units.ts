@@ -1,7 +1,8 @@
 /** Operators that count in units of time: adding, differences, truncation; and dates by their parts. */
 import type { TimeZone } from '../../base/time-zones/time-zone.ts'
 import { bsonType, bsonTypeName, type BsonValue, getField } from '../../model/document/bson.ts'
-import { civilFromMs, daysFromCivil } from '../../model/document/calendar.ts'
+import { daysFromCalendar } from '../../base/calendar.ts'
+import { civilFromMs } from '../../model/document/calendar.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import {
   dateValue,
@@ -61,8 +62,9 @@ function addToLocal(ms: bigint, unit: string, amount: number): bigint {
   const civil = civilFromMs(ms)
   const total = civil.year * 12 + civil.month - 1 + unitMonths.get(unit)! * amount
   const [year, month] = [Math.floor(total / 12), (((total % 12) + 12) % 12) + 1]
-  const lastDay = daysFromCivil(month === 12 ? year + 1 : year, (month % 12) + 1, 1) - daysFromCivil(year, month, 1)
-  const days = daysFromCivil(year, month, Math.min(civil.day, lastDay))
+  const lastDay =
+    daysFromCalendar(month === 12 ? year + 1 : year, (month % 12) + 1, 1) - daysFromCalendar(year, month, 1)
+  const days = daysFromCalendar(year, month, Math.min(civil.day, lastDay))
   return ms + BigInt(days - civil.daysSince1970) * dayMs
 }
 
@@ -167,14 +169,14 @@ function truncated(ms: bigint, unit: string, size: number, firstDayOfWeek: numbe
     const width = months * size
     const since = (year - 2000) * 12 + month - 1
     const total = Math.floor(since / width) * width
-    return BigInt(daysFromCivil(2000 + Math.floor(total / 12), (((total % 12) + 12) % 12) + 1, 1)) * dayMs
+    return BigInt(daysFromCalendar(2000 + Math.floor(total / 12), (((total % 12) + 12) % 12) + 1, 1)) * dayMs
   }
   const width = unitMs.get(unit)! * BigInt(size)
   const origin = unit === 'week' ? year2000 + ((BigInt(firstDayOfWeek) + 7n - saturday) % 7n) * dayMs : year2000
   return origin + floored(ms - origin, width) * width
 }
 
-const year2000 = BigInt(daysFromCivil(2000, 1, 1)) * dayMs
+const year2000 = BigInt(daysFromCalendar(2000, 1, 1)) * dayMs
 /** Of 2000-01-01, where Monday is 0. */
 const saturday = 5n
 
@@ -220,7 +222,7 @@ function partNumber(name: string, value: BsonValue | undefined, otherwise: numbe
 /** Months and days beyond their ends go on into the next ones. */
 function daysOfParts(year: number, month: number, day: number): number {
   const total = year * 12 + month - 1
-  return daysFromCivil(Math.floor(total / 12), (((total % 12) + 12) % 12) + 1, 1) + day - 1
+  return daysFromCalendar(Math.floor(total / 12), (((total % 12) + 12) % 12) + 1, 1) + day - 1
 }
 
 const toParts: ExpressionOperator = (operand, compile) => {

@@ -1,7 +1,8 @@
 /** Operators on dates: their parts, their texts. Those that count in units of time are in `expression-date-units.ts`. */
 import { bsonType, bsonTypeName, type BsonValue, getField } from '../../model/document/bson.ts'
 import { type TimeZone, utcZone } from '../../base/time-zones/time-zone.ts'
-import { civilFromMs, daysFromCivil, isoDate, parseIsoDate, type Civil } from '../../model/document/calendar.ts'
+import { daysFromCalendar } from '../../base/calendar.ts'
+import { civilFromMs, isoDate, parseIsoDate, type Civil } from '../../model/document/calendar.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import {
   dateValue,
@@ -54,7 +55,7 @@ function single(operand: BsonValue): BsonValue {
 }
 
 function dayOfYear({ year, daysSince1970 }: Civil): number {
-  return daysSince1970 - daysFromCivil(year, 1, 1) + 1
+  return daysSince1970 - daysFromCalendar(year, 1, 1) + 1
 }
 
 /** Sunday is 0. */
@@ -65,7 +66,7 @@ export function weekday(days: number): number {
 export function isoWeek({ daysSince1970 }: Civil): { year: number; week: number } {
   const thursday = daysSince1970 - ((weekday(daysSince1970) + 6) % 7) + 3
   const { year } = civilFromMs(BigInt(thursday) * 86_400_000n)
-  return { year, week: Math.floor((thursday - daysFromCivil(year, 1, 1)) / 7) + 1 }
+  return { year, week: Math.floor((thursday - daysFromCalendar(year, 1, 1)) / 7) + 1 }
 }
 
 function week(civil: Civil): number {

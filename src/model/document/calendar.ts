@@ -1,7 +1,6 @@
-/**
- * The proleptic Gregorian calendar over milliseconds since 1970, in UTC, by arithmetic alone (Howard Hinnant's
- * days-from-civil), so that nothing depends on a clock or on the machine's time zone.
- */
+/** Milliseconds since 1970, in UTC, as dates of the calendar and as text of ISO 8601. */
+import { calendarFromDays, daysFromCalendar } from '../../base/calendar.ts'
+
 export interface Civil {
   readonly year: number
   /** From 1. */
@@ -19,33 +18,14 @@ const dayMs = 86_400_000n
 export function civilFromMs(ms: bigint): Civil {
   const rest = Number(((ms % dayMs) + dayMs) % dayMs)
   const days = Number((ms - BigInt(rest)) / dayMs)
-  const shifted = days + 719_468
-  const era = Math.floor(shifted / 146_097)
-  const dayOfEra = shifted - era * 146_097
-  const leap = Math.floor(dayOfEra / 1460) - Math.floor(dayOfEra / 36_524) + Math.floor(dayOfEra / 146_096)
-  const yearOfEra = Math.floor((dayOfEra - leap) / 365)
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153)
-  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
   return {
-    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
-    month,
-    day: dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1,
+    ...calendarFromDays(days),
     hour: Math.floor(rest / 3_600_000),
     minute: Math.floor(rest / 60_000) % 60,
     second: Math.floor(rest / 1000) % 60,
     millisecond: rest % 1000,
     daysSince1970: days,
   }
-}
-
-export function daysFromCivil(year: number, month: number, day: number): number {
-  const shifted = month <= 2 ? year - 1 : year
-  const era = Math.floor(shifted / 400)
-  const yearOfEra = shifted - era * 400
-  const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1
-  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear
-  return era * 146_097 + dayOfEra - 719_468
 }
 
 function pad(value: number, width: number): string {
@@ -70,7 +50,7 @@ export function parseIsoDate(text: string): bigint | undefined {
   const [, year, month, day = '1', hour = '0', minute = '0', second = '0', fraction = '0', zone = 'Z'] = match
   const y = Number(year)
   const [m, d, h, min, s] = [month, day, hour, minute, second].map(Number) as [number, number, number, number, number]
-  const days = daysFromCivil(y, m, d)
+  const days = daysFromCalendar(y, m, d)
   const back = civilFromMs(BigInt(days) * dayMs)
   if (m < 1 || m > 12 || back.month !== m || back.day !== d || h > 23 || min > 59 || s > 59) return undefined
   const ms = h * 3_600_000 + min * 60_000 + s * 1000 + Number(fraction.slice(0, 3).padEnd(3, '0'))

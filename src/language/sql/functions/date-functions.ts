@@ -3,13 +3,11 @@
  * zone has a say, what is done is done to the local time.
  */
 import type { Decimal } from '../../../base/decimal.ts'
+import { calendarFromDays, daysFromCalendar, daysInMonth } from '../../../base/calendar.ts'
 import {
-  calendarFromDays,
   dateEndDay,
   dateInfinity,
   dateMinusInfinity,
-  daysFromCalendar,
-  daysInMonth,
   firstDay,
   timestampInfinity,
   timestampMinusInfinity,

@@ -1,13 +1,7 @@
 /** EXTRACT, date_part and date_trunc: fields of a point in time or of an interval. */
 import { Decimal } from '../../../base/decimal.ts'
-import {
-  calendarFromDays,
-  dayOfWeek,
-  daysFromCalendar,
-  timestampInfinity,
-  timestampMinusInfinity,
-  usPerDay,
-} from '../../../model/table/types/calendar.ts'
+import { calendarFromDays, dayOfWeek, daysFromCalendar } from '../../../base/calendar.ts'
+import { timestampInfinity, timestampMinusInfinity, usPerDay } from '../../../model/table/types/calendar.ts'
 import { checkTimestamp, splitTimestamp } from '../../../model/table/types/date-time.ts'
 import type { Interval } from '../contract.ts'
 import { failure } from '../failure.ts'

@@ -6,7 +6,8 @@
  * none; another character takes any one, unless spaces were passed over in its place. A number takes as many digits as its field
  * has places, or all of them where a separator follows. With FX, and in standard mode, everything stands where it must.
  */
-import { calendarFromDays, daysFromCalendar, daysInMonth, usPerDay } from '../../../model/table/types/calendar.ts'
+import { calendarFromDays, daysFromCalendar, daysInMonth } from '../../../base/calendar.ts'
+import { usPerDay } from '../../../model/table/types/calendar.ts'
 import { failure } from '../failure.ts'
 
 interface FieldNode {

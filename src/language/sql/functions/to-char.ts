@@ -1,5 +1,5 @@
 /** to_char of a point in time: what is no pattern of a template stands for itself. */
-import { calendarFromDays, dayOfWeek } from '../../../model/table/types/calendar.ts'
+import { calendarFromDays, dayOfWeek } from '../../../base/calendar.ts'
 import { splitTimestamp } from '../../../model/table/types/date-time.ts'
 import { notBuilt } from '../failure.ts'
 import { dayOfYear, isoWeek, isoYear } from './date-parts.ts'

@@ -6,7 +6,8 @@
  * `040506`, `4 PM`, `BC`, `Z`, `+05:30`, `PST`, `Europe/Rome`, `epoch`, `infinity`. What fills a field twice is an error.
  */
 import { findTimeZone, isAbbreviation, offsetOfAbbreviation } from '../../../base/time-zones/time-zone.ts'
-import { calendarFromDays, daysFromCalendar, daysInMonth, usPerDay } from './calendar.ts'
+import { calendarFromDays, daysFromCalendar, daysInMonth } from '../../../base/calendar.ts'
+import { usPerDay } from './calendar.ts'
 import { textStyle } from './text-style.ts'
 import { sqlError, trimSpace } from './type.ts'
 

@@ -3,12 +3,11 @@
  * How they are written as text is the session's (`text-style.ts`).
  */
 import { roundToPrecision } from './precision.ts'
+import { calendarFromDays, dayOfWeek } from '../../../base/calendar.ts'
 import {
-  calendarFromDays,
   dateEndDay,
   dateInfinity,
   dateMinusInfinity,
-  dayOfWeek,
   firstDay,
   postgresEpochDays,
   postgresEpochUs,
