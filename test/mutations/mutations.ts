@@ -3,6 +3,7 @@ import { attackMutations } from './attacks.ts'
 import { baseMutations } from './base.ts'
 import { databaseMutations } from './database.ts'
 import { encryptionMutations } from './encryption.ts'
+import { functionMutations } from './functions.ts'
 import { kitMutations } from './kit.ts'
 import { logMutations } from './log.ts'
 import { limitMutations } from './limits.ts'
@@ -64,6 +65,7 @@ export const mutations: readonly Mutation[] = [
   ...sessionMutations,
   ...streamMutations,
   ...textStyleMutations,
+  ...functionMutations,
   ...viewMutations,
   ...typeMutations,
   ...attackMutations,

@@ -3,6 +3,7 @@
  * has written is taken back before the handler begins; locks stay.
  */
 import { PolylogError } from '../../../base/errors.ts'
+import { charge } from '../../../base/work.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { isSteps } from '../../../database/transaction/wait.ts'
 import { failure, sqlStateOf } from '../failure.ts'
@@ -115,6 +116,9 @@ function declareCursor(compiler: Compiler, node: DeclarationNode & { kind: 'curs
   }
 }
 
+/** To raise one, and to take back what was done before it. */
+const unitsPerError = 30_000
+
 interface Guarded {
   readonly body: Exec
   readonly compileBody: CompileBody
@@ -138,6 +142,7 @@ function compileHandlers(compiler: Compiler, node: BlockNode, names: Names, { bo
       const caught = error instanceof PolylogError && !error.retryable
       const handler = caught ? handlers.find(({ conditions }) => handles(conditions, error)) : undefined
       if (handler === undefined) throw error
+      charge(unitsPerError)
       yield* transaction.takeBackPart(start)
       const outer = frame.handled
       frame.handled = error as PolylogError

@@ -1,5 +1,5 @@
 /** Loops. Each turn of one may be the last of the statement's turn: then it pauses. */
-import { isTurnOver } from '../../../base/work.ts'
+import { charge, isTurnOver } from '../../../base/work.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { isSteps } from '../../../database/transaction/wait.ts'
 import type { PreparedStatement, Row, SqlValue } from '../contract.ts'
@@ -46,6 +46,14 @@ function meaning(done: Done, label: string | undefined): 'next' | 'end' | 'out' 
   return done.kind === 'exit' ? 'end' : 'next'
 }
 
+const unitsPerTurn = 100
+
+/** A turn costs something by itself: its body may be empty. */
+function endsTurn(): boolean {
+  charge(unitsPerTurn)
+  return isTurnOver()
+}
+
 function* turns(frame: Frame, node: LoopNode, body: Exec, condition: PlExpression | undefined): StatementSteps<Done> {
   for (;;) {
     frame.statement = node
@@ -55,7 +63,7 @@ function* turns(frame: Frame, node: LoopNode, body: Exec, condition: PlExpressio
     const what = meaning(result, node.label)
     if (what === 'end') return undefined
     if (what === 'out') return result
-    if (isTurnOver()) yield undefined
+    if (endsTurn()) yield undefined
   }
 }
 
@@ -89,7 +97,7 @@ function compileCounted(compiler: Compiler, node: NodeOf<'for integer'>, outer: 
       if (what === 'out') return withFound(frame, true, result)
       if (what === 'end') break
       if (at + change > 2_147_483_647 || at + change < -2_147_483_648) break
-      if (isTurnOver()) yield undefined
+      if (endsTurn()) yield undefined
     }
     return withFound(frame, found, undefined)
   }
@@ -123,7 +131,7 @@ function compileForeach(compiler: Compiler, node: NodeOf<'foreach'>, names: Name
       const what = meaning(result, node.label)
       if (what === 'out') return withFound(frame, true, result)
       if (what === 'end') break
-      if (isTurnOver()) yield undefined
+      if (endsTurn()) yield undefined
     }
     return withFound(frame, found, undefined)
   }
@@ -181,7 +189,7 @@ function compileQueryLoop(
         const what = meaning(result, node.label)
         if (what === 'out') out = result
         if (what !== 'next') return false
-        if (isTurnOver()) yield undefined
+        if (endsTurn()) yield undefined
       }
       return true
     }

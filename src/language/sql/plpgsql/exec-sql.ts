@@ -1,5 +1,6 @@
 /** Statements of SQL, static and dynamic, PERFORM, GET DIAGNOSTICS, and the end of a transaction. */
 import type { Node } from 'libpg-query'
+import { charge } from '../../../base/work.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import type { PolylogError } from '../../../base/errors.ts'
 import { stringsOf } from '../bind/tree.ts'
@@ -174,6 +175,10 @@ interface DynamicNode {
 }
 
 /** The statement that a text says, with its parameters; its names mean nothing of the function's. */
+/** To read and to bind one. */
+const unitsPerStatement = 40_000
+const unitsPerCharacter = 200
+
 export function dynamicStatement(
   compiler: Compiler,
   node: DynamicNode,
@@ -188,6 +193,7 @@ export function dynamicStatement(
     for (const one of using) values.push(yield* valueOf(frame, one))
     const types = using.map(({ type }) => (type === oid.unknown ? oid.text : type))
     const shown = shownText(text, query.type)
+    charge(unitsPerStatement + shown.length * unitsPerCharacter)
     try {
       return { prepared: prepareParameters(shown, frame.context, types), values }
     } catch (error) {

@@ -15,7 +15,7 @@ import { isVolatile } from '../expression/volatile.ts'
 import { failure, withPosition } from '../failure.ts'
 import { parseText } from '../parse.ts'
 import { Planner } from '../plan/planner.ts'
-import { noRow } from '../plan/run.ts'
+import { noRow, type SqlRun } from '../plan/run.ts'
 import { withContext } from '../routine/error-context.ts'
 import { KeptStatement, prepareInner, runInner, type TakeRows } from '../routine/inner-statement.ts'
 import type { Frame } from './frame.ts'
@@ -87,13 +87,19 @@ export class PlExpression {
     const { evaluate } = bound
     try {
       const value = asBatch(() => evaluate(noRow, run))
-      if (bound.hasState) frame.waitingRuns.delete(this)
+      this.#isDone(frame, run)
       return value
     } catch (error) {
-      frame.wait = waitOf(error, () => frame.waitingRuns.delete(this))
+      frame.wait = waitOf(error, () => this.#isDone(frame, run))
       if (bound.hasState) frame.waitingRuns.set(this, run)
       return pending
     }
+  }
+
+  /** What was kept of the evaluation is of these variables: the next one, of others, is over the same row. */
+  #isDone(frame: Frame, run: SqlRun): void {
+    run.kept = undefined
+    frame.waitingRuns.delete(this)
   }
 
   *later(frame: Frame): StatementSteps<SqlValue> {

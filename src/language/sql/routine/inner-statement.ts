@@ -5,6 +5,7 @@
  */
 import type { Node } from 'libpg-query'
 import { unlimited } from '../../../database/access/rights.ts'
+import { charge } from '../../../base/work.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { inStyle, plainStyle } from '../../../model/table/types/text-style.ts'
 import { createBinder } from '../bind/bind.ts'
@@ -158,7 +159,10 @@ function* asNested<T>({ transaction: { agenda } }: SqlRun, steps: StatementSteps
   }
 }
 
+const unitsPerNotice = 3000
+
 export function addNotice(run: SqlRun, notice: Notice): void {
+  charge(unitsPerNotice)
   run.notices ??= []
   run.notices.push(notice)
 }

@@ -78,13 +78,22 @@ export function* asOwner<T>(caller: SqlRun, owned: Owned, steps: StatementSteps<
   }
 }
 
+/** Contexts of functions that have nothing of their own: of which transaction they are, and as whom. */
+const plain = new WeakMap<SqlContext, { readonly transaction: Transaction; readonly owner: string | undefined }>()
+
+/** A function that one like it calls sees what that one does: else a recursion would look for it through all its levels. */
+function isLike({ definition, collection }: Routine, { context, transaction }: SqlRun): boolean {
+  const before = plain.get(context)
+  if (before?.transaction !== transaction) return false
+  return definition.isDefiner === true ? before.owner === collection.owner : true
+}
+
 /** What the function's statements see of the session. */
-function contextOf(
-  { definition, collection }: Routine,
-  caller: SqlRun,
-  transitions?: SqlContext['transitions'],
-): SqlContext {
+function contextOf(routine: Routine, caller: SqlRun, transitions?: SqlContext['transitions']): SqlContext {
+  const { definition, collection } = routine
   const { settings = [], isDefiner = false } = definition
+  const hasOwn = settings.length > 0 || transitions !== undefined
+  if (!hasOwn && isLike(routine, caller)) return caller.context
   const outer = isDefiner ? withinDefiner(caller.context) : caller.context
   const own: PropertyDescriptorMap = {
     catalog: { get: () => caller.transaction.catalog },
@@ -96,7 +105,11 @@ function contextOf(
     own['rights'] = { get: () => principal(caller.transaction).rights }
   }
   if (settings.length > 0) setWithin(own, new Map(settings), outer)
-  return Object.create(outer, own) as SqlContext
+  const context = Object.create(outer, own) as SqlContext
+  if (hasOwn) return context
+  const owner = isDefiner ? collection.owner : plain.get(caller.context)?.owner
+  plain.set(context, { transaction: caller.transaction, owner })
+  return context
 }
 
 const asWhom: ReadonlySet<string> = new Set(['role', 'session_authorization'])
