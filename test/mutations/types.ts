@@ -38,6 +38,9 @@ export const typeMutations: readonly Mutation[] = [
     ],
     ['an unknown comparison is false', 'return isFound ? true : isUnknown ? null : false', 'return isFound'],
   ]),
+  ...mutationsOf('src/language/sql/statement/partitions/heritage.ts', golden, [
+    ['a partition takes types by the numbers that clients know', 'type: type.oid, ...generation', '...generation'],
+  ]),
   ...mutationsOf('src/language/sql/functions/arrays/subscripts.ts', golden, [
     ['a subscript behind the end is looked at', 'place >= dimensions[i]!', 'false'],
   ]),

@@ -75,7 +75,7 @@ export function mergedColumns(
 ): NewColumn[] {
   const merged = new Map<string, Merged>()
   for (const parent of parents) {
-    for (const { name, definition, generated } of parent.columns) {
+    for (const { name, type, definition, generated } of parent.columns) {
       const {
         number: _,
         identity: __,
@@ -88,7 +88,7 @@ export function mergedColumns(
       const generation = generated && {
         generated: { expression: generated.expression, reads: generated.reads },
       }
-      const column: NewColumn = { ...rest, ...generation, inherited: 1, local: false }
+      const column: NewColumn = { ...rest, type: type.oid, ...generation, inherited: 1, local: false }
       const before = merged.get(name)
       if (before === undefined) merged.set(name, { column, hasConflict: false })
       else {
