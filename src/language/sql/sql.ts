@@ -21,6 +21,8 @@ import './plpgsql/language.ts'
 import './routine/sql-language.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it makes SQL the language of policies
 import './statement/stored-policies.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- loading it says how kept expressions are shown
+import './statement/shown-expressions.ts'
 import { LiftedPlan, LiftedStatement } from './lifted.ts'
 import { liftLiterals } from './literals.ts'
 import { loadGrammar } from './grammar.ts'

@@ -176,6 +176,24 @@ export function setDefault(
   }))
 }
 
+/** GENERATED AS IDENTITY: what draws the values, and whether others may give them. */
+export function setIdentity(
+  transaction: Transaction,
+  table: Table,
+  name: string,
+  identity: Partial<ColumnDefault> & Pick<ColumnDefinition, 'identity' | 'sequence'>,
+): Table {
+  return changeColumn(transaction, table, name, (definition) => ({ ...definition, ...identity }))
+}
+
+/** It keeps what it has; its sequence is no longer named. */
+export function dropIdentity(transaction: Transaction, table: Table, name: string): Table {
+  return changeColumn(transaction, table, name, (definition) => {
+    const { identity: _, sequence: __, default: ___, defaultSequences: ____, ...rest } = definition
+    return rest
+  })
+}
+
 export function* setNotNull(transaction: Transaction, table: Table, name: string): StatementSteps<Table> {
   const changed = yield* inPlace(transaction, () => {
     return changeColumn(transaction, table, name, (column) => ({ ...column, notNull: true }))

@@ -122,7 +122,7 @@ export function bindRelation(scope: Scope, relation: Relation, alias: string, na
     }
   })
   const system = relation.systemColumns ?? 0
-  if (relation.kind === 'table')
+  if (relation.kind === 'table' || system > 0)
     columns.push(tableOidColumn(relation, tableOid, system > 0 ? first + columns.length : undefined))
   const width = relation.columns.length + system + (scope.reservesKeys && isWritable(relation) ? 1 : 0)
   scope.width += width
@@ -148,6 +148,7 @@ function writtenAlias(alias: Alias | undefined, columns: readonly ScopeColumn[])
 /** A view: its query in FROM, under its name. Who reads it is asked for the view's columns. */
 function bindViewItem(binder: Binder, scope: Scope, view: ViewRelation, alias: string, names?: Alias): Bound {
   const { collection } = view
+  refuseRestricted(binder, view)
   binder.access.any(collection, privilege.read)
   const query = bindView(binder, view)
   const id = binder.nextSubquery()
@@ -163,6 +164,14 @@ function bindViewItem(binder: Binder, scope: Scope, view: ViewRelation, alias: s
     schema,
     sources: view.columns.map(({ number }) => ({ collection, column: number })),
   })
+}
+
+/** What dumps a database sets it, so that nobody's functions run with its rights. */
+function refuseRestricted({ context }: Binder, { name }: ViewRelation): void {
+  const restricted = context.getSetting('restrict_nonsystem_relation_kind')
+  if (restricted?.toLowerCase().includes('view') === true) {
+    throw failure('55000', `access to non-system view "${name}" is restricted`)
+  }
 }
 
 /** The table that a row lies in: `place` is where the rows of several tables say it. */

@@ -38,8 +38,12 @@ export function bindSubscripts(
     return subscriptCall('subscript', value.type, [value, ...keys], at, value.location)
   }
   const part = partTypeOf(value.type)
-  const element = part ?? elementOf(value)
+  const element = part ?? (value.type === oid.name ? oid.char : elementOf(value))
   const { from, to, isSlice } = bindBounds(binder, steps, bind)
+  if (value.type === oid.name) {
+    refuseSlices(isSlice)
+    return plainCall('subscript', element, [value, ...(to as Expression[])], characterOf, value.location)
+  }
   if (part !== undefined) {
     refuseSlices(isSlice)
     const at = (shape: Shape, ...places: number[]): SqlValue =>
@@ -60,6 +64,13 @@ export function bindSubscripts(
   const text = from.map((one, i) => `${one === undefined ? '' : '0'}:${to[i] === undefined ? '' : '0'}`).join(',')
   const call = subscriptCall(`slice ${text}`, value.type, [value, ...expressions], slice, value.location)
   return { ...call, modifier: value.modifier }
+}
+
+/** A name is 64 characters from 0 on, and none behind its end. */
+function characterOf(name: string, ...places: number[]): SqlValue {
+  const [place = -1] = places
+  if (places.length > 1 || place < 0 || place > 63) return null
+  return name.charAt(place)
 }
 
 function refuseSlices(isSlice: boolean): void {

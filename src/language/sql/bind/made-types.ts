@@ -60,9 +60,21 @@ export function typeOfNumber(binder: Pick<Binder, 'catalog' | 'findCollection'>,
 }
 
 /** `format_type`, of a number that a client has. */
-export function formatNumber(catalog: Catalog, number: number, modifier: number): string {
+export function formatNumber(context: SqlContext, number: number, modifier: number): string {
+  const { catalog } = context
   const type = typeByNumber(catalog, number)
-  return formatType(type?.oid ?? number, modifier)
+  const collection = type?.made && catalog.collectionById(type.made.id)
+  if (collection === undefined) return formatType(type?.oid ?? number, modifier)
+  return `${shownTypeName(context, collection)}${type?.element === undefined ? '' : '[]'}`
+}
+
+/** Whether its name alone means it; null of what is no type. */
+export function isTypeVisible(context: SqlContext, number: number): boolean | null {
+  const type = typeByNumber(context.catalog, number)
+  if (type === undefined) return null
+  if (type.made === undefined) return true
+  const found = findMadeType(scopeOf(context), [type.element === undefined ? type.name : `_${type.element.name}`])
+  return found?.made?.id === type.made.id
 }
 
 /** The number that clients know a type by, whose name is a text; undefined where there is none. */

@@ -1,7 +1,6 @@
 /** Names of objects and their numbers: what the casts to and from regclass, regtype, regnamespace and regrole do. */
 import { noPrivileges, privilege } from '../../../database/access/privileges.ts'
 import { unlimited } from '../../../database/access/rights.ts'
-import { findType } from '../../../model/table/types/registry.ts'
 import { partsOf } from '../../../database/catalog/objects.ts'
 import type { SqlContext } from '../contract.ts'
 import { failure } from '../failure.ts'
@@ -17,6 +16,7 @@ import {
   namespaceNameByOid,
   namespaceOidByName,
 } from '../catalog/identity.ts'
+import { functionByName, functionBySignature, functionText } from './function-names.ts'
 import { namedRoleOid, shownRoleName } from '../catalog/roles.ts'
 import { registerSystemView, systemViewNameByOid, systemViewOid } from '../catalog/system-view-names.ts'
 
@@ -43,6 +43,9 @@ export function lookUpObject(context: SqlContext, type: number, text: string): n
     if (found !== undefined) return found
     throw failure('42704', `role "${name}" does not exist`)
   }
+  const isSignature = type === oid.regprocedure
+  const found = isSignature ? functionBySignature(context, text) : functionByName(context, text)
+  if (found !== undefined) return found
   throw failure('42883', `function "${text}" does not exist`)
 }
 
@@ -94,13 +97,13 @@ function servedViewOid(context: SqlContext, schema: string, name: string): numbe
 /** As PostgreSQL prints it: with its schema only where the search path does not find it. */
 export function describeObject(context: SqlContext, type: number, value: number): string {
   if (value === 0) return '-'
-  if (type === oid.regtype) return formatNumber(context.catalog, value, -1)
+  if (type === oid.regtype) return formatNumber(context, value, -1)
   if (type === oid.regnamespace) {
     const name = namespaceNameByOid(context.catalog, value)
     return name === undefined ? String(value) : quoteIdentifier(name)
   }
   if (type === oid.regrole) return quoteIdentifier(shownRoleName(context, value))
-  if (type !== oid.regclass) return findType(value)?.name ?? String(value)
+  if (type !== oid.regclass) return functionText(context, value, type === oid.regprocedure)
   const found = relationNameByOid(context, value)
   if (found === undefined) return String(value)
   return qualify(context, found.schema, found.name)

@@ -1,5 +1,5 @@
 /** Access lists as PostgreSQL writes them: `ada=arw/postgres`, a letter for each privilege, with a star where it may be given on. */
-import { type AccessItem, type AccessList, noOwner } from '../../../database/access/access-list.ts'
+import { type AccessItem, type AccessList, everybody, noOwner } from '../../../database/access/access-list.ts'
 import {
   ofCollections,
   ofSequences,
@@ -71,5 +71,9 @@ export function accessTexts(
   if (list === undefined) return null
   const { owner, ownerId = noOwner } = of
   const own: AccessList = part === '' ? [{ to: ownerId, by: ownerId, may: all, mayGive: 0 }] : []
-  return [...own, ...list].map((item) => itemText(run, item, owner))
+  // What everybody has from the beginning comes first.
+  const isEverybodys = all === privilege.execute
+  const first = isEverybodys ? list.filter(({ to }) => to === everybody) : []
+  const others = isEverybodys ? list.filter(({ to }) => to !== everybody) : list
+  return [...first, ...own, ...others].map((item) => itemText(run, item, owner))
 }

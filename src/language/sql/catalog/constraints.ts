@@ -1,14 +1,25 @@
 /** Constraints as the catalog's views and pg_get_constraintdef show them: keys, checks and foreign keys of every table. */
 import type { CheckDefinition, ForeignKeyAction, ForeignKeyDefinition } from '../../../model/table/definition.ts'
 import { type ForeignKey, foreignKeysOf } from '../../../model/table/foreign-key.ts'
-import type { Table } from '../../../model/table/table.ts'
+import { isTable } from '../../../model/table/table-kind.ts'
+import { Table } from '../../../model/table/table.ts'
 import { primaryIndex } from '../../../base/tuple.ts'
 import type { SqlValue } from '../contract.ts'
+import { qualify } from '../bind/objects.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { describeDomainConstraint, domainConstraintRows } from './domain-catalog.ts'
-import { collectionOid, defaultOid, foreignKeyOid, namespaceOid, primaryKeyOid, indexOid } from './identity.ts'
-import { indexesOfTable, type ShownIndex, tables } from './stored-tables.ts'
+import { shownExpression } from './shown-expressions.ts'
+import {
+  collectionOid,
+  constraintOwner,
+  defaultOid,
+  foreignKeyOid,
+  namespaceOid,
+  primaryKeyOid,
+  indexOid,
+} from './identity.ts'
+import { indexesOfTable, parentIndexOid, type ShownIndex, tables } from './stored-tables.ts'
 
 export interface ShownConstraint {
   readonly oid: number
@@ -78,7 +89,7 @@ export function* constraintRows(run: SqlRun): Generator<readonly SqlValue[]> {
       collectionOid(table.collection),
       0,
       index?.oid ?? (foreignKey === undefined ? 0 : referencedIndexOid(foreignKey)),
-      0,
+      parentOid(run, table, index, definition),
       foreignKey === undefined ? 0 : collectionOid(foreignKey.referenced.collection),
       definition === undefined ? ' ' : actionCodes[definition.onUpdate],
       definition === undefined ? ' ' : actionCodes[definition.onDelete],
@@ -98,6 +109,15 @@ export function* constraintRows(run: SqlRun): Generator<readonly SqlValue[]> {
   }
 }
 
+/** Of what a partition has of its parent: the parent's. */
+function parentOid(run: SqlRun, table: Table, index?: ShownIndex, foreignKey?: ForeignKeyDefinition): number {
+  const { catalog } = run.transaction
+  const above = index === undefined ? undefined : parentIndexOid(catalog, index)
+  if (above !== undefined) return above
+  const parent = foreignKey?.parent === undefined ? undefined : catalog.collectionById(table.definition.inherits![0]!)
+  return parent === undefined ? 0 : foreignKeyOid(parent, foreignKey!.parent!)
+}
+
 function referencedIndexOid({ referenced, definition }: ForeignKey): number {
   const { collection } = referenced
   return definition.index === primaryIndex ? primaryKeyOid(collection) : indexOid(collection, definition.index)
@@ -105,26 +125,29 @@ function referencedIndexOid({ referenced, definition }: ForeignKey): number {
 
 /** pg_get_constraintdef. */
 export function describeConstraint(run: SqlRun, oid: number, isPretty = false): string | null {
-  for (const constraint of constraintsOf(run)) if (constraint.oid === oid) return textOf(run, constraint, isPretty)
-  return describeDomainConstraint(run, oid)
+  const owner = constraintOwner(run.transaction.catalog, oid)
+  if (owner === undefined) return null
+  if (!isTable(owner)) return describeDomainConstraint(run, oid, isPretty)
+  for (const constraint of constraintsOfTable(run, Table.of(owner)))
+    if (constraint.oid === oid) return textOf(run, constraint, isPretty)
+  return null
 }
 
 function textOf(
   run: SqlRun,
-  { kind, index, foreignKey, expression, deferrable, check }: ShownConstraint,
+  { table, kind, index, foreignKey, expression, deferrable, check }: ShownConstraint,
   isPretty: boolean,
 ): string {
   const timing = deferrable === undefined ? '' : ` DEFERRABLE${deferrable === 'deferred' ? ' INITIALLY DEFERRED' : ''}`
   if (index !== undefined) {
-    return `${kind === 'p' ? 'PRIMARY KEY' : 'UNIQUE'} ${listOf(index.parts.map(({ column }) => column))}${timing}`
+    const included = (index.definition?.include ?? []).map((number) => table.columnByNumber(number))
+    const more = included.length === 0 ? '' : ` INCLUDE ${listOf(included)}`
+    return `${kind === 'p' ? 'PRIMARY KEY' : 'UNIQUE'} ${listOf(index.parts.map(({ column }) => column))}${more}${timing}`
   }
   if (foreignKey !== undefined) return describeForeignKey(run, foreignKey, timing)
   const inherits = check?.noInherit === true ? ' NO INHERIT' : ''
-  const text = expression!
-  // Without the parentheses that say what binds anyway, where nothing else is in some.
-  const isBare = isPretty && (/^\([^()]*\)$/.test(text) || !text.startsWith('('))
-  const shown = isBare ? text.replace(/^\((.*)\)$/s, '$1') : text.startsWith('(') ? text : `(${text})`
-  return `CHECK (${shown})${inherits}`
+  const { text } = shownExpression(run, { kind: 'table', table }, expression!, isPretty)
+  return `CHECK (${text})${inherits}`
 }
 
 function listOf(columns: readonly { readonly name: string }[]): string {
@@ -133,9 +156,7 @@ function listOf(columns: readonly { readonly name: string }[]): string {
 
 function describeForeignKey(run: SqlRun, foreignKey: ForeignKey, timing: string): string {
   const { columns, referenced, referencedColumns, definition } = foreignKey
-  const isVisible = run.context.searchPath.includes(referenced.schema)
-  const schema = isVisible ? '' : `${quoteIdentifier(referenced.schema)}.`
-  const to = `${schema}${quoteIdentifier(referenced.name)}${listOf(referencedColumns)}`
+  const to = `${qualify(run.context, referenced.schema, referenced.name)}${listOf(referencedColumns)}`
   const { match, onUpdate, onDelete, setColumns, notValid } = definition
   const only = setColumns === undefined ? '' : ` ${listOf(columns.filter(({ number }) => setColumns.includes(number)))}`
   return [

@@ -11,6 +11,7 @@ import { oid } from '../types/oids.ts'
 import { defaultOid, namespaceOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { typeCollections } from './pg-types.ts'
+import { shownExpression } from './shown-expressions.ts'
 
 type Values = readonly SqlValue[]
 
@@ -56,9 +57,12 @@ export function* domainConstraintRows(run: SqlRun): Generator<Values> {
   }
 }
 
-export function describeDomainConstraint(run: SqlRun, number: number): string | null {
-  for (const { oid: own, expression, isValid } of constraints(run)) {
-    if (own === number) return `CHECK (${expression})${isValid ? '' : ' NOT VALID'}`
+export function describeDomainConstraint(run: SqlRun, number: number, isPretty: boolean): string | null {
+  for (const { oid: own, collection, expression, isValid } of constraints(run)) {
+    if (own !== number) continue
+    const type = typeOfCollection(collection).base!
+    const { text } = shownExpression(run, { kind: 'value', type }, expression, isPretty)
+    return `CHECK (${text})${isValid ? '' : ' NOT VALID'}`
   }
   return null
 }

@@ -132,6 +132,12 @@ export function constraintOid(collection: Collection, name: string): number {
   return index === undefined ? 0 : indexOid(collection, Number(index.key))
 }
 
+/** The collection whose constraint has this number. */
+export function constraintOwner(catalog: Catalog, oid: number): Collection | undefined {
+  const place = placeIn([...indexRegions, ...foreignKeyRegions, ...defaultRegions], oid)
+  return place && catalog.collectionById(place.collection)
+}
+
 export function defaultOid(collection: Collection, column: number): number {
   return oidIn(defaultRegions, collection.id, column)
 }

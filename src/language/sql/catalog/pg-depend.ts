@@ -1,7 +1,7 @@
 /**
  * `pg_depend`: what the catalog knows of dependencies (`database/catalog/objects.ts`), in PostgreSQL 15's words.
  *
- *   normal n · automatic a · internal i
+ *   normal n · automatic a · internal i · member of an extension e
  *
  * Two things are told otherwise than we keep them: a generated column's dependencies are those of its default, which belongs
  * to it (i); and a check depends on each column that it reads twice (a and n), or on its table where it reads none.
@@ -22,8 +22,20 @@ import { isType } from '../../../model/table/type-kinds.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
+import { isRoutine } from '../routine/definition.ts'
+import { allRoutines } from '../routine/routines.ts'
 import { oid } from '../types/oids.ts'
-import { collectionOid, constraintOid, defaultOid, indexOid, namespaceOid, policyOid, ruleOid } from './identity.ts'
+import {
+  collectionOid,
+  constraintOid,
+  defaultOid,
+  indexOid,
+  namespaceOid,
+  policyOid,
+  ruleOid,
+  triggerOid,
+} from './identity.ts'
+import { extensionMembers } from './pg-extension.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { collections } from './stored-tables.ts'
 import { typeCollections } from './pg-types.ts'
@@ -36,12 +48,18 @@ function placeIn(catalog: string, object: number, column = 0): Place {
   return [systemViewOid('pg_catalog', catalog)!, object, column]
 }
 
+function catalogOf(collection: Collection): string {
+  if (isRoutine(collection)) return 'pg_proc'
+  return isType(collection) ? 'pg_type' : 'pg_class'
+}
+
 function placeOf(collection: Collection, part: PartAddress | undefined): Place | undefined {
-  if (part === undefined) return placeIn(isType(collection) ? 'pg_type' : 'pg_class', collectionOid(collection))
+  if (part === undefined) return placeIn(catalogOf(collection), collectionOid(collection))
   const { kind, key } = part
   if (kind === 'column') return placeIn('pg_class', collectionOid(collection), Number(key))
   if (kind === 'index') return placeIn('pg_class', indexOid(collection, Number(key)))
   if (kind === 'default') return placeIn('pg_attrdef', defaultOid(collection, Number(key)))
+  if (kind === 'trigger') return placeIn('pg_trigger', triggerOid(collection, Number(key)))
   if (kind === 'policy') return placeIn('pg_policy', policyOid(collection, Number(key)))
   return kind === 'constraint' ? placeIn('pg_constraint', constraintOid(collection, String(key))) : undefined
 }
@@ -49,7 +67,10 @@ function placeOf(collection: Collection, part: PartAddress | undefined): Place |
 const letters = { normal: 'n', automatic: 'a', internal: 'i' } as const
 
 function* dependencies(run: SqlRun): Generator<readonly SqlValue[]> {
-  for (const collection of [...collections(run), ...typeCollections(run)]) {
+  for (const [catalog, object, ofCatalog, extension] of extensionMembers(run))
+    yield [catalog, object, 0, ofCatalog, extension, 0, 'e']
+  const routines = [...allRoutines(run.transaction.catalog)].map(({ collection }) => collection)
+  for (const collection of [...collections(run), ...typeCollections(run), ...routines]) {
     const namespace = placeIn('pg_namespace', namespaceOid(collection.namespace))
     yield [...placeOf(collection, undefined)!, ...namespace, 'n']
     if (isView(collection)) {

@@ -8,11 +8,13 @@ import {
   partText,
   type PartAddress,
 } from '../../../database/catalog/objects.ts'
-import { columnPart } from '../../../model/table/table-kind.ts'
+import { columnPart, triggerPart } from '../../../model/table/table-kind.ts'
 import { isType } from '../../../model/table/type-kinds.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
+import { isRoutine } from '../routine/definition.ts'
+import { allRoutines } from '../routine/routines.ts'
 import { oid } from '../types/oids.ts'
 import {
   collectionByOid,
@@ -22,7 +24,10 @@ import {
   indexOid,
   namespaceOid,
   policyOid,
+  triggerByOid,
+  triggerOid,
 } from './identity.ts'
+import { routineByNumber } from './function-numbers.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { databaseOids } from './pg-objects.ts'
 import { collections } from './stored-tables.ts'
@@ -36,22 +41,35 @@ function classOid(name: string): number {
 /** `objoid`, `classoid`, `objsubid`; undefined of a part that PostgreSQL has no comments on. */
 function placeOf(collection: Collection, part: PartAddress | undefined): [number, number, number] | undefined {
   const relation = collectionOid(collection)
-  if (part === undefined) return [relation, classOid(isType(collection) ? 'pg_type' : 'pg_class'), 0]
+  if (part === undefined) {
+    const catalog = isRoutine(collection) ? 'pg_proc' : isType(collection) ? 'pg_type' : 'pg_class'
+    return [relation, classOid(catalog), 0]
+  }
   const { kind, key } = part
   if (kind === 'column') return [relation, classOid('pg_class'), Number(key)]
   if (kind === 'index') return [indexOid(collection, Number(key)), classOid('pg_class'), 0]
+  if (kind === 'trigger') return [triggerOid(collection, Number(key)), classOid('pg_trigger'), 0]
   if (kind === 'policy') return [policyOid(collection, Number(key)), classOid('pg_policy'), 0]
   if (kind === 'constraint') return [constraintOid(collection, String(key)), classOid('pg_constraint'), 0]
   return undefined
 }
 
+function commented(run: SqlRun): Collection[] {
+  const routines = [...allRoutines(run.transaction.catalog)].map(({ collection }) => collection)
+  return [...collections(run), ...typeCollections(run), ...routines]
+}
+
+/** As PostgreSQL makes it. */
+const ofPublic = 'standard public schema'
+
 function* descriptions(run: SqlRun): Generator<readonly SqlValue[]> {
   const { catalog } = run.transaction
+  if (!catalog.namespaces.has('public')) yield [2200, classOid('pg_namespace'), 0, ofPublic]
   for (const namespace of catalog.namespaces.values()) {
-    const comment = catalog.commentOn(namespace)
+    const comment = catalog.commentOn(namespace) ?? (namespace.name === 'public' ? ofPublic : undefined)
     if (comment !== undefined) yield [namespaceOid(namespace), classOid('pg_namespace'), 0, comment]
   }
-  for (const collection of [...collections(run), ...typeCollections(run)]) {
+  for (const collection of commented(run)) {
     const comments = catalog.commentsOn(collection.id)
     if (comments.size === 0) continue
     for (const part of [undefined, ...partsOf(collection)]) {
@@ -97,10 +115,11 @@ export function sharedObjectComment(run: SqlRun, object: number, catalog: string
   return run.transaction.catalog.commentOn({ id: databaseId }) ?? null
 }
 
+const allCatalogs = ['pg_class', 'pg_type', 'pg_proc', 'pg_namespace', 'pg_constraint', 'pg_policy', 'pg_trigger']
+
 /** `catalog`: the name of the one that the object is in; left out, any. */
 export function objectComment(run: SqlRun, object: number, catalog?: string): string | null {
-  const tried =
-    catalog === undefined ? ['pg_class', 'pg_type', 'pg_namespace', 'pg_constraint', 'pg_policy'] : [catalog]
+  const tried = catalog === undefined ? allCatalogs : [catalog]
   for (const name of tried) {
     const address = addressIn(run, name, object)
     const comment = address === undefined ? undefined : run.transaction.catalog.commentOn(address)
@@ -120,13 +139,21 @@ function addressIn(run: SqlRun, catalogName: string, object: number): ObjectAddr
   if (catalogName === 'pg_policy') {
     return partAt(run, ({ kind, key }, owner) => kind === 'policy' && policyOid(owner, Number(key)) === object)
   }
+  if (catalogName === 'pg_trigger') {
+    const place = triggerByOid(catalog, object)
+    return place && { id: place.collection.id, part: triggerPart(place.id) }
+  }
+  if (catalogName === 'pg_proc') {
+    const routine = routineByNumber(catalog, object)
+    return routine && { id: routine.collection.id }
+  }
   if (catalogName === 'pg_type') {
     const type = collectionByOid(catalog, object)
     return type !== undefined && isType(type) ? { id: type.id } : undefined
   }
   if (catalogName !== 'pg_class') return undefined
   const collection = collectionByOid(catalog, object)
-  if (collection !== undefined) return { id: collection.id }
+  if (collection !== undefined && !isType(collection) && !isRoutine(collection)) return { id: collection.id }
   const owner = indexByOid(catalog, object)?.collection
   const part =
     owner && partsOf(owner).find(({ kind, key }) => kind === 'index' && indexOid(owner, Number(key)) === object)
@@ -134,7 +161,7 @@ function addressIn(run: SqlRun, catalogName: string, object: number): ObjectAddr
 }
 
 function partAt(run: SqlRun, isIt: (part: Part, of: Collection) => boolean): ObjectAddress | undefined {
-  for (const collection of [...collections(run), ...typeCollections(run)]) {
+  for (const collection of commented(run)) {
     if (run.transaction.catalog.commentsOn(collection.id).size === 0) continue
     for (const part of partsOf(collection)) {
       if (isIt(part, collection)) return { id: collection.id, part }

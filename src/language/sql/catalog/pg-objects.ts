@@ -5,7 +5,6 @@ import type { SqlType } from '../../../model/table/types/type.ts'
 import { allTypes } from '../../../model/table/types/registry.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { ShownRole, ShownSettings, SqlContext, SqlValue } from '../contract.ts'
-import { allFunctions } from '../functions/registry.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { boundText, countOf } from '../settings/parameter.ts'
 import { parameters } from '../settings/parameters.ts'
@@ -13,10 +12,11 @@ import { findSetting, settingNames, titleOf } from '../settings/settings.ts'
 import { oid } from '../types/oids.ts'
 import { namespaceOid, systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
+import { firstFunctionOid, listedFunctions } from './function-numbers.ts'
 import { languageOids, madeFunctions } from './pg-proc.ts'
 import { madeTypes, type TypeRow, typeRow } from './pg-types.ts'
 import { accessTexts, ownerPrivileges } from './access-text.ts'
-import { allRoles, firstRoleOid, ownerOid, ownRoleOid, roleOidById } from './roles.ts'
+import { allRoles, databaseOwnerOid, firstRoleOid, ownerOid, ownRoleOid, roleOidById } from './roles.ts'
 
 type Values = readonly SqlValue[]
 
@@ -25,7 +25,6 @@ const {
   oid: oidType,
   int2,
   int4,
-  int8,
   bool,
   text,
   float4,
@@ -39,15 +38,20 @@ const {
 const owner = ownRoleOid
 const databaseWords = privilege.create | privilege.temporary | privilege.connect
 
+/** Of `public`, where nobody has given or taken anything: PostgreSQL's role for whoever owns the database. */
+const standardAccess = ['pg_database_owner=UC/pg_database_owner', '=U/pg_database_owner']
+
 function* namespaces(run: SqlRun): Generator<Values> {
   const { transaction } = run
   for (const [title, number] of systemNamespaces) yield [number, title, owner, null]
   // It is made with the first table in it, and always there to clients.
-  if (!transaction.catalog.namespaces.has('public')) yield [2200, 'public', owner, null]
+  if (!transaction.catalog.namespaces.has('public')) yield [2200, 'public', databaseOwnerOid, standardAccess]
   for (const namespace of transaction.catalog.namespaces.values()) {
     if (systemNamespaces.has(namespace.name)) continue
     const access = accessTexts(run, namespace, '', ownerPrivileges.schema)
-    yield [namespaceOid(namespace), namespace.name, ownerOid(run, namespace), access]
+    const isStandard = namespace.name === 'public' && namespace.ownerId === undefined && access === null
+    const [of, shown] = isStandard ? [databaseOwnerOid, standardAccess] : [ownerOid(run, namespace), access]
+    yield [namespaceOid(namespace), namespace.name, of, shown]
   }
 }
 
@@ -68,11 +72,9 @@ function* types(run: SqlRun): Generator<Values> {
 
 function* functions(run: SqlRun): Generator<Values> {
   yield* madeFunctions(run)
-  let number = 100_000
-  for (const { name: title, takes, gives, kind, volatility } of allFunctions()) {
-    if (title.includes(' ')) continue
+  for (const [i, { name: title, takes, gives, kind, volatility }] of listedFunctions().entries()) {
     yield [
-      number++,
+      firstFunctionOid + i,
       title,
       11,
       owner,
@@ -316,7 +318,7 @@ export const pgObjects: readonly Relation[] = [
       ['prorettype', oidType],
       ['proargtypes', oidvector],
       ['proallargtypes', oid.oidArray],
-      ['proargmodes', textArray],
+      ['proargmodes', oid.charArray],
       ['proargnames', textArray],
       ['proargdefaults', nodeTree],
       ['protrftypes', oid.oidArray],
@@ -379,8 +381,8 @@ export const pgObjects: readonly Relation[] = [
       ['datistemplate', bool],
       ['datallowconn', bool],
       ['datconnlimit', int4],
-      ['datfrozenxid', int8],
-      ['datminmxid', int8],
+      ['datfrozenxid', oid.xid],
+      ['datminmxid', oid.xid],
       ['dattablespace', oidType],
       ['datcollate', text],
       ['datctype', text],
@@ -416,20 +418,6 @@ export const pgObjects: readonly Relation[] = [
   ),
   memoryRelation(
     'pg_catalog',
-    'pg_am',
-    [
-      ['oid', oidType],
-      ['amname', name],
-      ['amhandler', oid.regproc],
-      ['amtype', char],
-    ],
-    () => [
-      [2, 'heap', 0, 't'],
-      [403, 'btree', 0, 'i'],
-    ],
-  ),
-  memoryRelation(
-    'pg_catalog',
     'pg_tablespace',
     [
       ['oid', oidType],
@@ -438,7 +426,10 @@ export const pgObjects: readonly Relation[] = [
       ['spcacl', aclitemArray],
       ['spcoptions', textArray],
     ],
-    () => [[1663, 'pg_default', owner, null, null]],
+    () => [
+      [1663, 'pg_default', owner, null, null],
+      [1664, 'pg_global', owner, null, null],
+    ],
   ),
   memoryRelation(
     'pg_catalog',
@@ -449,11 +440,15 @@ export const pgObjects: readonly Relation[] = [
       ['lanowner', oidType],
       ['lanispl', bool],
       ['lanpltrusted', bool],
+      ['lanplcallfoid', oidType],
+      ['laninline', oidType],
+      ['lanvalidator', oidType],
+      ['lanacl', aclitemArray],
     ],
     () =>
       Object.entries(languageOids).map(([title, number]) => {
         const isOurs = title === 'plpgsql'
-        return [number, title, owner, isOurs, isOurs || title === 'sql']
+        return [number, title, owner, isOurs, isOurs || title === 'sql', 0, 0, 0, null]
       }),
   ),
   memoryRelation(
@@ -475,6 +470,7 @@ export const pgObjects: readonly Relation[] = [
     () => [
       [100, 'default', 11, owner, 'd', true, -1, null, null, null, null],
       [950, 'C', 11, owner, 'c', true, -1, 'C', 'C', null, null],
+      [951, 'POSIX', 11, owner, 'c', true, -1, 'POSIX', 'POSIX', null, null],
     ],
   ),
 ]

@@ -1,5 +1,4 @@
 /** pg_inherits and pg_partitioned_table: which tables, and which indexes, are parts of others; and how bounds and keys are shown. */
-import { primaryIndex } from '../../../base/tuple.ts'
 import { readBound } from '../../../model/table/partitions/bounds.ts'
 import { childTables, keyTypes, orderedChildren } from '../../../model/table/partitions/partitioning.ts'
 import {
@@ -15,9 +14,9 @@ import { quoteIdentifier } from '../functions/text-functions.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import { boundText } from './bound-text.ts'
-import { collectionByOid, collectionOid, indexOid, primaryKeyOid } from './identity.ts'
+import { collectionByOid, collectionOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
-import { tables } from './stored-tables.ts'
+import { indexesOfTable, parentIndexOid, tables } from './stored-tables.ts'
 
 /** Undefined of what is no partition. */
 export function shownBound(run: SqlRun, { definition }: Table): string | undefined {
@@ -53,14 +52,9 @@ function* inheritance(run: SqlRun): Generator<readonly SqlValue[]> {
       const parent = catalog.collectionById(id)
       if (parent !== undefined) yield [collectionOid(table.collection), collectionOid(parent), i + 1, false]
     }
-    const { primaryKey } = table.definition
-    const keyed = primaryKey?.parent === undefined ? undefined : catalog.collectionById(primaryKey.parent)
-    if (keyed !== undefined) yield [primaryKeyOid(table.collection), primaryKeyOid(keyed), 1, false]
-    for (const { id, parent } of table.indexes) {
-      const owner = parent && catalog.collectionById(parent.table)
-      if (parent === undefined || owner === undefined) continue
-      const own = parent.index === primaryIndex ? primaryKeyOid(owner) : indexOid(owner, parent.index)
-      yield [indexOid(table.collection, id), own, 1, false]
+    for (const index of indexesOfTable(table)) {
+      const above = parentIndexOid(catalog, index)
+      if (above !== undefined) yield [index.oid, above, 1, false]
     }
   }
 }

@@ -46,8 +46,8 @@ function* policies(run: SqlRun): Generator<readonly SqlValue[]> {
       letters[policy.command],
       policy.restrictive !== true,
       roleOids(run, policy),
-      textOf(run, table, policy.using),
-      textOf(run, table, policy.check),
+      policy.using?.text ?? null,
+      policy.check?.text ?? null,
     ]
   }
 }

@@ -4,6 +4,9 @@ import { Table } from '../../../model/table/table.ts'
 import { type TriggerDefinition, triggersOf } from '../../../model/table/triggers.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
+import { functionText } from '../bind/function-names.ts'
+import { qualify } from '../bind/objects.ts'
+import { quoteIdentifier } from '../functions/text-functions.ts'
 import { defineFunction } from '../functions/registry.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { outputsOf, type RoutineDefinition, isRoutine } from '../routine/definition.ts'
@@ -13,6 +16,7 @@ import { findType } from '../../../model/table/types/registry.ts'
 import { oid } from '../types/oids.ts'
 import { accessTexts } from './access-text.ts'
 import { collectionByOid, collectionOid, namespaceOid, triggerByOid, triggerOid } from './identity.ts'
+import { shownExpression } from './shown-expressions.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { ownerOid } from './roles.ts'
 import { privilege } from '../../../database/access/privileges.ts'
@@ -167,6 +171,17 @@ export const pgTrigger: Relation = memoryRelation(
   triggerRows,
 )
 
+function shownTrigger(run: SqlRun, table: Table, trigger: TriggerDefinition, isPretty: boolean): string {
+  const { context, transaction } = run
+  const routine = transaction.catalog.collectionById(trigger.function)
+  const full = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`
+  return triggerText(table, trigger, {
+    table: isPretty ? qualify(context, table.schema, table.name) : full,
+    function: routine === undefined ? '' : functionText(context, collectionOid(routine), false),
+    when: (text) => shownExpression(run, { kind: 'change', table }, text, isPretty).text,
+  })
+}
+
 for (const takes of [[oid.oid], [oid.oid, oid.bool]]) {
   const call = (run: SqlRun, number: number, isPretty = false): SqlValue => {
     const { catalog } = run.transaction
@@ -174,7 +189,7 @@ for (const takes of [[oid.oid], [oid.oid, oid.bool]]) {
     if (place === undefined || !isTable(place.collection)) return null
     const table = Table.of(place.collection)
     const trigger = triggersOf(table).find(({ id }) => id === place.id)
-    return trigger === undefined ? null : triggerText(catalog, table, trigger, isPretty)
+    return trigger === undefined ? null : shownTrigger(run, table, trigger, isPretty)
   }
   defineFunction('pg_get_triggerdef', takes, oid.text, call, { needsRun: true, volatility: 'stable' })
 }

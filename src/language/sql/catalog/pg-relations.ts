@@ -10,6 +10,7 @@ import { isSequence, sequenceDefinitionOf } from '../../../model/table/sequence.
 import { Table } from '../../../model/table/table.ts'
 import { isTemporaryName } from '../../../model/table/temporary.ts'
 import { isView, viewDefinitionOf } from '../../../model/table/view-kind.ts'
+import { numberOfType } from '../../../model/table/types/user/content.ts'
 import { findType, shownNumber } from '../../../model/table/types/registry.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
@@ -22,27 +23,15 @@ import { memoryRelation } from './memory-relation.ts'
 import { viewOptionTexts } from './pg-views.ts'
 import { shownBound } from './pg-partitions.ts'
 import { viewsOf } from './registered-views.ts'
+import { collationOf, compositeFields, storageOf, typeCollections } from './pg-types.ts'
 import { relationOid, relationsOf } from './relations.ts'
-import { collections, describeIndex, indexesOfTable, tables } from './stored-tables.ts'
+import { methodOf } from './pg-indexes.ts'
+import { accessMethods } from './operator-classes.ts'
+import { collections, indexesOfTable, tables } from './stored-tables.ts'
 
 type Values = readonly SqlValue[]
 
-const {
-  name,
-  oid: oidType,
-  int2,
-  int4,
-  bool,
-  text,
-  float4,
-  int2vector,
-  oidvector,
-  nodeTree,
-  char,
-  aclitemArray,
-  textArray,
-  int2Array,
-} = oid
+const { name, oid: oidType, int2, int4, bool, text, float4, nodeTree, char, aclitemArray, textArray, int2Array } = oid
 
 interface ClassRow {
   readonly oid: number
@@ -51,6 +40,10 @@ interface ClassRow {
   readonly owner: number
   readonly kind: string
   readonly columns: number
+  /** Of an index. */
+  readonly method?: string
+  /** That of its rows. */
+  readonly type?: number
   readonly hasIndex?: boolean
   readonly checks?: number
   readonly rowSecurity?: RowSecurity | undefined
@@ -67,15 +60,15 @@ interface ClassRow {
 }
 
 function classRow(one: ClassRow): Values {
-  const method = one.kind === 'i' || one.kind === 'I' ? 403 : one.kind === 'r' || one.kind === 'm' ? 2 : 0
+  const method = one.method ?? (one.kind === 'r' || one.kind === 'm' ? 'heap' : undefined)
   return [
     one.oid,
     one.name,
     one.namespace,
-    0,
+    one.type ?? 0,
     0,
     one.owner,
-    method,
+    method === undefined ? 0 : accessMethods.get(method)!,
     one.oid,
     0,
     0,
@@ -96,6 +89,8 @@ function classRow(one: ClassRow): Values {
     one.isUnpopulated !== true,
     'd',
     one.bound !== undefined,
+    0,
+    0,
     0,
     one.access ?? null,
     one.options ?? null,
@@ -123,11 +118,19 @@ function* classes(run: SqlRun): Generator<Values> {
       yield classRow({ ...base, kind: 'r', columns, hasIndex: true, ...optionsOf(collection) })
     }
   }
+  for (const collection of typeCollections(run))
+    if (collection.kind === 'composite') yield compositeClass(run, collection)
   for (const view of viewsOf(run.context)) {
     const namespace = systemNamespaces.get(view.schema)!
     const columns = view.columns.length
     yield classRow({ oid: relationOid(view), name: view.name, namespace, owner: ownRoleOid, kind: 'v', columns })
   }
+}
+
+function compositeClass(run: SqlRun, collection: Collection): Values {
+  const base = { oid: collectionOid(collection), name: collection.name, type: numberOfType(collection.id) }
+  const place = { namespace: namespaceOid(collection.namespace), owner: ownerOid(run, collection) }
+  return classRow({ ...base, ...place, kind: 'c', columns: compositeFields(collection).length })
 }
 
 type ClassBase = Pick<ClassRow, 'oid' | 'name' | 'namespace' | 'owner' | 'access' | 'isTemporary'>
@@ -146,6 +149,7 @@ function* tableClasses(run: SqlRun, table: Table, base: ClassBase): Generator<Va
   yield classRow({
     ...base,
     kind: kindOfTable(table),
+    type: numberOfType(table.collection.id),
     ...(materialized !== undefined && { hasRules: true, isUnpopulated: !materialized.isPopulated }),
     hasChildren: children.length > 0,
     bound: shownBound(run, table),
@@ -163,6 +167,7 @@ function* tableClasses(run: SqlRun, table: Table, base: ClassBase): Generator<Va
       name: index.name,
       access: null,
       kind: partitioning === undefined ? 'i' : 'I',
+      method: methodOf(index),
       hasChildren: partitioning !== undefined && children.length > 0,
       bound: index.isPart ? null : undefined,
       columns: index.parts.length,
@@ -219,21 +224,15 @@ function attributeRow(
     false,
     more.identity ?? '',
     more.generated ?? '',
-    false,
+    more.isDropped === true,
     more.isLocal !== false,
     more.inherited ?? 0,
-    type?.category === 'S' ? 100 : 0,
+    collationOf(column.type),
     more.access ?? null,
     null,
     null,
     null,
   ]
-}
-
-/** Of fixed length, compressible in place, or anywhere. */
-function storageOf(type: number, length: number): string {
-  if (length > 0 || type === oid.int2vector || type === oid.oidvector) return 'p'
-  return type === oid.numeric ? 'm' : 'x'
 }
 
 interface AttributeMore {
@@ -243,6 +242,7 @@ interface AttributeMore {
   readonly access?: readonly string[] | null
   readonly isLocal?: boolean
   readonly inherited?: number
+  readonly isDropped?: boolean
 }
 
 function* attributes(run: SqlRun): Generator<Values> {
@@ -253,6 +253,16 @@ function* attributes(run: SqlRun): Generator<Values> {
       for (const relation of relationsOf(collection).slice(0, 1)) {
         for (const column of relation.columns) yield attributeRow(collectionOid(collection), column)
       }
+    }
+  }
+  for (const collection of typeCollections(run)) {
+    if (collection.kind !== 'composite') continue
+    for (const field of compositeFields(collection)) {
+      yield attributeRow(
+        collectionOid(collection),
+        { ...field, isNotNull: false },
+        { isDropped: field.dropped === true },
+      )
     }
   }
   for (const view of viewsOf(run.context))
@@ -300,40 +310,6 @@ function* tableAttributes(run: SqlRun, table: Table): Generator<Values> {
   }
 }
 
-function* indexRows(run: SqlRun): Generator<Values> {
-  for (const table of tables(run)) {
-    for (const index of indexesOfTable(table)) {
-      const options = index.parts.map((part) => Number(part.isDescending) + 2 * Number(part.nullsFirst))
-      const include = index.definition?.include ?? []
-      const numbers = [...index.parts.map(({ column }) => column.number), ...include]
-      const zeros = index.parts.map(() => 0)
-      yield [
-        index.oid,
-        collectionOid(table.collection),
-        numbers.length,
-        index.parts.length,
-        index.isUnique,
-        false,
-        index.isPrimary,
-        false,
-        index.deferrable === undefined,
-        false,
-        true,
-        false,
-        true,
-        true,
-        false,
-        numbers,
-        zeros,
-        zeros,
-        options,
-        index.definition?.expressions?.map(({ text: shown }) => shown).join(', ') ?? null,
-        index.definition?.where?.text ?? null,
-      ]
-    }
-  }
-}
-
 function* defaults(run: SqlRun): Generator<Values> {
   yield* viewDefaults(run)
   for (const table of tables(run)) {
@@ -367,12 +343,6 @@ function* tableRows(run: SqlRun): Generator<Values> {
       false,
       table.definition.rowSecurity?.enabled === true,
     ]
-  }
-}
-
-function* indexDefinitions(run: SqlRun): Generator<Values> {
-  for (const table of tables(run)) {
-    for (const index of indexesOfTable(table)) yield [table.schema, table.name, index.name, null, describeIndex(index)]
   }
 }
 
@@ -426,6 +396,8 @@ export const pgRelations: readonly Relation[] = [
       ['relreplident', char],
       ['relispartition', bool],
       ['relrewrite', oidType],
+      ['relfrozenxid', oid.xid],
+      ['relminmxid', oid.xid],
       ['relacl', aclitemArray],
       ['reloptions', textArray],
       ['relpartbound', nodeTree],
@@ -464,34 +436,6 @@ export const pgRelations: readonly Relation[] = [
       ['attmissingval', text],
     ],
     attributes,
-  ),
-  memoryRelation(
-    'pg_catalog',
-    'pg_index',
-    [
-      ['indexrelid', oidType],
-      ['indrelid', oidType],
-      ['indnatts', int2],
-      ['indnkeyatts', int2],
-      ['indisunique', bool],
-      ['indnullsnotdistinct', bool],
-      ['indisprimary', bool],
-      ['indisexclusion', bool],
-      ['indimmediate', bool],
-      ['indisclustered', bool],
-      ['indisvalid', bool],
-      ['indcheckxmin', bool],
-      ['indisready', bool],
-      ['indislive', bool],
-      ['indisreplident', bool],
-      ['indkey', int2vector],
-      ['indcollation', oidvector],
-      ['indclass', oidvector],
-      ['indoption', int2vector],
-      ['indexprs', nodeTree],
-      ['indpred', nodeTree],
-    ],
-    indexRows,
   ),
   memoryRelation(
     'pg_catalog',
@@ -551,18 +495,6 @@ export const pgRelations: readonly Relation[] = [
       ['rowsecurity', bool],
     ],
     tableRows,
-  ),
-  memoryRelation(
-    'pg_catalog',
-    'pg_indexes',
-    [
-      ['schemaname', name],
-      ['tablename', name],
-      ['indexname', name],
-      ['tablespace', name],
-      ['indexdef', text],
-    ],
-    indexDefinitions,
   ),
   memoryRelation(
     'pg_catalog',

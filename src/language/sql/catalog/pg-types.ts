@@ -2,9 +2,14 @@
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { isType, typeOfCollection } from '../../../model/table/type-kinds.ts'
-import { getType } from '../../../model/table/types/registry.ts'
+import { findType, getType } from '../../../model/table/types/registry.ts'
 import type { SqlType } from '../../../model/table/types/type.ts'
-import { numberOfArray, numberOfType, type TypeContent } from '../../../model/table/types/user/content.ts'
+import {
+  numberOfArray,
+  numberOfType,
+  type TypeContent,
+  type TypeField,
+} from '../../../model/table/types/user/content.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import { accessTexts, ownerPrivileges } from './access-text.ts'
@@ -35,6 +40,19 @@ export interface TypeRow {
   readonly access?: readonly string[] | null
 }
 
+/** Of fixed length, compressible in place, or anywhere. */
+export function storageOf(type: number, length: number): string {
+  if (length > 0 || type === oid.int2vector || type === oid.oidvector) return 'p'
+  return type === oid.numeric ? 'm' : 'x'
+}
+
+/** The default one of a type that has any. */
+export function collationOf(type: number): number {
+  const found = findType(type)
+  if (found?.oid === oid.name || found?.oid === oid.char) return found.oid === oid.name ? 950 : 0
+  return found?.category === 'S' || found?.element?.category === 'S' ? 100 : 0
+}
+
 export function typeRow(row: TypeRow): Values {
   const { type } = row
   const byValue = type.lengthBytes > 0 && type.lengthBytes <= 8
@@ -62,13 +80,13 @@ export function typeRow(row: TypeRow): Values {
     0,
     0,
     'i',
-    'x',
+    storageOf(type.base?.oid ?? type.oid, type.lengthBytes),
     row.notNull === true,
     row.base ?? 0,
     row.modifier ?? -1,
     0,
-    type.category === 'S' ? 100 : 0,
-    null,
+    collationOf(type.oid),
+    row.default ?? null,
     row.default ?? null,
     row.access ?? null,
   ]
@@ -81,6 +99,12 @@ export function* typeCollections({ transaction }: SqlRun): Generator<Collection>
       if (isType(collection)) yield collection
     }
   }
+}
+
+/** Of one that CREATE TYPE … AS has made: with those that were dropped. */
+export function compositeFields(collection: Collection): readonly TypeField[] {
+  const { content } = typeOfCollection(collection).made!
+  return content.kind === 'composite' ? content.fields : []
 }
 
 function* madeCollections(run: SqlRun): Generator<Collection> {

@@ -35,6 +35,8 @@ export function relationSize(run: SqlRun, oid: number): bigint | undefined {
 
 export function indexesSize(run: SqlRun, oid: number): bigint | undefined {
   const collection = collectionByOid(run.transaction.catalog, oid)
+  // An index has none of its own.
+  if (collection === undefined && indexByOid(run.transaction.catalog, oid) !== undefined) return 0n
   if (collection === undefined || !tellsSize(run.transaction, collection)) return undefined
   let total = 0n
   for (const { id } of collection.indexes) total += sizeOf(run, keyspaceRange(collection.id, id))

@@ -11,9 +11,12 @@ export const ownRoleOid = 10
 const firstOwnerOid = 15_000
 export const firstRoleOid = 20_000
 
+export const databaseOwnerOid = 6171
+const databaseOwner = 'pg_database_owner'
+
 /** PostgreSQL's numbers of its own roles. */
 const builtInOids: ReadonlyMap<string, number> = new Map([
-  ['pg_database_owner', 6171],
+  [databaseOwner, databaseOwnerOid],
   ['pg_read_all_data', 6181],
   ['pg_write_all_data', 6182],
   ['pg_monitor', 3373],
@@ -48,6 +51,7 @@ function oidOf({ id, name }: ShownRole): number {
 export function roleOid({ context, transaction }: SqlRun, name: string): number {
   const role = context.roles?.find((one) => one.name === name)
   if (role !== undefined) return oidOf(role)
+  if (name === databaseOwner) return databaseOwnerOid
   if (name === context.user) return ownRoleOid
   return firstOwnerOid + ownersIn(transaction.catalog).indexOf(name)
 }
@@ -85,6 +89,7 @@ export function roleByOid(run: SqlRun, oid: number): ShownRole | undefined {
 export function roleName({ context, transaction }: SqlRun, oid: number): string | undefined {
   const role = context.roles?.find((one) => oidOf(one) === oid)
   if (role !== undefined) return role.name
+  if (oid === databaseOwnerOid) return databaseOwner
   return oid === ownRoleOid ? context.user : ownersIn(transaction.catalog)[oid - firstOwnerOid]
 }
 
@@ -105,6 +110,16 @@ function believed(name: string): ShownRole {
   return { id: 0, name, ...may, connectionLimit: -1, validUntilMs: null, memberOf: [] }
 }
 
+/** Who owns the schema `public`: nobody can be it. */
+const ofDatabase: ShownRole = {
+  ...believed(databaseOwner),
+  login: false,
+  superuser: false,
+  createRole: false,
+  createDatabase: false,
+  bypassPolicies: false,
+}
+
 /** Whether it was made by somebody: smaller numbers are of those that every server has. */
 export function isMade({ id }: ShownRole): boolean {
   return id >= firstCollectionId
@@ -113,6 +128,9 @@ export function isMade({ id }: ShownRole): boolean {
 /** With their numbers. */
 export function allRoles(run: SqlRun): readonly { readonly oid: number; readonly role: ShownRole }[] {
   const { roles = [], user } = run.context
-  const names = new Set([...roles.map(({ name }) => name), user, ...ownersIn(run.transaction.catalog)])
-  return [...names].map((name) => ({ oid: roleOid(run, name), role: findShown(roles, name) ?? believed(name) }))
+  const names = new Set([databaseOwner, ...roles.map(({ name }) => name), user, ...ownersIn(run.transaction.catalog)])
+  return [...names].map((name) => {
+    const role = findShown(roles, name) ?? (name === databaseOwner ? ofDatabase : believed(name))
+    return { oid: roleOid(run, name), role }
+  })
 }

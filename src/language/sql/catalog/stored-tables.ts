@@ -1,16 +1,15 @@
-/** What is stored, as the system views walk over it: collections, tables, and their keys as indexes. */
-import type { Collection } from '../../../database/catalog/catalog.ts'
+/** What is stored, as the system views walk over it: relations of all models, tables, and their keys as indexes. */
+import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
-import { type IndexColumn, type IndexDefinition, indexDefinitionOf } from '../../../model/table/definition.ts'
-import { shownKeyExpression } from '../../../model/table/partitions/partition-definition.ts'
+import { type IndexDefinition, indexDefinitionOf } from '../../../model/table/definition.ts'
 import { type KeyPart, Table } from '../../../model/table/table.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { quoteIdentifier } from '../functions/text-functions.ts'
+import { primaryIndex } from '../../../base/tuple.ts'
 import { indexOid, primaryKeyOid } from './identity.ts'
 
 export function* collections(run: SqlRun): Generator<Collection> {
   const { catalog } = run.transaction
-  for (const namespace of catalog.namespaces.keys()) yield* catalog.collectionsOf(namespace)
+  for (const namespace of catalog.namespaces.keys()) yield* catalog.relationsOf(namespace)
 }
 
 export function* tables(run: SqlRun): Generator<Table> {
@@ -68,29 +67,15 @@ export function indexesOfTable(table: Table): ShownIndex[] {
   return [...primary, ...others]
 }
 
-/** The indexes of partitions are told by themselves. */
-function onlyOf({ definition }: Table): string {
-  return definition.partitioning === undefined ? '' : 'ONLY '
-}
-
-/** pg_get_indexdef. */
-export function describeIndex(index: ShownIndex): string {
-  const { table, parts, isUnique, definition } = index
-  const { method = 'btree', include = [], where } = definition ?? {}
-  const columns = parts.map((part, i) => describePart(part, definition?.columns[i])).join(', ')
-  const included = include.map((number) => quoteIdentifier(table.columnByNumber(number).name)).join(', ')
-  const more = `${included === '' ? '' : ` INCLUDE (${included})`}${where === undefined ? '' : ` WHERE ${inParentheses(where.text)}`}`
-  return `CREATE ${isUnique ? 'UNIQUE ' : ''}INDEX ${quoteIdentifier(index.name)} ON ${onlyOf(table)}${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)} USING ${method} (${columns})${more}`
-}
-
-function inParentheses(text: string): string {
-  return text.startsWith('(') ? text : `(${text})`
-}
-
-export function describePart({ column, isDescending, nullsFirst }: KeyPart, definition?: IndexColumn): string {
-  const { collation, operatorClass } = definition ?? {}
-  const name = column.number === 0 ? shownKeyExpression(column.name) : quoteIdentifier(column.name)
-  const named = `${collation === undefined ? '' : ` COLLATE ${quoteIdentifier(collation)}`}${operatorClass === undefined ? '' : ` ${operatorClass}`}`
-  const nulls = nullsFirst === isDescending ? '' : nullsFirst ? ' NULLS FIRST' : ' NULLS LAST'
-  return `${name}${named}${isDescending ? ' DESC' : ''}${nulls}`
+/** Of one of a partition: that of the partitioned table which it is a part of. */
+export function parentIndexOid(catalog: Catalog, { table, isPrimary, definition }: ShownIndex): number | undefined {
+  const { primaryKey } = table.definition
+  if (definition === undefined) {
+    const keyed = !isPrimary || primaryKey?.parent === undefined ? undefined : catalog.collectionById(primaryKey.parent)
+    return keyed && primaryKeyOid(keyed)
+  }
+  const { parent } = definition
+  const owner = parent && catalog.collectionById(parent.table)
+  if (parent === undefined || owner === undefined) return undefined
+  return parent.index === primaryIndex ? primaryKeyOid(owner) : indexOid(owner, parent.index)
 }

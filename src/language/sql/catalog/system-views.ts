@@ -7,7 +7,11 @@ import { emptyViews } from './pg-empty.ts'
 import { pgDepend } from './pg-depend.ts'
 import { pgDescription, pgSharedDescription } from './pg-description.ts'
 import { pgDefaultAcl } from './pg-default-acl.ts'
+import { pgIndexes } from './pg-indexes.ts'
 import { pgObjects } from './pg-objects.ts'
+import { pgListed } from './pg-listed.ts'
+import { pgOperators } from './pg-operators.ts'
+import { pgExtension } from './pg-extension.ts'
 import { pgPartitions } from './pg-partitions.ts'
 import { pgPolicies } from './pg-policies.ts'
 import { pgTrigger } from './pg-proc.ts'
@@ -26,8 +30,12 @@ const views = new Map<string, Relation>()
 
 for (const view of [
   ...pgRelations,
+  ...pgIndexes,
   pgDefaultAcl,
   ...pgObjects,
+  ...pgOperators,
+  pgExtension,
+  ...pgListed,
   ...pgStatistics,
   ...pgLocks,
   ...pgStoredStatistics,

@@ -143,6 +143,8 @@ const freeSetFunctions: ReadonlySet<string> = new Set([
   'unnest(anyarray)',
   'generate_subscripts(anyarray,integer)',
   'unnest(anymultirange)',
+  'aclexplode(aclitem[])',
+  'pg_options_to_table(text[])',
   'generate_subscripts(anyarray,integer,boolean)',
   'generate_series(numeric,numeric)',
   'generate_series(numeric,numeric,numeric)',

@@ -1,5 +1,6 @@
 /** Functions about partitions: pg_partition_tree and its kin. */
 import { collectionOid } from '../catalog/identity.ts'
+import { partitionConstraint } from '../catalog/partition-constraint.ts'
 import { partitionAncestors, partitionTree, shownPartitioning, tableByOid } from '../catalog/pg-partitions.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
@@ -27,6 +28,17 @@ defineFunction(
     return root === undefined ? null : collectionOid(root.collection)
   },
   stable,
+)
+
+defineFunction(
+  'pg_get_partition_constraintdef',
+  [oid.oid],
+  oid.text,
+  (run: SqlRun, value: number) => {
+    const table = tableByOid(run, value)
+    return (table && partitionConstraint(run, table)) ?? null
+  },
+  { needsRun: true, volatility: 'stable' },
 )
 
 defineSetFunction({

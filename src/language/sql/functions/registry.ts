@@ -175,10 +175,14 @@ export function* allFunctions(): Generator<ListedFunction> {
   for (const one of allWindowFunctions()) yield { ...one, kind: 'w', volatility: 'immutable' }
 }
 
+export function* allOperators(): Generator<FunctionEntry> {
+  for (const entries of operators.values()) yield* entries
+}
+
 /** Functions and operators as they were registered. */
 export function* allEntries(): Generator<FunctionEntry> {
   for (const entries of functions.values()) yield* entries
-  for (const entries of operators.values()) yield* entries
+  yield* allOperators()
 }
 
 export function* allAggregates(): Generator<AggregateEntry> {

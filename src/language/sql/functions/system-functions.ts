@@ -7,7 +7,6 @@ import { findRelationOid, lookUpObject, relationNameByOid, searchPathOf } from '
 import {
   collectionByOid,
   collectionOid,
-  indexByOid,
   namespaceNameByOid,
   namespaceOidByName,
   systemNamespaces,
@@ -16,17 +15,21 @@ import { columnComment, objectComment, sharedObjectComment } from '../catalog/pg
 import { viewText, writableColumns } from '../catalog/pg-views.ts'
 import { isTemporaryName } from '../../../model/table/temporary.ts'
 import { isView } from '../../../model/table/view-kind.ts'
+import { isTable } from '../../../model/table/table-kind.ts'
+import { Table } from '../../../model/table/table.ts'
 import { roleName } from '../catalog/roles.ts'
 import { served, timeOf } from '../catalog/served-rows.ts'
 import { databaseSize, indexesSize, relationSize, totalSize } from '../catalog/relation-size.ts'
-import { describeIndex, describePart, indexesOfTable, type ShownIndex, tables } from '../catalog/stored-tables.ts'
+import { describeIndex, describePart, findIndex } from '../catalog/index-text.ts'
+import { type ShownOver, shownExpression } from '../catalog/shown-expressions.ts'
+import { tables } from '../catalog/stored-tables.ts'
 import type { SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { changeSetting, findSetting, readSetting } from '../settings/settings.ts'
 import { triggerDepth } from '../trigger/depth.ts'
 import { oid } from '../types/oids.ts'
-import { formatNumber, typeNumberNamed } from '../bind/made-types.ts'
+import { formatNumber, isTypeVisible, typeNumberNamed } from '../bind/made-types.ts'
 import { defineFunction, type FunctionOptions } from './registry.ts'
 
 const { text, name, int4, int8, bool } = oid
@@ -215,26 +218,16 @@ function defineSequences(): void {
   })
 }
 
-function findIndex(run: SqlRun, number: number): ShownIndex | undefined {
-  const found = indexByOid(run.transaction.catalog, number)
-  if (found === undefined) return undefined
-  for (const table of tables(run)) {
-    if (table.collection.id !== found.collection.id) continue
-    return indexesOfTable(table).find((index) => index.oid === number)
-  }
-  return undefined
-}
-
 function defineCatalog(): void {
   const visible = (run: SqlRun, number: number): SqlValue => {
     const found = relationNameByOid(run.context, number)
     if (found === undefined) return null
-    return findRelationOid(run.context, [found.name]) === number
+    const seen = findRelationOid(run.context, [found.name])
+    // A composite type has a name among types, and a row in pg_class.
+    return seen === undefined ? isTypeVisible(run.context, number) === true : seen === number
   }
   define('pg_table_is_visible', [oid.oid], bool, visible)
   for (const title of [
-    'pg_type_is_visible',
-    'pg_function_is_visible',
     'pg_operator_is_visible',
     'pg_collation_is_visible',
     'pg_opclass_is_visible',
@@ -248,7 +241,7 @@ function defineCatalog(): void {
     [oid.oid, int4],
     text,
     ({ context }, type: SqlValue, modifier: SqlValue) => {
-      return type === null ? null : formatNumber(context.catalog, type as number, (modifier ?? -1) as number)
+      return type === null ? null : formatNumber(context, type as number, (modifier ?? -1) as number)
     },
     { ...stable, strict: false },
   )
@@ -271,16 +264,12 @@ function defineCatalog(): void {
   }
   define('pg_get_indexdef', [oid.oid], text, (run, number: number) => {
     const index = findIndex(run, number)
-    return index === undefined ? null : describeIndex(index)
+    return index === undefined ? null : describeIndex(run, index, false)
   })
-  define('pg_get_indexdef', [oid.oid, int4, bool], text, (run, number: number, column: number) => {
+  define('pg_get_indexdef', [oid.oid, int4, bool], text, (run, number: number, column: number, isPretty: boolean) => {
     const index = findIndex(run, number)
     if (index === undefined) return null
-    return column === 0
-      ? describeIndex(index)
-      : index.parts[column - 1] === undefined
-        ? ''
-        : describePart(index.parts[column - 1]!, index.definition?.columns[column - 1])
+    return column === 0 ? describeIndex(run, index, isPretty) : describePart(run, index, column - 1, isPretty)
   })
   for (const takes of [
     [oid.nodeTree, oid.oid],
@@ -288,9 +277,22 @@ function defineCatalog(): void {
     [text, oid.oid],
     [text, oid.oid, bool],
   ]) {
-    define('pg_get_expr', takes, text, (_run, expression: string) => expression)
+    define('pg_get_expr', takes, text, (run, expression: string, relation: number, isPretty = false) =>
+      expressionText(run, expression, relation, isPretty),
+    )
   }
   defineDescriptions()
+}
+
+/** The bounds of partitions are kept as they are shown. */
+const boundPattern = /^(DEFAULT$|FOR VALUES )/
+
+function expressionText(run: SqlRun, expression: string, relation: number, isPretty: boolean): string {
+  if (boundPattern.test(expression)) return expression
+  const collection = collectionByOid(run.transaction.catalog, relation)
+  const isOfTable = collection !== undefined && isTable(collection)
+  const over: ShownOver = isOfTable ? { kind: 'table', table: Table.of(collection) } : { kind: 'nothing' }
+  return shownExpression(run, over, expression, isPretty).text
 }
 
 function defineDescriptions(): void {

@@ -35,12 +35,30 @@ export type Captured = TextScope['captured']
 const nothingCaptured: Captured = () => ''
 
 /** An expression over the columns of `relation`, which subqueries call `alias`. */
-export function deparseOver(expression: Expression, relation: Relation, alias: string, names: ObjectNames): string {
+export function deparseOver(
+  expression: Expression,
+  relation: Relation,
+  alias: string,
+  names: ObjectNames,
+  isPretty = false,
+): string {
   const column = (index: number): string => quoteIdentifier(names.column(relation, index))
-  const writer = new QueryText(new Printer(false), names)
+  const writer = new QueryText(new Printer(isPretty), names)
   const inner = writer.scope((index) => `${quoteIdentifier(alias)}.${column(index)}`, nothingCaptured)
   const outer: TextScope = { ...inner, column, subquery: (one) => writer.subquery(one, inner, outer) }
   writer.expressions.print(expression, outer)
+  return writer.printer.text
+}
+
+/** An expression without subqueries, whose columns are written as `column` has them. */
+export function deparseColumns(
+  expression: Expression,
+  column: (index: number) => string,
+  names: ObjectNames,
+  isPretty: boolean,
+): string {
+  const writer = new QueryText(new Printer(isPretty), names)
+  writer.expressions.print(expression, writer.scope(column, nothingCaptured))
   return writer.printer.text
 }
 

@@ -5,7 +5,7 @@ import type { Table } from '../../../model/table/table.ts'
 import type { TriggerDefinition } from '../../../model/table/triggers.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
 import type { RoutineDefinition, RoutineParameter } from './definition.ts'
-import { type Routine, routineOf } from './routines.ts'
+import type { Routine } from './routines.ts'
 
 const modeWords: Readonly<Record<RoutineParameter['mode'], string>> = {
   in: '',
@@ -18,7 +18,7 @@ const modeWords: Readonly<Record<RoutineParameter['mode'], string>> = {
 /** `isIdentity`: what tells it from others, without defaults. */
 export function argumentsText(definition: RoutineDefinition, isIdentity: boolean): string {
   const shown = definition.parameters.filter(({ mode }) => {
-    return mode !== 'table' && !(isIdentity && mode === 'out' && definition.kind === 'function')
+    return mode !== 'table'
   })
   return shown
     .map((one) => {
@@ -89,17 +89,20 @@ export function triggerBits({ isForRow, timing, events }: TriggerDefinition): nu
   return events.reduce((sum, event) => sum + bits[event], base)
 }
 
-export function triggerText(catalog: Catalog, table: Table, trigger: TriggerDefinition, isPretty: boolean): string {
+/** How the names of a table and of a function, and a condition, are written. */
+export interface TriggerNames {
+  readonly table: string
+  readonly function: string
+  readonly when: (text: string) => string
+}
+
+export function triggerText(table: Table, trigger: TriggerDefinition, names: TriggerNames): string {
   const { constraint, when, oldTable, newTable } = trigger
-  const { namespace } = table.collection
-  const shown = isPretty
-    ? quoteIdentifier(table.name)
-    : `${quoteIdentifier(namespace.name)}.${quoteIdentifier(table.name)}`
   const parts = [
     `CREATE ${constraint === undefined ? '' : 'CONSTRAINT '}TRIGGER ${quoteIdentifier(trigger.name)}`,
     trigger.timing === 'instead' ? 'INSTEAD OF' : trigger.timing.toUpperCase(),
     eventsText(table, trigger),
-    `ON ${shown}`,
+    `ON ${names.table}`,
   ]
   if (constraint !== undefined) {
     parts.push(constraint.isDeferrable ? 'DEFERRABLE' : 'NOT DEFERRABLE')
@@ -111,18 +114,9 @@ export function triggerText(catalog: Catalog, table: Table, trigger: TriggerDefi
     parts.push(`REFERENCING${old}${now}`)
   }
   parts.push(`FOR EACH ${trigger.isForRow === true ? 'ROW' : 'STATEMENT'}`)
-  if (when !== undefined) parts.push(`WHEN (${when.startsWith('(') ? when : `(${when})`})`)
-  const collection = catalog.collectionById(trigger.function)
-  const name = collection === undefined ? '' : functionName(routineOf(collection), isPretty)
+  if (when !== undefined) parts.push(`WHEN (${names.when(when)})`)
   const given = (trigger.arguments ?? []).map(quoteLiteral).join(', ')
-  return `${parts.join(' ')} EXECUTE FUNCTION ${name}(${given})`
-}
-
-function functionName({ collection, definition }: Routine, _isPretty: boolean): string {
-  const { name: schema } = collection.namespace
-  return schema === 'public'
-    ? quoteIdentifier(definition.name)
-    : `${quoteIdentifier(schema)}.${quoteIdentifier(definition.name)}`
+  return `${parts.join(' ')} EXECUTE FUNCTION ${names.function}(${given})`
 }
 
 function eventsText(table: Table, { events, columns = [] }: TriggerDefinition): string {

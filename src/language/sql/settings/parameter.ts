@@ -69,6 +69,23 @@ export function text(name: string, context: ParameterContext, initial: string): 
   return { name, context, type: 'string', initial, accept: (value) => value }
 }
 
+/** Any number of them, with commas between. */
+export function words(
+  name: string,
+  context: ParameterContext,
+  initial: string,
+  ...known: readonly string[]
+): Parameter {
+  const accept = (value: string): string => {
+    const given = value.trim() === '' ? [] : value.split(',').map((one) => one.trim().toLowerCase())
+    const strange = given.find((one) => !known.includes(one))
+    if (strange === undefined) return value
+    const detail = `Unrecognized key word: "${strange}".`
+    throw failure('22023', `invalid value for parameter "${name}": "${value}"`, { detail })
+  }
+  return { name, context, type: 'string', initial, accept }
+}
+
 type MakeNumeric = (
   name: string,
   context: ParameterContext,

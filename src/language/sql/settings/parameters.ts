@@ -5,7 +5,7 @@
  * Contexts: `internal` nobody changes, `postmaster` a start, `sighup` the configuration, `backend` the start of a session,
  * `superuser` and `user` a session. Bounds and beginnings are in the unit that is named, as in `pg_settings`.
  */
-import { boolean, number, real, text, word, type Parameter } from './parameter.ts'
+import { boolean, number, real, text, word, words, type Parameter } from './parameter.ts'
 
 export interface CategorizedParameter extends Parameter {
   /** As `pg_settings` groups them. */
@@ -95,7 +95,7 @@ const all: readonly CategorizedParameter[] = [
     number('idle_in_transaction_session_timeout', 'user', 0, 0, 2147483647, 'ms'),
     number('idle_session_timeout', 'user', 0, 0, 2147483647, 'ms'),
     number('lock_timeout', 'user', 0, 0, 2147483647, 'ms'),
-    text('restrict_nonsystem_relation_kind', 'user', ''),
+    words('restrict_nonsystem_relation_kind', 'user', '', 'view', 'foreign-table'),
     boolean('row_security', 'user', 'on'),
     text('search_path', 'user', '"$user", public'),
     word('session_replication_role', 'superuser', 'origin', 'origin', 'replica', 'local'),

@@ -19,7 +19,6 @@ import {
   addPrimaryKey,
   createTableIndex,
   dropCheck,
-  dropExpression,
   dropNotNull,
   refuseSecondPrimaryKey,
   renameColumn,
@@ -49,7 +48,8 @@ import { skipping } from './create-schema.ts'
 import { dropTargets } from './drop-objects.ts'
 import { nothing, type Outcome, settled } from './execution.ts'
 import { bindForeignKey, constraintNames } from './foreign-keys.ts'
-import { bindGeneration } from './generated-columns.ts'
+import { bindGeneration, dropExpressionStep, refuseGenerated } from './generated-columns.ts'
+import { identityStep } from './identity-columns.ts'
 import { lockToAlter } from './lock-table.ts'
 import { findCollection, freeName, getOwnTable, getTable, isNameTaken, refusePending, shownName } from './naming.ts'
 import { giveCollection, newOwner } from './owners.ts'
@@ -225,7 +225,13 @@ function planCommand(binder: Binder, command: AlterTableCmd, tableName: string, 
     case 'AT_ClusterOn':
       return (_run, table) => table
     default:
-      return partitionStep(command) ?? triggerStep(command) ?? rowSecurityStep(command.subtype) ?? refuse(command)
+      return (
+        identityStep(command) ??
+        partitionStep(command) ??
+        triggerStep(command) ??
+        rowSecurityStep(command.subtype) ??
+        refuse(command)
+      )
   }
 }
 
@@ -238,23 +244,6 @@ function triggerStep({ subtype, name }: AlterTableCmd): Step | undefined {
 function refuse({ subtype }: AlterTableCmd): never {
   const words = (subtype ?? '').replace('AT_', '').replace(/([a-z])([A-Z])/g, '$1 $2')
   throw notBuilt(`ALTER TABLE ${words.toUpperCase()}`)
-}
-
-function refuseGenerated(table: Table, { name, generated }: Column, given: Node | undefined): void {
-  if (generated === undefined) return
-  const hint = given === undefined ? 'Use ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION instead.' : undefined
-  const message = `column "${name}" of relation "${table.name}" is a generated column`
-  throw failure('42601', message, hint === undefined ? {} : { hint })
-}
-
-function dropExpressionStep(name: string, missingOk: boolean): Step {
-  return (run, table, notices) => {
-    if (table.getColumn(name).generated !== undefined) return dropExpression(run.transaction, table, name)
-    const message = `column "${name}" of relation "${table.name}" is not a stored generated column`
-    if (!missingOk) throw failure('55000', message)
-    notices.push(skipping('00000', message))
-    return table
-  }
 }
 
 /** Bound when it runs: earlier steps of the same statement may have changed the table. */

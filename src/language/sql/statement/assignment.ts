@@ -155,3 +155,11 @@ function checkCount(given: number, wanted: number, location: number | undefined)
 function fieldOfRow({ type, modifier }: Expression, index: number, field: number): Expression {
   return fieldAt({ kind: 'column', type, modifier, index, name: '' }, findType(type)!, field)
 }
+
+/** What is converted as it is assigned is kept without the conversion: whoever writes a row makes it. */
+export function assignedAsWritten(binder: Binder, expression: Expression, column: TargetColumn): Expression {
+  const assigned = assignTo(binder, expression, { ...column, modifier: -1 }, 'default expression')
+  return assigned.kind === 'call' && assigned.name === 'cast' && assigned.arguments[0] === expression
+    ? expression
+    : assigned
+}

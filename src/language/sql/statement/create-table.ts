@@ -286,11 +286,12 @@ export function numbersOf(definition: TableDefinition, key: KeyPlan): number[] {
 export function makeSequence(
   run: SqlRun,
   plan: { readonly name: string },
-  column: ColumnPlan,
+  column: Pick<ColumnPlan, 'name' | 'type' | 'sequenceOptions'>,
   namespace: ReturnType<typeof targetNamespace>,
   taken: (name: string) => boolean,
+  given?: string,
 ): { id: number; default: ColumnDefault } {
-  const name = freeName(taken, plan.name, column.name, 'seq')
+  const name = given ?? freeName(taken, plan.name, column.name, 'seq')
   const { options } = sequenceClauses(column.sequenceOptions)
   const sequence = createSequence(run.transaction, namespace, name, newSequence({ type: column.type, ...options }))
   const shown = qualify(currentContext(run), namespace.name, name)

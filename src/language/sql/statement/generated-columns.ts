@@ -1,11 +1,16 @@
 /** GENERATED ALWAYS AS (…) STORED: what its expression may be, in the words of PostgreSQL 15. */
 import type { ColumnDef, Constraint, Node } from 'libpg-query'
 import type { Binder } from '../bind/binder.ts'
+import { unfolded } from '../bind/coerce.ts'
 import { deparse } from '../expression/deparse.ts'
 import { columnsRead, someExpression } from '../expression/expression.ts'
 import { isImmutable } from '../expression/volatile.ts'
 import { failure } from '../failure.ts'
-import { assignTo, type TargetColumn } from './assignment.ts'
+import { dropExpression } from '../../../model/table/schema.ts'
+import type { Column, Table } from '../../../model/table/table.ts'
+import { skipping } from './create-schema.ts'
+import type { Step } from './partitions/recursion.ts'
+import { assignedAsWritten, type TargetColumn } from './assignment.ts'
 import { scopeOfColumns } from './table-scope.ts'
 
 /** A column of a table that may exist only as a plan yet. */
@@ -29,7 +34,7 @@ export function bindGeneration(
   const scope = scopeOfColumns(table, columns)
   scope.forbidsAggregates = 'column generation expressions'
   // Its length is seen to when a row is written: in the text it would be a cast, which cuts.
-  const bound = assignTo(binder, binder.expression(scope, node), { ...column, modifier: -1 }, 'default expression')
+  const bound = unfolded(() => assignedAsWritten(binder, binder.expression(scope, node), column))
   someExpression(bound, (one) => {
     if (one.kind === 'subquery') {
       throw failure('0A000', 'cannot use subquery in column generation expression', { location: one.location })
@@ -73,4 +78,21 @@ const sources: Readonly<Record<string, { readonly one: string; readonly several:
   CONSTR_DEFAULT: { one: 'default', several: 'default values' },
   CONSTR_IDENTITY: { one: 'identity', several: 'identity specifications' },
   CONSTR_GENERATED: { one: 'generation expression', several: 'generation clauses' },
+}
+
+export function refuseGenerated(table: Table, { name, generated }: Column, given: Node | undefined): void {
+  if (generated === undefined) return
+  const hint = given === undefined ? 'Use ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION instead.' : undefined
+  const message = `column "${name}" of relation "${table.name}" is a generated column`
+  throw failure('42601', message, hint === undefined ? {} : { hint })
+}
+
+export function dropExpressionStep(name: string, missingOk: boolean): Step {
+  return (run, table, notices) => {
+    if (table.getColumn(name).generated !== undefined) return dropExpression(run.transaction, table, name)
+    const message = `column "${name}" of relation "${table.name}" is not a stored generated column`
+    if (!missingOk) throw failure('55000', message)
+    notices.push(skipping('00000', message))
+    return table
+  }
 }

@@ -38,7 +38,8 @@ export function newOwner({ context, transaction }: SqlRun, role: RoleSpec | unde
   const found = context.roles?.find((one) => one.name === name)
   const { rights } = transaction.principal
   if (found === undefined) {
-    if (context.roles?.some(isMade) !== true && rights.areUnlimited) return { owner: name, ownerId: undefined }
+    const isBelieved = name === context.user || context.roles?.some(isMade) !== true
+    if (isBelieved && rights.areUnlimited) return { owner: name, ownerId: undefined }
     throw failure('42704', `role "${name}" does not exist`)
   }
   if (!rights.areUnlimited && !rights.member!.roles.has(found.id)) {

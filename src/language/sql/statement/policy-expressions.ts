@@ -10,7 +10,7 @@ import { redefine } from '../../../model/table/schema.ts'
 import { Table } from '../../../model/table/table.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
-import { requireBoolean } from '../bind/coerce.ts'
+import { requireBoolean, unfolded } from '../bind/coerce.ts'
 import type { Binder } from '../bind/binder.ts'
 import { policyScope } from '../bind/row-security.ts'
 import { showPoliciesBy } from '../catalog/pg-policies.ts'
@@ -45,7 +45,9 @@ function mergedReads(id: number, own: readonly number[], binder: Binder): Policy
 function bindCondition(binder: Binder, table: Table, node: Node): Expression {
   const scope = policyScope(table)
   scope.forbidsAggregates = 'policy expressions'
-  return scope.withoutSets('policy expressions', () => requireBoolean(binder, binder.expression(scope, node), 'POLICY'))
+  return unfolded(() =>
+    scope.withoutSets('policy expressions', () => requireBoolean(binder, binder.expression(scope, node), 'POLICY')),
+  )
 }
 
 function textOf(bound: Expression, table: Table, names: ObjectNames): string {

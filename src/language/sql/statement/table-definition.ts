@@ -2,7 +2,7 @@
 import type { ColumnDef, Constraint, Node } from 'libpg-query'
 import { engineNames } from '../../../database/engines.ts'
 import type { Binder } from '../bind/binder.ts'
-import { requireBoolean } from '../bind/coerce.ts'
+import { requireBoolean, unfolded } from '../bind/coerce.ts'
 import { Scope } from '../bind/scope.ts'
 import { optionText, stringsOf, lastName } from '../bind/tree.ts'
 import { requireTypeUse } from '../bind/type-access.ts'
@@ -10,7 +10,7 @@ import { bindTypeName } from '../bind/type-name.ts'
 import { deparse } from '../expression/deparse.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
-import { assignTo } from './assignment.ts'
+import { assignedAsWritten } from './assignment.ts'
 import { type ForeignKeyPlan, readForeignKey } from './foreign-keys.ts'
 import { refuseTwoSources } from './generated-columns.ts'
 import { scopeOfColumns } from './table-scope.ts'
@@ -123,7 +123,7 @@ export function bindColumnDefault(
   if ('ColumnRef' in node) {
     throw failure('0A000', 'cannot use column reference in DEFAULT expression', { location: node.ColumnRef.location })
   }
-  const bound = assignTo(binder, binder.expression(scope, node), { ...column, modifier: -1 }, 'default expression')
+  const bound = unfolded(() => assignedAsWritten(binder, binder.expression(scope, node), column))
   if (someExpression(bound, ({ kind }) => kind === 'subquery')) {
     throw failure('0A000', 'cannot use subquery in DEFAULT expression', { location: bound.location })
   }
@@ -213,7 +213,7 @@ export function bindCheck(
 ): { text: string; columns: readonly string[] } {
   const scope = scopeOfColumns(table, columns)
   scope.forbidsAggregates = 'check constraints'
-  const bound = requireBoolean(binder, binder.expression(scope, node), 'CHECK')
+  const bound = unfolded(() => requireBoolean(binder, binder.expression(scope, node), 'CHECK'))
   if (someExpression(bound, ({ kind }) => kind === 'subquery')) {
     throw failure('0A000', 'cannot use subquery in check constraint', { location: bound.location })
   }

@@ -19,6 +19,7 @@ import { stringsOf } from '../bind/tree.ts'
 import type { Binder } from '../bind/binder.ts'
 import { routinesOf } from '../bind/bind-routine.ts'
 import { createBinder } from '../bind/bind.ts'
+import { unfolded } from '../bind/coerce.ts'
 import { deparse } from '../expression/deparse.ts'
 import { columnsRead } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
@@ -187,7 +188,7 @@ function transitionTables(
 }
 
 function whenText(run: SqlRun, table: Table, node: Node, { isForRow, all }: Shape): { text: string; reads: number[] } {
-  const bound = bindWhen(currentContext(run), table, node)
+  const bound = unfolded(() => bindWhen(currentContext(run), table, node))
   const width = table.columns.length
   const read = [...columnsRead(bound)]
   if (!isForRow && read.length > 0) {

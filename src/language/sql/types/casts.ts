@@ -51,6 +51,16 @@ function cast(from: number, to: number, context: CastContext, convert?: (value: 
 /** A cast that is made of a function. */
 export const defineCast: typeof cast = cast
 
+export interface ListedCast extends Cast {
+  readonly from: number
+  readonly to: number
+}
+
+/** Of built-in types, without those that every type has. */
+export function* allCasts(): Generator<ListedCast> {
+  for (const [key, one] of casts) yield { ...one, from: Math.floor(key / 65_536), to: key % 65_536 }
+}
+
 /** The cast from one type to another, if `context` allows it. Same types need none and are not asked for. */
 export function findCast(from: number, to: number, context: CastContext): Cast | undefined {
   const found = builtInCast(from, to) ?? arrayCast(from, to) ?? textCast(from, to)

@@ -76,6 +76,7 @@ const voidType: SqlType = {
 const regclassType: SqlType = regType(2205, 'regclass', 2210)
 const regtypeType: SqlType = regType(2206, 'regtype', 2211)
 const regprocType: SqlType = regType(24, 'regproc', 1008)
+const regprocedureType: SqlType = regType(2202, 'regprocedure', 2207)
 const regnamespaceType: SqlType = regType(4089, 'regnamespace', 4090)
 const regroleType: SqlType = regType(4096, 'regrole', 4097)
 const cidType: SqlType = {
@@ -98,6 +99,7 @@ export const systemTypes: readonly SqlType[] = [
   regclassType,
   regtypeType,
   regprocType,
+  regprocedureType,
   regnamespaceType,
   regroleType,
   xidType,

@@ -78,13 +78,18 @@ export function mergedColumns(
     for (const { name, type, definition, generated } of parent.columns) {
       const {
         number: _,
-        identity: __,
-        sequence: ___,
-        missing: ____,
-        inherited: _____,
-        local: ______,
-        ...rest
+        identity,
+        sequence: __,
+        missing: ___,
+        inherited: ____,
+        local: _____,
+        default: value,
+        defaultSequences,
+        ...plain
       } = definition
+      // That of an identity column belongs to its table alone.
+      const draws = defaultSequences && { defaultSequences }
+      const rest = identity === undefined && value !== undefined ? { ...plain, default: value, ...draws } : plain
       const generation = generated && {
         generated: { expression: generated.expression, reads: generated.reads },
       }

@@ -12,7 +12,7 @@ import { createType, redefineType } from '../../../../model/table/type-schema.ts
 import { getType, keptContents, shownNumber, storedType } from '../../../../model/table/types/registry.ts'
 import type { SqlType } from '../../../../model/table/types/type.ts'
 import { type DomainContent, numberOfType, type TypeCheck } from '../../../../model/table/types/user/content.ts'
-import { requireBoolean } from '../../bind/coerce.ts'
+import { requireBoolean, unfolded } from '../../bind/coerce.ts'
 import { lastName } from '../../bind/tree.ts'
 import { requireTypeUse } from '../../bind/type-access.ts'
 import { bindTypeName } from '../../bind/type-name.ts'
@@ -105,7 +105,7 @@ function newCheck(run: SqlRun, domain: string, definition: Definition, constrain
   const binder = binderOf(run)
   const scope = valueScope(baseOf(definition))
   scope.forbidsAggregates = 'check constraints'
-  const bound = requireBoolean(binder, binder.expression(scope, constraint.raw_expr!), 'CHECK')
+  const bound = unfolded(() => requireBoolean(binder, binder.expression(scope, constraint.raw_expr!), 'CHECK'))
   someExpression(bound, ({ kind, location }) => {
     if (kind === 'subquery') throw failure('0A000', 'cannot use subquery in check constraint', { location })
     return false
