@@ -5,7 +5,7 @@ import { type Rights, unlimited } from '../../../database/access/rights.ts'
 import { noOwner } from '../../../database/access/access-list.ts'
 import { AccessNeeds } from './access-needs.ts'
 import type { SqlContext } from '../contract.ts'
-import { schemaNamed, wholePath } from './names.ts'
+import { schemaNamed, searchPathOf } from './names.ts'
 import { failure } from '../failure.ts'
 import type { Marked, Progress } from '../progress.ts'
 import { oid } from '../types/oids.ts'
@@ -385,9 +385,6 @@ export class Binder {
   /** The schemas that unqualified names are looked for in, `pg_catalog` first. */
   get searchPath(): readonly string[] {
     if (this.#views.size > 0) return ['pg_catalog']
-    const path = this.context.searchPath.map((name) =>
-      name === '"$user"' || name === '$user' ? this.context.user : name,
-    )
-    return wholePath(this.context, path)
+    return searchPathOf(this.context)
   }
 }

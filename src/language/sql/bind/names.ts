@@ -1,4 +1,5 @@
 /** Names as texts, and where they are looked for. */
+import { systemNamespaces } from '../catalog/identity.ts'
 import type { SqlContext } from '../contract.ts'
 import { failure } from '../failure.ts'
 
@@ -19,14 +20,21 @@ export function splitName(text: string): string[] {
 }
 
 export function searchPathOf(context: SqlContext): readonly string[] {
-  return wholePath(
-    context,
-    context.searchPath.map((name) => (name === '"$user"' || name === '$user' ? context.user : name)),
-  )
+  return wholePath(context, namedPath(context))
+}
+
+/** With the schema of the user's name in the place of `"$user"`: a user may be called like one of the system's, which is not meant. */
+export function namedPath(context: SqlContext): readonly string[] {
+  return context.searchPath.flatMap((name) => {
+    if (name !== '"$user"' && name !== '$user') return name
+    // Asked for only where it is meant: definitions are bound for nobody.
+    const { user } = context
+    return systemNamespaces.has(user) ? [] : user
+  })
 }
 
 /** With `pg_catalog`, which comes first where it is not named, behind temporary relations only. */
-export function wholePath({ temporarySchema }: SqlContext, path: readonly string[]): readonly string[] {
+function wholePath({ temporarySchema }: SqlContext, path: readonly string[]): readonly string[] {
   if (path.includes('pg_catalog')) return path
   return path[0] !== undefined && path[0] === temporarySchema
     ? [path[0], 'pg_catalog', ...path.slice(1)]

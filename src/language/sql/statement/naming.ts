@@ -7,7 +7,7 @@ import { type ObjectAddress, partsOf } from '../../../database/catalog/objects.t
 import { isTable } from '../../../model/table/table-kind.ts'
 import { isTemporaryName } from '../../../model/table/temporary.ts'
 import { Table } from '../../../model/table/table.ts'
-import { schemaNamed } from '../bind/names.ts'
+import { namedPath, schemaNamed } from '../bind/names.ts'
 import { searchPathOf } from '../bind/objects.ts'
 import { systemNamespaces } from '../catalog/identity.ts'
 import { failure } from '../failure.ts'
@@ -33,8 +33,7 @@ export function targetNamespace(run: SqlRun, name: RangeVar): Namespace {
     if (schema === 'public') return transaction.createNamespace('public')
     throw failure('3F000', `schema "${schema}" does not exist`, { location: name.location })
   }
-  for (const part of context.searchPath) {
-    const candidate = part === '"$user"' || part === '$user' ? context.user : part
+  for (const candidate of namedPath(context)) {
     if (candidate === context.temporarySchema) continue
     const found = transaction.catalog.namespaces.get(candidate)
     if (found !== undefined && maySearch(run, candidate, false)) return creatable(run, found)
@@ -76,9 +75,8 @@ export function freeName(isTaken: (name: string) => boolean, ...parts: readonly 
 export function findCollection(run: SqlRun, name: RangeVar): Collection | undefined {
   const { transaction, context } = run
   const relname = name.relname ?? ''
-  const path = name.schemaname === undefined ? context.searchPath : [schemaNamed(context, name.schemaname)]
-  for (const part of path) {
-    const schema = part === '"$user"' || part === '$user' ? context.user : part
+  const path = name.schemaname === undefined ? namedPath(context) : [schemaNamed(context, name.schemaname)]
+  for (const schema of path) {
     if (!maySearch(run, schema, name.schemaname !== undefined)) continue
     const found = transaction.catalog.findCollection(schema, relname)
     if (found !== undefined) return found
