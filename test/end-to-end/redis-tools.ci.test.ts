@@ -1,9 +1,10 @@
 /** redis-cli in its modes, and redis-benchmark, as they are installed, on the built server. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ServerProcess } from './server-process.ts'
 
@@ -74,8 +75,17 @@ describe.runIf(isInstalled)('redis-cli', () => {
     expect(cli(['debug', 'sleep', '0'])).toBe('OK\n')
   })
 
+  it('gets all there is, and is shown what comes', async () => {
+    const path = join(folder, 'dump.rdb')
+    expect(cli(['--rdb', path])).toContain('Transfer finished with success')
+    expect(readFileSync(path).subarray(0, 9).toString()).toBe('REDIS0010')
+    const shown = beginning(['--replica'], /"marked"/)
+    while (!cli(['info', 'replication']).includes('state=online')) await sleep(20)
+    cli(['set', 'marked', '1'])
+    expect(await shown).toMatch(/"SET","marked","1"/)
+  })
+
   it('is told clearly what there is not', () => {
-    expect(cli(['--rdb', join(folder, 'dump.rdb')])).toContain('SYNC is not supported: nobody replicates')
     expect(cli(['--hotkeys'])).toMatch(/maxmemory-policy|LFU/i)
   })
 })

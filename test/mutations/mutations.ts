@@ -17,6 +17,7 @@ import { blockingMutations } from './blocking.ts'
 import { messageMutations } from './messages.ts'
 import { redisDataMutations } from './redis-data.ts'
 import { redisServerMutations } from './redis-server.ts'
+import { replicaMutations } from './replicas.ts'
 import { scriptMutations } from './scripts.ts'
 import type { Mutation } from './mutation.ts'
 import { rowSecurityMutations } from './row-security.ts'
@@ -58,6 +59,7 @@ export const mutations: readonly Mutation[] = [
   ...mongodbUserMutations,
   ...redisUserMutations,
   ...redisServerMutations,
+  ...replicaMutations,
   ...scriptMutations,
   ...messageMutations,
   ...redisDataMutations,

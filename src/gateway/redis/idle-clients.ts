@@ -38,7 +38,7 @@ export class IdleClients {
     this.#timer = this.#host.at(lookMs, () => {
       const limitMs = this.#host.now() - 1000 * this.#limitSeconds
       for (const client of this.#clients.values()) {
-        const isBusy = client.isBlocked || client.role === 'replica' || client.session.running !== undefined
+        const isBusy = client.isBlocked || client.session.running !== undefined || client.role === 'replica'
         if (!isBusy && client.lastActiveMs < limitMs) client.kill()
       }
       this.#watch()

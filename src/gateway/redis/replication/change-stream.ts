@@ -25,7 +25,7 @@ import { StateAt } from './state-at.ts'
 interface Touch {
   readonly sequence: Sequence
   readonly keyspace: number
-  readonly key: Uint8Array | undefined
+  readonly key: Uint8Array
 }
 
 const touchBytes = 120
@@ -62,7 +62,8 @@ export class ChangeStream implements Observer {
   }
 
   touched({ touches, sequence }: Touched): void {
-    for (const { keyspace, key } of touches) this.#touches.push({ sequence, keyspace, key })
+    // That all of a keyspace is gone is told by the log.
+    for (const { keyspace, key } of touches) if (key !== undefined) this.#touches.push({ sequence, keyspace, key })
     this.#touched.force(this.#touches.length * touchBytes)
     this.onTouched()
   }

@@ -135,8 +135,38 @@ it('has at first what is there, and then what comes', async () => {
   await client.sendLine('XREADGROUP GROUP group alice COUNT 1 STREAMS st >')
   await client.sendLine('HSET h a 9')
   await client.sendLine('DEL s')
+  for (const key of ['l', 'h', 'z']) await client.sendLine(`PEXPIRE ${key} 9999999`)
+  await areAlike()
+  for (const key of ['l', 'h', 'z']) await client.sendLine(`PERSIST ${key}`)
+  await client.sendLine('XSETID st 9-9 ENTRIESADDED 50 MAXDELETEDID 3-3')
+  await areAlike()
+  await client.sendLine('XSETID st 9-9 ENTRIESADDED 50 MAXDELETEDID 4-4')
+  await areAlike()
+  await client.sendLine('HPEXPIRE h 9999999 FIELDS 1 a')
+  await client.sendLine('LPUSH l x y z')
+  await areAlike()
+  await client.sendLine('LINSERT l BEFORE d inserted')
+  await areAlike()
+  await client.sendLine('LREM l 1 e')
+  await areAlike()
+  await client.sendLine('XGROUP DESTROY st group')
+  await client.sendLine('XGROUP CREATE st group 0')
+  await client.sendLine('SWAPDB 0 2')
+  await areAlike()
+  await client.sendLine('FLUSHALL')
   await areAlike()
   expect(await reader.sendLine('SET x 1')).toMatch(/^-READONLY/)
+})
+
+it('hears of what a transaction had written before anybody listened', async () => {
+  for (const line of setups) await client.sendLine(line)
+  const other = master.connect()
+  for (const line of ['POLYLOG.BEGIN', 'HSET h a 5', 'LSET l 0 first', 'ZADD z 7 a']) await other.sendLine(line)
+  await follow()
+  await areAlike()
+  await other.sendLine('POLYLOG.COMMIT')
+  await areAlike()
+  expect(await reader.sendLine('HGET h a')).toBe('"5"')
 })
 
 it('goes on behind what it has, where the connection was lost', async () => {
@@ -238,6 +268,7 @@ function nextCommand(chance: TestChance): string[] {
     () => ['XREADGROUP', 'GROUP', `g${number(2)}`, `c${number(2)}`, 'COUNT', '2', 'STREAMS', key('t'), '>'],
     () => ['XACK', key('t'), `g${number(2)}`, id(), id()],
     () => ['XSETID', key('t'), '99-9'],
+    () => ['XSETID', key('t'), '99-9', 'ENTRIESADDED', `5${number(9)}`, 'MAXDELETEDID', id()],
     () => ['RENAME', key(pick(['s', 'l', 'h', 't'])), key(pick(['s', 'l', 'h', 't']))],
     () => ['COPY', key('l'), key('l'), 'REPLACE'],
     () => ['SELECT', number(3)],

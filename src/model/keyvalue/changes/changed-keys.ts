@@ -53,12 +53,9 @@ export class ChangedKeys {
     this.#grow = grow
   }
 
-  /** `key`: undefined for all of the keyspace. */
-  touched(keyspace: number, key: Uint8Array | undefined): void {
+  touched(keyspace: number, key: Uint8Array): void {
     const space = this.spaces.get(keyspace)
-    if (space === undefined) return
-    if (key === undefined) space.isCleared = true
-    else this.#addKey(space, sliceToLatin1(sliceOf(key)))
+    if (space !== undefined) this.#addKey(space, sliceToLatin1(sliceOf(key)))
   }
 
   note(change: FeedChange): void {

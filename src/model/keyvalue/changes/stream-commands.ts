@@ -70,17 +70,19 @@ function* entryCommands(change: KeyChange, elements: readonly Uint8Array[]): Sta
   }
   const first = yield* firstId(change)
   const isTrimmed = gone.every((id) => first === undefined || id < first)
+  // As the replica will have it.
+  let deletedId = was.maxDeletedId
   if (gone.length > 0 && isTrimmed && is.maxDeletedId === was.maxDeletedId) {
     emit('XTRIM', key, 'MINID', formatStreamId(first ?? is.lastId + 1n))
   } else if (gone.length > 0) {
     const removed = new Gathered(emit, 'XDEL', key)
     for (const id of gone) removed.add(formatStreamId(id))
     removed.end()
+    deletedId = gone.reduce((most, id) => (id > most ? id : most), deletedId)
   }
-  const deletedId = gone.reduce((most, id) => (id > most ? id : most), was.maxDeletedId)
-  if (lastId === is.lastId && added === is.entriesAdded && (deletedId === is.maxDeletedId || isTrimmed)) return true
-  // Redis has no way to lower what it has deleted.
-  if (is.maxDeletedId < was.maxDeletedId) return false
+  if (lastId === is.lastId && added === is.entriesAdded && deletedId === is.maxDeletedId) return true
+  // XSETID takes 0-0 for nothing that was said.
+  if (is.maxDeletedId === 0n && deletedId !== 0n) return false
   const more = is.maxDeletedId === 0n ? [] : ['MAXDELETEDID', formatStreamId(is.maxDeletedId)]
   emit('XSETID', key, formatStreamId(is.lastId), 'ENTRIESADDED', is.entriesAdded, ...more)
   return true
