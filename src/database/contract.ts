@@ -191,7 +191,7 @@ export interface NewestReader extends Pick<TransactionReader, 'get' | 'scan'> {
 
 export type TransactionEffects = Pick<
   Effects,
-  'hub' | 'areObserved' | 'tell' | 'touched' | 'size' | 'hasWritten' | 'begin' | 'since'
+  'hub' | 'areObserved' | 'tell' | 'apply' | 'touched' | 'size' | 'hasWritten' | 'begin' | 'since'
 >
 
 /** What is put off: see `agenda.ts`. */

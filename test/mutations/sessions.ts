@@ -28,6 +28,36 @@ export const sessionMutations: readonly Mutation[] = [
     ['who is alone reads what another has locked', 'if (!this.#table.isEmpty) this.#lookAtSchema(id, mode)', ''],
     ['what was written to before ROLLBACK TO is held in its books', '    this.#firstWritten = kept[0] ?? -1\n', ''],
   ]),
+  ...mutationsOf('src/database/messages/hub.ts', scripts, [
+    ['the same message of a transaction is told twice', 'if (told.has(key)) return false', ''],
+  ]),
+  ...mutationsOf('src/gateway/postgres/notifications.ts', scripts, [
+    [
+      'what has waited is told again',
+      '    this.#waiting = []\n    this.#waitingBytes = 0',
+      '    this.#waitingBytes = 0',
+    ],
+    ['who has gone is told', '  close(): void {\n    this.clear()', '  close(): void {'],
+  ]),
+  ...mutationsOf(
+    'src/gateway/postgres/notifications.ts',
+    ['src/gateway/postgres/notifications.test.ts'],
+    [
+      [
+        'messages gather for ever in front of an open block',
+        'if (this.#waitingBytes > mostWaitingBytes) this',
+        'if (false) this',
+      ],
+      ['a session listens to any number of channels', 'this.#channels.size >= mostChannels', 'false'],
+    ],
+  ),
+  ...mutationsOf('src/gateway/postgres/conversation.ts', scripts, [
+    [
+      'messages come in the middle of a block',
+      "return !this.#isAnswering && this.#client?.block.kind === 'none'",
+      'return !this.#isAnswering',
+    ],
+  ]),
   ...mutationsOf('src/session/statement-runner.ts', scripts, [
     [
       'a statement that fails gives back what it has locked for the session',

@@ -14,6 +14,8 @@ export interface Message {
   /** Its bytes, as a latin1 string. */
   readonly channel: string
   readonly payload: Uint8Array
+  /** The same one of a transaction is told once. */
+  readonly isOnce?: boolean
   /** For those who deliver it: its bytes in their protocol, made once for all. */
   forms?: Map<string, Uint8Array>
 }
@@ -36,12 +38,13 @@ export interface KeyTouch {
   isNamed: boolean
 }
 
-export type Effect = { readonly message: Message } | { readonly touch: KeyTouch }
+export type Effect = { readonly message: Message } | { readonly touch: KeyTouch } | { readonly apply: () => void }
 
 /** What the heap holds for one, beside its bytes. */
 const effectBytes = 200
 
 export function sizeOfEffect(effect: Effect): number {
+  if ('apply' in effect) return effectBytes
   if ('touch' in effect) return effectBytes + (effect.touch.key?.length ?? 0)
   return effectBytes + effect.message.channel.length + effect.message.payload.length
 }
@@ -95,6 +98,11 @@ export class Effects {
 
   tell(message: Message): void {
     this.#add({ message })
+  }
+
+  /** Runs once it is committed, before anything of it is told. It must not throw. */
+  apply(run: () => void): void {
+    this.#add({ apply: run })
   }
 
   /** `key`: undefined for all of the keyspace. */

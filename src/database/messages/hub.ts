@@ -108,6 +108,11 @@ export class Hub {
     return this.#touched.length > 0
   }
 
+  /** Of the room for what is on its way; more than 1 where it has to be waited for. */
+  get usage(): number {
+    return this.#queuedBytes / mostQueuedBytes
+  }
+
   /** To wait for before more is published; undefined where nobody need wait. */
   get room(): Promise<void> | undefined {
     if (this.#queuedBytes <= mostQueuedBytes) return undefined
@@ -119,9 +124,11 @@ export class Hub {
     const messages: Message[] = []
     const touches: KeyTouch[] = []
     let sizeBytes = 0
+    const told = new Set<string>()
     for (const effect of effects) {
-      if ('touch' in effect) touches.push(effect.touch)
-      else {
+      if ('apply' in effect) effect.apply()
+      else if ('touch' in effect) touches.push(effect.touch)
+      else if (effect.message.isOnce !== true || isFirst(told, effect.message)) {
         messages.push(effect.message)
         sizeBytes += sizeOfEffect(effect)
       }
@@ -225,4 +232,11 @@ export class Hub {
     }
     return true
   }
+}
+
+function isFirst(told: Set<string>, { scope, channel, payload }: Message): boolean {
+  const key = `${scope} ${channel.length} ${channel}${Buffer.from(payload).toString('latin1')}`
+  if (told.has(key)) return false
+  told.add(key)
+  return true
 }

@@ -27,6 +27,7 @@ import type { GatewayLimits } from '../gateway.ts'
 import { BoundedNames } from './bounded-names.ts'
 import { ClientContext } from './client-context.ts'
 import { sqlError, mixedBlock } from './errors.ts'
+import { type Messenger, Notifications } from './notifications.ts'
 import type { ParameterInput, SqlLanguage } from './language.ts'
 import type { ClientStatement, Cursor, Portal } from './portal.ts'
 import { reportedSettings, serverSettings } from './server-settings.ts'
@@ -41,6 +42,7 @@ export interface ClientParts {
   readonly outbox: Outbox
   readonly language: SqlLanguage
   readonly limits: GatewayLimits
+  readonly messenger: Messenger
 }
 
 /** What the data of a COPY goes to. */
@@ -97,6 +99,9 @@ export class Client implements BlockClient {
   /** What it was told last, where that is not the default. */
   #reported: Map<string, string> | undefined
   #textMemory: MemoryAccount | undefined
+  readonly #messenger: Messenger
+  /** Once it has listened to anything. */
+  listening: Notifications | undefined
 
   constructor(parts: ClientParts) {
     this.session = parts.session
@@ -114,6 +119,7 @@ export class Client implements BlockClient {
     this.settings = new Settings((name) => this.#settingChanged(name), memory)
     this.block = new TransactionBlock(this.session, this.settings, this)
     this.#sessions = parts.sessions
+    this.#messenger = parts.messenger
     this.context = new ClientContext(this, parts.sessions)
   }
 
@@ -130,6 +136,12 @@ export class Client implements BlockClient {
       const result = inStyle(style, () => statement(transaction))
       return isSteps(result) ? stepsInStyle(style, result) : result
     }, options)
+  }
+
+  /** What it listens to. */
+  get notifications(): Notifications {
+    const { hub, memory } = this.session
+    return (this.listening ??= new Notifications(this.#messenger, hub, memory))
   }
 
   /** A cursor that has outlived its transaction reads nothing more. */
@@ -480,6 +492,7 @@ export class Client implements BlockClient {
     this.statements.clear()
     this.portals.clear()
     this.cursors.clear()
+    this.listening?.clear()
     this.settings.reset()
   }
 }

@@ -20,6 +20,7 @@ import { withPosition } from '../../language/sql/failure.ts'
 import { bind, close, describe, executePortal, parse } from './extended-query.ts'
 import { MessageFrames } from './frames.ts'
 import { hasProved, PostgresLogin } from './login.ts'
+import type { Messenger } from './notifications.ts'
 import { MessageReader } from './message-reader.ts'
 import { databaseOf, greet, openClient, userOf } from './greeting.ts'
 import type { Cancelable, PostgresState } from './postgres-protocol.ts'
@@ -56,7 +57,7 @@ const idleTimeouts = {
 
 const nothing = new Uint8Array(0)
 
-export class PostgresConversation implements Conversation, Cancelable {
+export class PostgresConversation implements Conversation, Cancelable, Messenger {
   /** What a CancelRequest must name. */
   secret = 0
   readonly input: MessageFrames
@@ -69,6 +70,8 @@ export class PostgresConversation implements Conversation, Cancelable {
   #login: { readonly proof: PostgresLogin; readonly packet: StartupMessage } | undefined
   #copyWaits = false
   #skipsToSync = false
+  /** A message has come whose answer is not ended by ReadyForQuery yet. */
+  #isAnswering = true
   /** The client expects what was written up to here, counted from the connection's first byte. */
   #dueThrough = 0
   #statementTimeout: Timeout | undefined
@@ -123,6 +126,7 @@ export class PostgresConversation implements Conversation, Cancelable {
   #handle(client: Client, type: number): void | Promise<void> {
     if (this.#skipsToSync && type !== codes.sync && type !== codes.terminate) return undefined
     client.markOutput()
+    this.#isAnswering = true
     this.#idleTimeout?.stop()
     try {
       const result = this.#dispatch(client, type)
@@ -209,9 +213,11 @@ export class PostgresConversation implements Conversation, Cancelable {
     if (client.block.kind === 'none' && client.portals.size > 0) client.portals.clear()
     client.reportSettings()
     const { outbox, block } = client
+    if (block.kind === 'none') client.listening?.flush((frame) => outbox.push(frame))
     const { writer } = outbox
     const start = writer.end
     readyForQuery(writer, block.status)
+    this.#isAnswering = false
     client.noteBare(start)
     this.#outputIsDue(client)
     this.#watchIdle(client)
@@ -229,6 +235,21 @@ export class PostgresConversation implements Conversation, Cancelable {
     this.#idleTimeout.start(durationMs(limit), () => {
       this.#connection.fail(sqlError('timeout', kind.sqlState, `terminating connection due to ${kind.title} timeout`))
     })
+  }
+
+  // ---- what it listens to
+
+  get isResting(): boolean {
+    return !this.#isAnswering && this.#client?.block.kind === 'none'
+  }
+
+  push(frame: Uint8Array): void {
+    this.#connection.push(frame)
+    this.#state.pushes.add(this.#connection)
+  }
+
+  cut(): void {
+    this.#connection.cut()
   }
 
   // ---- errors
@@ -311,6 +332,7 @@ export class PostgresConversation implements Conversation, Cancelable {
     this.#state.cancelable.delete(client.session.id)
     client.stopReading()
     client.copy?.fail(canceled())
+    client.listening?.close()
     client.session.close()
   }
 
@@ -368,7 +390,7 @@ export class PostgresConversation implements Conversation, Cancelable {
     if (connection.hasEnded) return
     connection.identified()
     const { parts, language } = this.#state
-    const client = openClient({ ...parts, language }, connection, packet)
+    const client = openClient({ ...parts, language, messenger: this }, connection, packet)
     client.onCopy = () => connection.proceed()
     try {
       this.secret = greet(client, packet, parts.sessions.host)

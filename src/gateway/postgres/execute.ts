@@ -238,9 +238,11 @@ function discard(client: Client, target: EffectOf<'discard'>['target']): undefin
   }
   client.discardAll()
   const { temporarySchema } = client
-  if (temporarySchema === undefined) return undefined
   return after(
-    client.session.run((transaction) => dropTemporary(transaction, temporarySchema)),
+    client.session.run((transaction) => {
+      transaction.locks.advisory.unlockAll()
+      return temporarySchema === undefined ? undefined : dropTemporary(transaction, temporarySchema)
+    }),
     () => undefined,
   )
 }

@@ -8,6 +8,7 @@ import type { Session, SessionHost } from '../../session/contract.ts'
 import type { Connection } from '../connection.ts'
 import type { GatewayLimits } from '../gateway.ts'
 import { Client } from './client.ts'
+import type { Messenger } from './notifications.ts'
 import { sqlError } from './errors.ts'
 import type { SqlLanguage } from './language.ts'
 import { simpleQuery } from './simple-query.ts'
@@ -21,7 +22,7 @@ export interface GreetingParts {
 }
 
 export function openClient(
-  { sessions, limits, language }: GreetingParts,
+  { sessions, limits, language, messenger }: GreetingParts & { readonly messenger: Messenger },
   { remote, outbox, database: byName }: Pick<Connection, 'remote' | 'outbox' | 'database'>,
   packet: StartupMessage,
 ): Client {
@@ -34,7 +35,7 @@ export function openClient(
   const { queuedBytes } = session.limits
   const isLimited = queuedBytes < limits.maxPendingOutputBytes
   const own = isLimited ? { ...limits, maxPendingOutputBytes: queuedBytes } : limits
-  return new Client({ session, sessions, outbox, limits: own, language })
+  return new Client({ session, sessions, outbox, limits: own, language, messenger })
 }
 
 /** Of a packet that speaks our version of the protocol; else the error with which the connection ends. */

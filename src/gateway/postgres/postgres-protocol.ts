@@ -2,6 +2,7 @@
 import type { Connection } from '../connection.ts'
 import type { Conversation, DoorParts, Protocol, ProtocolState } from '../gateway.ts'
 import { PostgresConversation } from './conversation.ts'
+import { Pushes } from '../pushes.ts'
 import type { SqlLanguage } from './language.ts'
 import { findEncryptionRequest, sniffPostgres } from './startup.ts'
 
@@ -25,16 +26,22 @@ export interface Cancelable {
 export class PostgresState implements ProtocolState {
   readonly parts: DoorParts
   readonly language: SqlLanguage
+  readonly pushes: Pushes
   /** By the session's number, which the client knows as the backend's process. */
   readonly cancelable: Map<number, Cancelable> = new Map()
 
   constructor(parts: DoorParts, language: SqlLanguage) {
     this.parts = parts
     this.language = language
+    this.pushes = new Pushes(parts.sessions.host)
   }
 
   converse(connection: Connection): Conversation {
     return new PostgresConversation(this, connection)
+  }
+
+  close(): void {
+    this.pushes.close()
   }
 
   /** A wrong secret is answered as a right one: with nothing. */

@@ -76,6 +76,17 @@ export function parameterStatus(writer: ByteWriter, name: string, value: string)
   endMessage(writer, mark)
 }
 
+export function notificationResponse(
+  writer: ByteWriter,
+  { sessionId, channel, payload }: { readonly sessionId: number; readonly channel: string; readonly payload: string },
+): void {
+  const mark = beginMessage(writer, 'A')
+  writer.u32be(sessionId >>> 0)
+  zeroEnded(writer, channel)
+  zeroEnded(writer, payload)
+  endMessage(writer, mark)
+}
+
 export function backendKeyData(writer: ByteWriter, id: number, secret: number): void {
   writer.u8(0x4b)
   writer.u32be(12)

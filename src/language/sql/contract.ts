@@ -81,8 +81,18 @@ export interface SqlContext {
   mayBecome?(roleId: number, other: number): boolean
   /** Within a trigger's function: the rows that its statement has changed, by the names that it has for them. */
   readonly transitions?: ReadonlyMap<string, TransitionTable> | undefined
+  /** What it listens to; left out where nobody could be told. */
+  readonly messages?: SessionMessages
   /** Rows of the `polylog` schema beyond what the catalog tells. */
   readonly systemTables?: readonly SystemTable[]
+}
+
+/** LISTEN: what is said in a transaction counts from its commit on. */
+export interface SessionMessages {
+  listen(transaction: Transaction, channel: string): void
+  /** Without a channel: to none. */
+  unlisten(transaction: Transaction, channel: string | undefined): void
+  readonly channels: Iterable<string>
 }
 
 export interface TransitionTable {

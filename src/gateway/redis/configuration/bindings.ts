@@ -5,7 +5,7 @@ import type { Call } from '../call.ts'
 import { databaseCount } from '../databases.ts'
 import { mostDenials } from '../denial-log.ts'
 import { mostSlowCommands } from '../slow-log.ts'
-import type { OutputLimit } from '../pushes.ts'
+import type { OutputLimit } from '../../pushes.ts'
 import type { Binding } from './settings.ts'
 import { BadValue, readOutputLimits } from './values.ts'
 

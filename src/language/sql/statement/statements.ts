@@ -22,6 +22,7 @@ import { planInsert } from './insert.ts'
 import { planLockTable } from './lock-table.ts'
 import { planMaintenance, planTruncate } from './maintenance.ts'
 import { planMerge } from './merge.ts'
+import { planListen, planNotify, planUnlisten } from './messages.ts'
 import { planNamed } from './named-statements.ts'
 import { planAlterOwner, planDropOwned, planReassignOwned } from './owners.ts'
 import { planAlterPolicy, planCreatePolicy } from './policies.ts'
@@ -160,6 +161,9 @@ function planSession(binder: Binder, node: Node, statement: ParsedStatement): Pl
   if ('VariableSetStmt' in node) return planSet(node.VariableSetStmt)
   if ('VariableShowStmt' in node) return planShow(node.VariableShowStmt)
   if ('ConstraintsSetStmt' in node) return planSetConstraints(node.ConstraintsSetStmt)
+  if ('ListenStmt' in node) return planListen(node.ListenStmt)
+  if ('UnlistenStmt' in node) return planUnlisten(node.UnlistenStmt)
+  if ('NotifyStmt' in node) return planNotify(node.NotifyStmt)
   if ('LockStmt' in node) return planLockTable(node.LockStmt)
   if ('VacuumStmt' in node) return planMaintenance(binder, node.VacuumStmt)
   return planNamed(binder, node, statement)

@@ -3,8 +3,8 @@
  * connections a turn where they are many. And what a client may leave untaken before it is cut: Redis's
  * `client-output-buffer-limit`.
  */
-import type { Cancel, Host } from '../../host/host.ts'
-import type { Connection } from '../connection.ts'
+import type { Cancel, Host } from '../host/host.ts'
+import type { Connection } from './connection.ts'
 
 const flushesPerTurn = 200
 const lookMs = 1000
