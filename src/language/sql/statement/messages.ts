@@ -11,7 +11,7 @@ import { type Planned, planSteps } from './prepared.ts'
 /** What is told is in no log: who listened on a follower would hear nothing, and not know. */
 function messagesOf({ context }: SqlRun, command: string): SessionMessages {
   if (context.leads === false) throw failure('25006', `cannot execute ${command} during recovery`)
-  if (context.messages === undefined) throw notBuilt(`${command} without a connection`)
+  if (context.messages === undefined) throw notBuilt(command)
   return context.messages
 }
 
