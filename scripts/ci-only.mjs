@@ -49,6 +49,25 @@ export const ciOnlySteps = [
     limitMinutes: 20,
   },
   {
+    // Says that it was skipped where PostgreSQL is not installed.
+    name: 'random statements compared with PostgreSQL',
+    args: ['.cache/tools/test/differential/postgres/compare-programs.js', '--statements', '1900', '--seconds', '60'],
+    limitMinutes: 3,
+  },
+  {
+    name: 'random partitions, types, views, functions and triggers compared with PostgreSQL',
+    args: [
+      '.cache/tools/test/differential/postgres/compare-programs.js',
+      '--kind',
+      'objects',
+      '--statements',
+      '1000',
+      '--seconds',
+      '30',
+    ],
+    limitMinutes: 3,
+  },
+  {
     name: 'simulation of 1,000 seeds',
     args: ['.cache/tools/test/simulation/simulate.js', '--seeds', '201-1200'],
     limitMinutes: 20,

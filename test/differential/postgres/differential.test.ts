@@ -22,6 +22,14 @@ describe('programs', () => {
     expect(new Set(seeds.map((seed) => JSON.stringify(texts(makeProgram(seed))))).size).toBe(seeds.length)
   })
 
+  it('of objects make and ask what lies beside tables', () => {
+    const all = seeds.map((seed) => makeProgram(seed, 'objects').map(({ statement }) => render(statement).text))
+    const words = all.flat().join('\n')
+    for (const word of ['partition of', 'create trigger', 'over (', 'rollup', 'with recursive', 'lateral', 'as enum']) {
+      expect(words).toContain(word)
+    }
+  })
+
   it('use every kind of statement, and each way to send it', () => {
     const all = seeds.flatMap((seed) => makeProgram(seed))
     const text = all.map(({ statement }) => render(statement).text).join('\n')

@@ -10,7 +10,7 @@ import { verified } from '../verified.ts'
 import { difference } from './compare.ts'
 import { knownDifferences } from './known-differences.ts'
 import { render } from './piece.ts'
-import { makeProgram, type Program } from './program.ts'
+import { makeProgram, type Program, type ProgramKind } from './program.ts'
 import { isPostgresInstalled, startRealPostgres } from './real-postgres.ts'
 import { shrink } from './shrink.ts'
 import { type Answer, WireClient } from './wire-client.ts'
@@ -19,6 +19,7 @@ export interface DifferentialOptions {
   /** Of the first program; the next ones follow. */
   readonly seed: number
   readonly programs: number
+  readonly kind?: ProgramKind | undefined
 }
 
 export interface DifferentialResult {
@@ -51,13 +52,14 @@ interface Run {
 export async function runPostgresDifferential({
   seed,
   programs,
+  kind,
 }: DifferentialOptions): Promise<DifferentialResult | undefined> {
   if (!isPostgresInstalled()) return undefined
   const real = await startRealPostgres()
   const database = await open({ memory: true })
   const server = await serve(database, { port: 0 })
   try {
-    return await compareAll({ real: real.port, polylog: server.port }, database, seed, programs)
+    return await compareAll({ real: real.port, polylog: server.port }, database, { seed, programs, kind })
   } finally {
     await server.close()
     await database.close()
@@ -68,15 +70,14 @@ export async function runPostgresDifferential({
 async function compareAll(
   servers: Servers,
   database: EmbeddedDatabase,
-  seed: number,
-  programs: number,
+  { seed, programs, kind }: DifferentialOptions,
 ): Promise<DifferentialResult> {
   let statements = 0
   let skipped = 0
   const differences: string[] = []
   const unsupported = new Map<string, number>()
   for (let at = seed; at < seed + programs; at++) {
-    const program = makeProgram(at)
+    const program = makeProgram(at, kind)
     const run = await runProgram(servers, program)
     statements += run.statements
     skipped += run.skipped.length
@@ -112,7 +113,8 @@ async function runProgram({ real, polylog }: Servers, program: Program): Promise
   let statements = 0
   try {
     for (const client of [one, other])
-      await client.ask({ text: 'drop table if exists t0, t1, t2 cascade', parameters: [] })
+      for (const text of ['drop table if exists t0, t1, t2 cascade', 'drop schema if exists w cascade'])
+        await client.ask({ text, parameters: [] })
     for (const [step, { statement, protocol, isOrdered, changes }] of program.entries()) {
       const text = render(statement)
       const [expected, actual] = await Promise.all([one.ask(text, protocol), other.ask(text, protocol)])

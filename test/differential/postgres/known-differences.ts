@@ -7,7 +7,7 @@ export interface KnownDifference {
 }
 
 const isDataError = ({ failure }: Answer): boolean => failure !== undefined && /^2[12]/.test(failure.state)
-const readsTables = (text: string): boolean => /\bt[0-2]\b/.test(text)
+const readsTables = (text: string): boolean => /\b(t[0-2]|parted|kept|shown|joined|counted)\b/.test(text)
 const transcendental =
   /\b(sin|cos|tan|cot|asin|acos|atan|atan2|sinh|cosh|tanh|exp|ln|log|log10|cbrt|power|pow|degrees|radians)\(|\^|\|\|\//
 
@@ -44,7 +44,25 @@ function lacksModifier(expected: Answer, actual: Answer): boolean {
   )
 }
 
+const withoutSchema = ({ failure }: Answer): string => `${failure?.state} ${failure?.message.replaceAll(/\bw\./g, '')}`
+const withoutSignOfNaN = ({ rows }: Answer): string =>
+  JSON.stringify(rows)
+    .replaceAll(/"ffc0|"fff8/g, '"7fc0')
+    .replaceAll('"7ff8', '"7fc0')
+
 export const knownDifferences: readonly KnownDifference[] = [
+  {
+    reason: 'a message names a type with its schema also where the search path finds it',
+    applies: (_text, expected, actual) =>
+      actual.failure !== undefined && withoutSchema(expected) === withoutSchema(actual),
+  },
+  {
+    reason: 'NaN has no sign',
+    applies: (_text, expected, actual) =>
+      expected.failure === undefined &&
+      actual.failure === undefined &&
+      withoutSignOfNaN(expected) === withoutSignOfNaN(actual),
+  },
   {
     reason: 'PostgreSQL computes what depends on nothing before it knows whether a row needs it; Polylog when one does',
     applies: (text, expected, actual) =>

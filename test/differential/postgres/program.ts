@@ -2,11 +2,13 @@
  * A program: statements that one connection sends, from a seed.
  *
  * Most are over tables, whose later answers depend on the earlier ones; every third one is of expressions alone, each a
- * statement for itself, and every fifth one about foreign keys.
+ * statement for itself and every fifth one about foreign keys. Those of
+ * `objects` are about all that is made beside tables.
  */
 import { alter, type ChangeOptions, insert, insertQuery, remove, transaction, update } from './changes.ts'
 import { expression } from './expressions.ts'
 import { foreignKeyStatements } from './foreign-key-programs.ts'
+import { objectStatements } from './object-programs.ts'
 import { joined, type Piece, piece } from './piece.ts'
 import { QueryMaker } from './queries.ts'
 import { Random } from './random.ts'
@@ -24,10 +26,17 @@ export interface Step {
 
 export type Program = readonly Step[]
 
-export function makeProgram(seed: number): Program {
+export type ProgramKind = 'tables' | 'objects'
+
+export function makeProgram(seed: number, kind: ProgramKind = 'tables'): Program {
   const random = new Random(seed)
+  if (kind === 'objects') return objectProgram(random)
   if (seed % 5 === 4) return foreignKeyProgram(random)
   return seed % 3 === 0 ? expressionProgram(random) : tableProgram(random)
+}
+
+function objectProgram(random: Random): Program {
+  return objectStatements(random).map((step) => ({ ...step, protocol: 'simple' }))
 }
 
 function foreignKeyProgram(random: Random): Program {
