@@ -37,6 +37,13 @@ export const statementMutations: readonly Mutation[] = [
     ],
     ['a trigger of a partition reads the columns of its parent', 'columns: columns.map(numberOf)', 'columns'],
   ]),
+  ...mutationsOf('src/model/table/table-kind.ts', inGolden, [
+    [
+      'a check can be left without its function',
+      '  for (const check of definition.checks) dependencies.push(...calledBy(constraintPart(check.name), check))\n',
+      '',
+    ],
+  ]),
   ...mutationsOf('src/query/family-target.ts', inGolden, [
     [
       'triggers of a partition for statements fire for those of its parent',

@@ -17,6 +17,11 @@ import type { MaterializedQuery } from './stored-query.ts'
 import { sqlError } from './types/type.ts'
 import { partsOf, placeOfType, type TypeContent, type TypeContents } from './types/user/content.ts'
 
+/** What an expression that is kept as text needs besides columns: functions, by their collections. */
+export interface RoutineCalls {
+  readonly calls?: readonly number[]
+}
+
 export interface ColumnDefinition {
   readonly number: number
   readonly name: string
@@ -26,7 +31,7 @@ export interface ColumnDefinition {
   readonly notNull?: boolean
   /** Source text of an expression. */
   readonly default?: string
-  /** The sequences that the default draws from, by their collections. */
+  /** The sequences that the default draws from, and the functions that it calls, by their collections. */
   readonly defaultSequences?: readonly number[]
   readonly identity?: 'always' | 'by default'
   readonly generated?: GeneratedDefinition
@@ -42,7 +47,7 @@ export interface ColumnDefinition {
 }
 
 /** GENERATED ALWAYS AS (…) STORED. */
-export interface GeneratedDefinition {
+export interface GeneratedDefinition extends RoutineCalls {
   /** Source text. */
   readonly expression: string
   /** The numbers of the columns that it reads; none of them is generated. */
@@ -51,7 +56,7 @@ export interface GeneratedDefinition {
 
 export type ColumnDefault = Required<Pick<ColumnDefinition, 'default'>> & Pick<ColumnDefinition, 'defaultSequences'>
 
-export interface CheckDefinition {
+export interface CheckDefinition extends RoutineCalls {
   readonly name: string
   readonly expression: string
   /** As of columns. */
@@ -150,7 +155,7 @@ export interface IndexDefinition {
   readonly method?: string
 }
 
-export interface IndexExpression {
+export interface IndexExpression extends RoutineCalls {
   readonly text: string
   /** The numbers of the columns that it reads. */
   readonly reads: readonly number[]
@@ -158,7 +163,7 @@ export interface IndexExpression {
   readonly modifier?: number
 }
 
-export interface IndexPredicate {
+export interface IndexPredicate extends RoutineCalls {
   readonly text: string
   readonly reads: readonly number[]
   /** All of which must be true, each by itself. */

@@ -26,7 +26,13 @@ import {
 import { placeOfType } from './types/user/content.ts'
 import type { TriggerDefinition } from './triggers.ts'
 import { readDependencies } from './stored-query.ts'
-import { damagedDefinition, indexDefinitionOf, liveColumns, type TableDefinition } from './definition.ts'
+import {
+  type RoutineCalls,
+  damagedDefinition,
+  indexDefinitionOf,
+  liveColumns,
+  type TableDefinition,
+} from './definition.ts'
 
 /** The key of the index that a primary key's rows are: it has no entry among the indexes. */
 export const primaryIndexKey = 0
@@ -165,11 +171,17 @@ function dependenciesOfIndex(id: number, index: Index): Dependency[] {
   const dependencies = read.map((number): Dependency => {
     return { of, on: { id, part: columnPart(number) }, kind: 'automatic' }
   })
+  for (const one of [...expressions, ...(where === undefined ? [] : [where])]) dependencies.push(...calledBy(of, one))
   if (parent !== undefined) {
     dependencies.push({ of, on: { id: parent.table, part: indexPart(partKeyOf(parent.index)) }, kind: 'internal' })
   }
   if (constraint === true) dependencies.push({ of: indexPart(index.id), on: { id, part: of }, kind: 'internal' })
   return dependencies
+}
+
+/** What calls a function stands in the way of dropping it. */
+function calledBy(of: PartAddress, { calls = [] }: RoutineCalls): Dependency[] {
+  return calls.map((called): Dependency => ({ of, on: { id: called }, kind: 'normal' }))
 }
 
 function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Collection): Dependency[] {
@@ -183,6 +195,7 @@ function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Colle
     for (const read of generated?.reads ?? []) {
       dependencies.push({ of: columnPart(number), on: { id, part: columnPart(read) }, kind: 'normal' })
     }
+    if (generated !== undefined) dependencies.push(...calledBy(columnPart(number), generated))
     if (text === undefined) continue
     onColumns(defaultPart(number), [number])
     for (const sequence of defaultSequences) {
@@ -214,6 +227,7 @@ function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Colle
     const parts = [relied, ...referencedColumns.map(columnPart)]
     for (const part of parts) dependencies.push({ of, on: { id: references, part }, kind: 'normal' })
   }
+  for (const check of definition.checks) dependencies.push(...calledBy(constraintPart(check.name), check))
   for (const trigger of definition.triggers ?? []) dependencies.push(...dependenciesOfTrigger(id, trigger))
   if (definition.materialized !== undefined) dependencies.push(...readDependencies(definition.materialized))
   for (const policy of definition.policies ?? []) {
@@ -238,6 +252,7 @@ function dependenciesOfTrigger(id: number, trigger: TriggerDefinition): Dependen
   const columns = [...(trigger.columns ?? []), ...(trigger.reads ?? [])]
   return [
     { of, on: { id: trigger.function }, kind: 'normal' },
+    ...calledBy(of, trigger),
     ...parentOfTrigger(of, trigger),
     ...columns.map((number): Dependency => ({ of, on: { id, part: columnPart(number) }, kind: 'normal' })),
   ]

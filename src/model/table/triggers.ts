@@ -12,7 +12,7 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
-import type { TableDefinition } from './definition.ts'
+import type { RoutineCalls, TableDefinition } from './definition.ts'
 import type { Values } from './keys.ts'
 import { belongs } from './partitions/routing.ts'
 import {
@@ -29,7 +29,8 @@ import type { SqlValue } from './types/value.ts'
 export type TriggerTiming = 'before' | 'after' | 'instead'
 export type TriggerState = 'origin' | 'disabled' | 'always' | 'replica'
 
-export interface TriggerDefinition {
+/** `calls`: of WHEN. */
+export interface TriggerDefinition extends RoutineCalls {
   /** Never given out again in the table. */
   readonly id: number
   readonly name: string

@@ -181,6 +181,7 @@ export function bindRoutine(
   const { inputs, definition, collection } = routine
   binder.findCollection(collection.namespace.name, collection.name, 'function')
   binder.access.any(collection, privilege.execute)
+  binder.usedRoutines.add(collection.id)
   if (definition.volatility === 'volatile') binder.calls = true
   const parts = inputs.map((input, i): Expression => {
     if (spreadFrom === i) return spread(binder, input, takes.slice(i), given.slice(i), location)

@@ -99,6 +99,8 @@ export class Binder {
   variables: Variables | undefined
   /** Collections of the types that the text names. */
   readonly usedTypes: Set<number> = new Set()
+  /** Functions of users that it calls. */
+  readonly usedRoutines: Set<number> = new Set()
   /** Tables whose policies are being bound. */
   readonly securing: Set<number> = new Set()
   /** What its caller must be allowed, */

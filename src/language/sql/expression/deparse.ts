@@ -1,4 +1,5 @@
 /** A bound expression as SQL text in PostgreSQL's style: for EXPLAIN, pg_get_expr, and stored defaults and checks. */
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import { formatType, getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
@@ -78,6 +79,8 @@ function callText(expression: CallExpression, text: (one: Expression) => string,
   const parts = comparedAsTexts(expression).map(text)
   // What stands around it is no call of the query's.
   if (expression.remote?.kind === 'finishing' || expression.remote?.kind === 'list') return parts.join(', ')
+  if (expression.routine !== undefined)
+    return `${routineName(expression.routine, expression.name)}(${parts.join(', ')})`
   if (expression.name === 'cast') return castText(expression, parts[0]!, options)
   if (isRowCall(expression)) {
     const row = `ROW(${parts.join(', ')})`
@@ -152,4 +155,10 @@ function constantText(value: SqlValue, type: number, modifier: number, options: 
   const name = options.objectName?.(type, value as number)
   const shown = name ?? options.valueText?.(type, value) ?? getType(type).formatText(value)
   return `${quoteLiteral(shown)}::${type === oid.unknown ? 'text' : typeName(type, modifier)}`
+}
+
+/** Texts that definitions keep are read with the path `public`. */
+function routineName({ namespace }: Collection, name: string): string {
+  const own = quoteIdentifier(name)
+  return namespace.name === 'public' ? own : `${quoteIdentifier(namespace.name)}.${own}`
 }

@@ -5,6 +5,7 @@
  * Where the text is to be pretty, parentheses are left out that precedence makes needless, by PostgreSQL's own rules
  * (`isSimpleNode`), which know + - * / % and the logical operators, and nothing else.
  */
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import { findType } from '../../../model/table/types/registry.ts'
 import type { TypeTexts } from '../bind/type-texts.ts'
 import type { SqlValue } from '../contract.ts'
@@ -38,6 +39,8 @@ export interface TextScope {
   readonly over?: (window: string) => void
   /** The text of a constant of a reg type: its object's name. */
   readonly objectName?: (type: number, value: number) => string | undefined
+  /** A user's function, with its schema where that is to be shown. */
+  readonly routine?: ((collection: Collection, name: string) => string) | undefined
   readonly types: TypeTexts
 }
 
@@ -159,6 +162,11 @@ export class ExpressionText {
     const { name, isOperator } = expression
     const parts = asWritten(expression)
     const only = parts[0]
+    if (expression.routine !== undefined) {
+      printer.put(`${scope.routine?.(expression.routine, name) ?? quoteIdentifier(name)}(`)
+      this.list(parts, scope)
+      return printer.put(')')
+    }
     // What stands around it is no call of the query's.
     if (expression.isImplicit === true) return this.print(only!, scope)
     if (expression.remote?.kind === 'finishing' || expression.remote?.kind === 'list') return this.list(parts, scope)

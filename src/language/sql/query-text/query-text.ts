@@ -5,6 +5,7 @@
  * Things are named by what they are, not by how the text called them, so that a text can be written anew after a rename:
  * `names` says what they are called. Read again, the text is bound to the same query. What no text is made of is refused.
  */
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { BoundQuery, OrderKey, QueryTail, SelectBody, SetBody, ValuesBody } from '../bind/query.ts'
 import type { TypeTexts } from '../bind/type-texts.ts'
@@ -26,6 +27,8 @@ export interface ObjectNames {
   readonly hidesNames?: boolean
   /** The text of a constant of a reg type. */
   readonly object?: (type: number, value: number) => string | undefined
+  /** A user's function, with its schema where that is to be shown. */
+  readonly routine?: (collection: Collection, name: string) => string
   /** Types, and texts of their values. */
   readonly types: TypeTexts
 }
@@ -93,6 +96,7 @@ export class QueryText {
       captured,
       subquery: (expression) => this.subquery(expression, scope),
       types: this.names.types,
+      routine: this.names.routine,
       ...(this.names.object && { objectName: this.names.object }),
     }
     return scope

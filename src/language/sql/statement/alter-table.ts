@@ -339,8 +339,8 @@ function bindAddedGeneration(run: SqlRun, table: Table, column: ColumnPlan): Gen
     return { name, type: type.oid, modifier, isGenerated: generated !== undefined }
   })
   const all = [...visible, { ...column, isGenerated: true }]
-  const { expression, reads } = bindGeneration(freshBinder(run), table.name, all, column, column.generated)
-  return { expression, reads: reads.map((name) => table.getColumn(name).number) }
+  const { expression, reads, called } = bindGeneration(freshBinder(run), table.name, all, column, column.generated)
+  return { expression, reads: reads.map((name) => table.getColumn(name).number), ...called }
 }
 
 function dropColumnStep(name: string, missingOk: boolean, isCascade: boolean, { isOnly }: Reach): Step {
@@ -431,7 +431,7 @@ function* addCheckConstraint(
 ): StatementSteps<Table> {
   const binder = freshBinder(run)
   const columns = table.columns.map(({ name, type, modifier }) => ({ name, type: type.oid, modifier }))
-  const { text, columns: read } = bindCheck(binder, table.name, columns, constraint.node)
+  const { text, columns: read, called } = bindCheck(binder, table.name, columns, constraint.node)
   const isTaken = (name: string): boolean => constraintNames(table).includes(name)
   if (constraint.name !== undefined && isTaken(constraint.name)) {
     throw failure('42710', `constraint "${constraint.name}" for relation "${table.name}" already exists`)
@@ -439,7 +439,7 @@ function* addCheckConstraint(
   const only = read.length === 1 ? read[0]! : ''
   const name = constraint.name ?? freeName(isTaken, table.name, only, 'check')
   refuseAddingCheck(run, table, constraint.noInherit, isOnly)
-  const added = { name, expression: text, ...(constraint.noInherit && { noInherit: true as const }) }
+  const added = { name, expression: text, ...called, ...(constraint.noInherit && { noInherit: true as const }) }
   const check = compileCheck(run.transaction.catalog, table, name, text)
   yield* addCheck(run.transaction, table, added, check)
   if (!constraint.noInherit) yield* addCheckToChildren(run, table, added, notices)

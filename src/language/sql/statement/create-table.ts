@@ -142,11 +142,11 @@ function readTable(
   const visible = withInherited(inherited, columns)
   const checks = constraints.flatMap((one): CheckDefinition[] => {
     if (one.kind !== 'check') return []
-    const { text, columns: read } = bindCheck(binder, name, visible, one.node)
+    const { text, columns: read, called } = bindCheck(binder, name, visible, one.node)
     const only = one.column ?? (read.length === 1 ? read[0]! : '')
     const checkName = one.name ?? freeName((candidate) => taken.has(candidate), name, only, 'check')
     taken.add(checkName)
-    return [{ name: checkName, expression: text, ...(one.noInherit && { noInherit: true as const }) }]
+    return [{ name: checkName, expression: text, ...called, ...(one.noInherit && { noInherit: true as const }) }]
   })
   const generations = bindGenerations(binder, name, columns, inherited)
   const { partspec: partitioning, partbound: bound } = statement
@@ -211,7 +211,7 @@ function* createFrom(
       ...(column.notNull ? { notNull: true } : {}),
       ...value,
       ...(generation && {
-        generated: { expression: generation.expression, reads: generation.reads.map(numberOf) },
+        generated: { expression: generation.expression, reads: generation.reads.map(numberOf), ...generation.called },
       }),
       ...(column.identity === undefined ? {} : { identity: column.identity }),
       ...(sequence === undefined ? {} : { sequence: sequence.id }),

@@ -8,7 +8,7 @@ import { isView, viewDefinitionOf } from '../../../model/table/view-kind.ts'
 import type { Relation } from '../../../query/relation.ts'
 import { createBinder } from '../bind/bind.ts'
 import type { Binder } from '../bind/binder.ts'
-import { qualify } from '../bind/objects.ts'
+import { qualify, searchPathOf } from '../bind/objects.ts'
 import { shownTypeName } from '../bind/made-types.ts'
 import { typeTextsIn } from '../bind/type-texts.ts'
 import { collectionByOid } from '../catalog/identity.ts'
@@ -42,13 +42,25 @@ export function namesIn(catalog: Catalog, shown: (collection: Collection) => str
       const collection = type === oid.regclass ? collectionByOid(catalog, value) : undefined
       return collection && shown(collection)
     },
+    routine: (collection, name) => routineName(catalog, collection, name),
     types: typeTextsIn(catalog, shown),
   }
 }
 
+function routineName(catalog: Catalog, collection: Collection, name: string): string {
+  const { namespace } = catalog.collectionById(collection.id) ?? collection
+  return `${quoteIdentifier(namespace.name)}.${quoteIdentifier(name)}`
+}
+
 /** As the search path of the caller finds them. */
 export function shownNames(context: SqlContext): ObjectNames {
-  return namesIn(context.catalog, (collection) => shownName(context, collection))
+  const names = namesIn(context.catalog, (collection) => shownName(context, collection))
+  const path = searchPathOf(context)
+  return {
+    ...names,
+    routine: (collection, name) =>
+      path.includes(collection.namespace.name) ? quoteIdentifier(name) : routineName(context.catalog, collection, name),
+  }
 }
 
 function shownName(context: SqlContext, collection: Collection): string {

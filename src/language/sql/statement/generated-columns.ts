@@ -1,4 +1,6 @@
 /** GENERATED ALWAYS AS (…) STORED: what its expression may be, in the words of PostgreSQL 15. */
+import type { RoutineCalls } from '../../../model/table/definition.ts'
+import { routinesCalled } from '../expression/routines-called.ts'
 import type { ColumnDef, Constraint, Node } from 'libpg-query'
 import type { Binder } from '../bind/binder.ts'
 import { unfolded } from '../bind/coerce.ts'
@@ -22,6 +24,7 @@ export interface BoundGeneration {
   readonly expression: string
   /** The names of the columns that it reads. */
   readonly reads: readonly string[]
+  readonly called: RoutineCalls
 }
 
 export function bindGeneration(
@@ -51,7 +54,8 @@ export function bindGeneration(
     })
   })
   if (!isImmutable(bound)) throw failure('42P17', 'generation expression is not immutable')
-  return { expression: deparse(bound), reads: [...columnsRead(bound)].map((index) => columns[index]!.name) }
+  const reads = [...columnsRead(bound)].map((index) => columns[index]!.name)
+  return { expression: deparse(bound), reads, called: routinesCalled(bound) }
 }
 
 /** One source of a column's values excludes the others. */

@@ -38,6 +38,7 @@ export function storedPolicy(run: SqlRun, table: Table, node: Node): PolicyExpre
 
 function mergedReads(id: number, own: readonly number[], binder: Binder): PolicyExpression['reads'] {
   const reads = new Map(binder.access.reading().map((one) => [one.id, one.columns]))
+  for (const called of binder.usedRoutines) reads.set(called, [])
   reads.set(id, [...new Set([...own, ...(reads.get(id) ?? [])])])
   return [...reads].map(([read, columns]) => ({ id: read, columns: [...columns].sort((a, b) => a - b) }))
 }

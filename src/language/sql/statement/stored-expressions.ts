@@ -21,6 +21,7 @@ import type { SqlContext } from '../contract.ts'
 import { compile } from '../expression/compile.ts'
 import { deparse, type DeparseOptions } from '../expression/deparse.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
+import { routinesCalled } from '../expression/routines-called.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
 import { isGrammarLoaded, loadGrammar } from '../grammar.ts'
 import { parseExpression } from '../parse-expression.ts'
@@ -31,19 +32,20 @@ import { oid } from '../types/oids.ts'
 import { scopeOfColumns } from './table-scope.ts'
 
 /**
- * A default as a definition keeps it: its text, and the sequences that it draws from. `expression` is not of the column's
+ * A default as a definition keeps it: its text, the sequences that it draws from, and the functions that it calls. `expression` is not of the column's
  * length yet: that is seen to when a row is written, since in the text it would be a cast, which cuts.
  */
 export function storedDefault(catalog: Catalog, expression: Expression): ColumnDefault {
-  const sequences = new Set<number>()
+  const needed = new Set<number>()
   someExpression(expression, (one) => {
     const isRelation = one.kind === 'constant' && one.type === oid.regclass && typeof one.value === 'number'
     const collection = isRelation ? collectionByOid(catalog, one.value) : undefined
-    if (collection !== undefined && isSequence(collection)) sequences.add(collection.id)
+    if (collection !== undefined && isSequence(collection)) needed.add(collection.id)
     return false
   })
+  for (const called of routinesCalled(expression).calls ?? []) needed.add(called)
   const text = deparse(expression)
-  return sequences.size === 0 ? { default: text } : { default: text, defaultSequences: [...sequences] }
+  return needed.size === 0 ? { default: text } : { default: text, defaultSequences: [...needed] }
 }
 
 /** An expression of the table once its column `name` is called otherwise. */

@@ -1,4 +1,6 @@
 /** Column definitions and constraints of CREATE TABLE and ALTER TABLE, out of the grammar's tree. */
+import type { RoutineCalls } from '../../../model/table/definition.ts'
+import { routinesCalled } from '../expression/routines-called.ts'
 import type { ColumnDef, Constraint, Node } from 'libpg-query'
 import { engineNames } from '../../../database/engines.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -210,7 +212,7 @@ export function bindCheck(
   table: string,
   columns: readonly { readonly name: string; readonly type: number; readonly modifier: number }[],
   node: Node,
-): { text: string; columns: readonly string[] } {
+): { readonly text: string; readonly columns: readonly string[]; readonly called: RoutineCalls } {
   const scope = scopeOfColumns(table, columns)
   scope.forbidsAggregates = 'check constraints'
   const bound = unfolded(() => requireBoolean(binder, binder.expression(scope, node), 'CHECK'))
@@ -218,7 +220,7 @@ export function bindCheck(
     throw failure('0A000', 'cannot use subquery in check constraint', { location: bound.location })
   }
   const read = [...columnsRead(bound)].map((index) => columns[index]!.name)
-  return { text: deparse(bound), columns: read }
+  return { text: deparse(bound), columns: read, called: routinesCalled(bound) }
 }
 
 /** What storage parameters are known; a fill factor means nothing to a log. The engine, of a table that names one. */

@@ -1,4 +1,6 @@
 /** CREATE, ALTER and DROP TRIGGER, and what ALTER TABLE says of triggers: changes of a table's definition. */
+import type { RoutineCalls } from '../../../model/table/definition.ts'
+import { routinesCalled } from '../expression/routines-called.ts'
 import type { CreateTrigStmt, Node, RenameStmt } from 'libpg-query'
 import { privilege } from '../../../database/access/privileges.ts'
 import { AccessError } from '../../../database/access/rights.ts'
@@ -114,7 +116,7 @@ function definitionOf(run: SqlRun, table: Table, statement: CreateTrigStmt): Omi
     events: all,
     ...(isForRow && { isForRow }),
     ...(numbers.length > 0 && { columns: numbers }),
-    ...(when !== undefined && { when: when.text, reads: when.reads }),
+    ...(when !== undefined && { when: when.text, reads: when.reads, ...when.called }),
     ...(args.length > 0 && { arguments: stringsOf(args) }),
     ...tables,
     ...(isconstraint === true && { constraint: constraintOf(run, statement) }),
@@ -187,7 +189,13 @@ function transitionTables(
   return { ...(oldTable !== undefined && { oldTable }), ...(newTable !== undefined && { newTable }) }
 }
 
-function whenText(run: SqlRun, table: Table, node: Node, { isForRow, all }: Shape): { text: string; reads: number[] } {
+interface WhenText {
+  readonly text: string
+  readonly reads: readonly number[]
+  readonly called: RoutineCalls
+}
+
+function whenText(run: SqlRun, table: Table, node: Node, { isForRow, all }: Shape): WhenText {
   const bound = unfolded(() => bindWhen(currentContext(run), table, node))
   const width = table.columns.length
   const read = [...columnsRead(bound)]
@@ -203,7 +211,8 @@ function whenText(run: SqlRun, table: Table, node: Node, { isForRow, all }: Shap
   const text = deparse(bound, {
     column: (index) => `${index < width ? 'old' : 'new'}.${quoteIdentifier(table.columns[index % width]!.name)}`,
   })
-  return { text, reads: [...new Set(read.map((index) => table.columns[index % width]!.number))] }
+  const reads = [...new Set(read.map((index) => table.columns[index % width]!.number))]
+  return { text, reads, called: routinesCalled(bound) }
 }
 
 const triggerType = 2279

@@ -1,4 +1,5 @@
 /** What an index is of: columns and expressions with their order, INCLUDE and WHERE, out of the grammar's tree. */
+import { routinesCalled } from '../../expression/routines-called.ts'
 import type { IndexStmt, Node } from 'libpg-query'
 import type {
   IndexColumn,
@@ -111,7 +112,8 @@ function partOf(
   }
   refuseChanging(bound, 'functions in index expression must be marked IMMUTABLE')
   const { type, modifier } = bound
-  const made = { text: deparse(bound), reads: readBy(table, bound), type, ...(modifier >= 0 ? { modifier } : {}) }
+  const read = { text: deparse(bound), reads: readBy(table, bound), ...routinesCalled(bound) }
+  const made = { ...read, type, ...(modifier >= 0 ? { modifier } : {}) }
   expressions.push(made)
   return { number: -expressions.length, name: expressionName(node!), type }
 }
@@ -159,7 +161,8 @@ function readBy(table: Table, bound: Expression): number[] {
 function readPredicate(binder: Binder, table: Table, node: Node): IndexPredicate {
   const bound = requireBoolean(binder, bindOver(binder, table, node, 'index predicates'), 'WHERE')
   refuseChanging(bound, 'functions in index predicate must be marked IMMUTABLE')
-  return { text: deparse(bound), reads: readBy(table, bound), terms: conjunctsOf(bound).map((one) => deparse(one)) }
+  const terms = conjunctsOf(bound).map((one) => deparse(one))
+  return { text: deparse(bound), reads: readBy(table, bound), terms, ...routinesCalled(bound) }
 }
 
 /** The texts of the conditions that a clause has, as those of an index's predicate are kept. */

@@ -91,7 +91,7 @@ export function mergedColumns(
       const draws = defaultSequences && { defaultSequences }
       const rest = identity === undefined && value !== undefined ? { ...plain, default: value, ...draws } : plain
       const generation = generated && {
-        generated: { expression: generated.expression, reads: generated.reads },
+        generated,
       }
       const column: NewColumn = { ...rest, type: type.oid, ...generation, inherited: 1, local: false }
       const before = merged.get(name)
@@ -139,7 +139,7 @@ function numbered(column: NewColumn, all: readonly Merged[], parents: readonly T
     const { name } = from.columnByNumber(number)
     return all.findIndex((one) => one.column.name === name) + 1
   })
-  return { ...column, generated: { expression: generated.expression, reads } }
+  return { ...column, generated: { ...generated, reads } }
 }
 
 function mergedTwice({ column, hasConflict }: Merged, other: NewColumn): Merged {
@@ -189,13 +189,14 @@ export function mergedChecks(
 ): CheckDefinition[] {
   const merged = new Map<string, CheckDefinition>()
   for (const { checks } of parents) {
-    for (const { name, expression, noInherit } of checks) {
+    for (const { name, expression, noInherit, calls } of checks) {
       if (noInherit === true) continue
       const before = merged.get(name)
       if (before !== undefined && before.expression !== expression) {
         throw failure('42710', `check constraint name "${name}" appears multiple times but with different expressions`)
       }
-      merged.set(name, { name, expression, inherited: (before?.inherited ?? 0) + 1, local: false })
+      const called = calls === undefined ? {} : { calls }
+      merged.set(name, { name, expression, ...called, inherited: (before?.inherited ?? 0) + 1, local: false })
     }
   }
   for (const check of own) {

@@ -1,12 +1,12 @@
 /** DROP and ALTER of functions and procedures: attributes, name, owner, schema. */
 import type { AlterFunctionStmt, AlterObjectSchemaStmt, AlterOwnerStmt, DropStmt, RenameStmt } from 'libpg-query'
-import type { ObjectAddress } from '../../../../database/catalog/objects.ts'
+import { dependenciesOf, type ObjectAddress } from '../../../../database/catalog/objects.ts'
 import type { CollectionChange } from '../../../../database/catalog/schema-changes.ts'
-import type { JsonObject } from '../../../../database/catalog/catalog.ts'
+import type { Collection, JsonObject } from '../../../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../../../database/contract.ts'
 import { signature } from '../../bind/bind-function.ts'
 import type { Notice } from '../../contract.ts'
-import { failure } from '../../failure.ts'
+import { failure, notBuilt } from '../../failure.ts'
 import type { SqlRun } from '../../plan/run.ts'
 import { signatureOf } from '../../routine/definition.ts'
 import type { Routine } from '../../routine/routines.ts'
@@ -66,6 +66,15 @@ export function planAlterRoutine({ objtype, func, actions = [] }: AlterFunctionS
   })
 }
 
+/** Texts in definitions have its name, and are not written anew; triggers know it by its number. */
+function refuseNamed(run: SqlRun, { id }: Collection, title: string): void {
+  const { catalog } = run.transaction
+  for (const referrer of catalog.referrersOf(id)) {
+    const isNamed = dependenciesOf(referrer).some(({ on, of }) => on.id === id && of?.kind !== 'trigger')
+    if (isNamed) throw notBuilt(`another name or schema for a function that "${referrer.name}" calls (${title})`)
+  }
+}
+
 function change(run: SqlRun, { collection, inputs }: Routine, to: CollectionChange, title: string): void {
   run.transaction.principal.rights.requireOwner(collection)
   const name = to.name ?? collection.name
@@ -77,6 +86,7 @@ function change(run: SqlRun, { collection, inputs }: Routine, to: CollectionChan
     )
     throw failure('42723', `function ${shown} already exists in schema "${schema}"`)
   }
+  refuseNamed(run, collection, title)
   run.transaction.alterCollection(collection, to)
 }
 

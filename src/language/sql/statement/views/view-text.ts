@@ -64,7 +64,8 @@ export function storedQuery(run: SqlRun, node: SelectStmt, names: readonly strin
   const catalogNames = noting(namesIn(context.catalog))
   const query = inStyle(plainStyle, () => deparseQuery(bound, catalogNames))
   if (!isSameAgain(context, bound, query)) throw notBuilt('a view of this query')
-  return { bound, columns: bound.columns, query, reads: readsOf(binder, new Set([...mentioned, ...binder.usedTypes])) }
+  const needed = new Set([...mentioned, ...binder.usedTypes, ...binder.usedRoutines])
+  return { bound, columns: bound.columns, query, reads: readsOf(binder, needed) }
 }
 
 /** `what`: how a message calls the statement. */
