@@ -58,6 +58,8 @@ export interface Access extends KeyBounds {
 
 export interface RowSourceHandle {
   next(): SqlValue[] | undefined
+  /** What the row that was read last takes where it is stored, if that is known. */
+  readonly rowBytes?: number
   /** A copy of the key of the row that was read last: what names the row in a write. */
   rowKey(): Uint8Array
 }
@@ -94,6 +96,9 @@ export interface Relation {
   /** How many rows of an index have the same values of its first `columns`, on average. */
   groupRows?(run: Run, index: RelationIndex, columns: number): GroupSize | undefined
 }
+
+/** Stored in so little, no row has a large value. */
+const smallRowBytes = 256
 
 /** The first batch is small, for plans that stop early. */
 const firstBatchRows = 16
@@ -173,7 +178,7 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
       if (row === undefined) return false
       if (this.#withKeys) row.push(rows.rowKey())
       out.push(row)
-      const bytes = largeBytes(row)
+      const bytes = rows.rowBytes !== undefined && rows.rowBytes <= smallRowBytes ? 0 : largeBytes(row)
       if (bytes > 0) charge(bytes)
       this.#outBytes += bytes
       if (this.#outBytes > batchBytes) this.#target = out.length

@@ -83,8 +83,8 @@ export const modelMutations: readonly Mutation[] = [
       ],
       [
         'an older row lacks what a new column has',
-        'row[offset + column.ordinal] = column.missing',
-        'row[offset + column.ordinal] = null',
+        'this.#layout[index]!.ordinal] = this.#layout[index]!.missing',
+        'this.#layout[index]!.ordinal] = null',
       ],
       [
         'a value of 128 bytes has a short length',
@@ -96,7 +96,11 @@ export const modelMutations: readonly Mutation[] = [
         'changed[index] === 1 ? row[ordinal]! : missing',
         'changed[index] === 1 ? row[ordinal]! : null',
       ],
-      ['a value may end behind its row', 'if (at > end) throw corrupted()\n      if (this.#wanted', 'if (this.#wanted'],
+      [
+        'a value may end behind its row',
+        'if (at > end) throw corrupted()\n      if (wanted[index]',
+        'if (wanted[index]',
+      ],
     ],
   ),
   ...mutationsOf('src/model/keyvalue/keyvalue.ts', keyvalue, [

@@ -292,4 +292,17 @@ export const planMutations: readonly Mutation[] = [
     ['what draws is left out where nothing reads it', 'isVolatile(one) || hasSets', 'hasSets'],
     ['a key that is read is null', 'i < grouping.written || read.has(i)', 'i < grouping.written'],
   ]),
+  ...mutationsOf(
+    'src/language/sql/functions/pattern.ts',
+    ['src/language/sql/functions/like.test.ts'],
+    [
+      ['the ends of a pattern share characters', 'if (end < first.length || ', 'if ('],
+      ['what stands between may reach into the end', 'return at <= end', 'return true'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/model/table/codec.ts',
+    ['src/model/table/codec.test.ts'],
+    [['a null is read as a value', 'if (bytes[at] !== 0) return true', '']],
+  ),
 ]

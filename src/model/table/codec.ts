@@ -125,6 +125,8 @@ export class RowReader {
   /** Column numbers − 1 to this one are looked at. */
   readonly #last: number
   readonly #wanted: Uint8Array
+  /** Of stored values, by column number − 1; 0 where each says its own. */
+  readonly #sizes: Int32Array
   readonly #template: readonly SqlValue[]
   /** A wanted column may hold what takes turns. */
   readonly #hasLater: boolean
@@ -135,6 +137,7 @@ export class RowReader {
     this.#width = width
     this.#wanted = new Uint8Array(layout.length)
     const wanted = ordinals === undefined ? undefined : new Set(ordinals)
+    this.#sizes = Int32Array.from(layout, ({ type }) => Math.max(0, type.storedBytes))
     let last = -1
     for (const [index, { ordinal }] of layout.entries()) {
       if (ordinal < 0 || (wanted !== undefined && !wanted.has(ordinal))) continue
@@ -143,7 +146,9 @@ export class RowReader {
     }
     this.#last = last
     this.#hasLater = layout.some(({ type }, index) => this.#wanted[index] === 1 && isReadLater(type))
-    this.#template = Array.from({ length: width }, () => null)
+    const template: SqlValue[] = []
+    for (let i = 0; i < width; i++) template.push(null)
+    this.#template = template
   }
 
   get width(): number {
@@ -164,23 +169,30 @@ export class RowReader {
     const bitmap = header.bitmap
     let at = bitmap + ((known + 7) >> 3)
     const last = this.#last
+    const sizes = this.#sizes
+    const wanted = this.#wanted
+    const hasNulls = hasBits(bytes, bitmap, at)
     for (let index = 0; index <= last; index++) {
-      const column = this.#layout[index]!
       if (index >= known) {
-        if (this.#wanted[index] === 1) row[offset + column.ordinal] = column.missing
+        if (wanted[index] === 1) row[offset + this.#layout[index]!.ordinal] = this.#layout[index]!.missing
         continue
       }
-      if ((bytes[bitmap + (index >> 3)]! >> (index & 7)) & 1) {
-        if (this.#wanted[index] === 1) row[offset + column.ordinal] = null
+      if (hasNulls && (bytes[bitmap + (index >> 3)]! >> (index & 7)) & 1) {
+        if (wanted[index] === 1) row[offset + this.#layout[index]!.ordinal] = null
         continue
       }
-      const { type } = column
-      const start = type.storedBytes > 0 ? at : readLength(bytes, at, end)
-      at = start + (type.storedBytes > 0 ? type.storedBytes : header.length)
+      let start = at
+      let size = sizes[index]!
+      if (size === 0) {
+        start = readLength(bytes, at, end)
+        size = header.length
+      }
+      at = start + size
       if (at > end) throw corrupted()
-      if (this.#wanted[index] !== 1) continue
-      const place = offset + column.ordinal
-      if (later !== undefined && at - start > manyBytes && isReadLater(type)) {
+      if (wanted[index] !== 1) continue
+      const { type, ordinal } = this.#layout[index]!
+      const place = offset + ordinal
+      if (later !== undefined && size > manyBytes && isReadLater(type)) {
         later.push({ type, place, start: start - value.start, end: at - value.start })
       } else row[place] = readValue(type, bytes, start, at)
     }
@@ -260,6 +272,12 @@ export class RowReading {
 
 /** Results of `readHeader` and `readLength` beside the returned one: no allocation per row. */
 const header = { bitmap: 0, length: 0 }
+
+/** Some column is null. */
+function hasBits(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at] !== 0) return true
+  return false
+}
 
 function readHeader(value: Slice): number {
   const { bytes, start, end } = value

@@ -31,6 +31,8 @@ export class RowScan {
   readonly #key: KeyWriter
   /** The entry at hand is not answered yet: its row was not there. */
   #isPending = false
+  /** How long the stored form of the row is that was read last. */
+  rowBytes = 0
   /** The row at hand, which takes more than a turn to read. */
   #reading: RowReading | undefined
 
@@ -56,6 +58,7 @@ export class RowScan {
     if (this.#reading !== undefined) return this.#readOn(this.#reading)
     const value = this.#advance()
     if (value === undefined) return undefined
+    this.rowBytes = value.end - value.start
     if (value.end - value.start > manyBytes && canWait()) {
       this.#reading = this.#reader.begin(value)
       if (this.#reading !== undefined) return this.#readOn(this.#reading)

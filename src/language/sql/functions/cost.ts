@@ -56,8 +56,10 @@ const digitBounds = [1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000, 25
 const fewDigits = 1n << 384n
 
 /** About; those of the scale count, since numbers are brought to a common one. Few: none. */
-function digitsOf({ coefficient, scale }: Decimal): number {
-  const beyond = Math.max(0, scale - 100)
+function digitsOf(value: Decimal): number {
+  const beyond = Math.max(0, value.scale - 100)
+  if (!Number.isNaN(value.small)) return beyond
+  const { coefficient } = value
   if (coefficient < fewDigits && coefficient > -fewDigits) return beyond
   const size = coefficient < 0n ? -coefficient : coefficient
   return beyond + (digitBounds.find(({ bound }) => size < bound)?.digits ?? 1_000_000)

@@ -72,6 +72,10 @@ function makeLikeMatcher(pattern: string, escape: string, ignoreCase: boolean): 
     const prefix = literalPrefix(pattern, escape)
     return (text) => text.startsWith(prefix)
   }
+  const parts = literalParts(steps)
+  if (parts !== undefined) {
+    return ignoreCase ? (text) => matchParts(parts, text.toLowerCase()) : (text) => matchParts(parts, text)
+  }
   return (text) => matchSteps(steps, [...(ignoreCase ? text.toLowerCase() : text)])
 }
 
@@ -91,6 +95,32 @@ function likeSteps(pattern: string, escape: string): LikeStep[] {
     }
   }
   return steps
+}
+
+/** The texts between one `%` and the next; undefined where a `_` is among them. */
+function literalParts(steps: readonly LikeStep[]): readonly string[] | undefined {
+  const parts = ['']
+  for (const { character, many } of steps) {
+    if (many) parts.push('')
+    else if (character === undefined) return undefined
+    else parts[parts.length - 1] += character
+  }
+  return parts
+}
+
+/** The first and the last part where they must be, each of the others as early as it can be. */
+function matchParts(parts: readonly string[], text: string): boolean {
+  const first = parts[0]!
+  const last = parts.at(-1)!
+  const end = text.length - last.length
+  if (end < first.length || !text.startsWith(first) || !text.endsWith(last)) return false
+  let at = first.length
+  for (let i = 1; i < parts.length - 1; i++) {
+    const found = text.indexOf(parts[i]!, at)
+    if (found < 0) return false
+    at = found + parts[i]!.length
+  }
+  return at <= end
 }
 
 function matchSteps(steps: readonly LikeStep[], text: readonly string[]): boolean {

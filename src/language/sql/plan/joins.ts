@@ -4,7 +4,7 @@ import { HashJoin } from '../../../query/hash-join.ts'
 import { Materialize } from '../../../query/materialize.ts'
 import { type JoinKind, NestedLoopJoin } from '../../../query/nested-loop-join.ts'
 import { hashed, hashJoined, kept, loopJoined, type NodeEstimate } from '../../../query/plan-estimate.ts'
-import type { RelationItem } from '../bind/query.ts'
+import type { FromItem, RelationItem } from '../bind/query.ts'
 import { compilePredicate } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
 import { sqlRows } from '../types/row-format.ts'
@@ -21,7 +21,7 @@ import { planScan } from './relation-scan.ts'
 import { joinKey } from './row-keys.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
-export interface PlannedSide extends Span {
+export interface PlannedSide extends JoinedSide {
   readonly node: PlanNode
 }
 
@@ -36,14 +36,47 @@ export interface PlannedJoin {
   readonly share: () => number
 }
 
-type JoinedSpans = Pick<PlannedJoin, 'kind'> & { readonly left: Span; readonly right: Span }
+export interface JoinedSide extends Span {
+  /** Places that may hold something; the others are null in all rows. */
+  readonly live?: readonly number[]
+}
+
+/** Columns that nothing needs are not read. */
+export function sideOf(planner: FromPlanner, item: FromItem): JoinedSide {
+  const { first, width } = item
+  return { first, width, live: liveColumns(planner, item).map((index) => index - first) }
+}
+
+function liveColumns(planner: FromPlanner, item: FromItem): number[] {
+  if (item.kind === 'join') return [...liveColumns(planner, item.left), ...liveColumns(planner, item.right)]
+  const columns = Array.from({ length: item.width }, (_, i) => item.first + i)
+  if (item.kind !== 'relation') return columns
+  const end = item.first + item.relation.columns.length
+  return columns.filter((index) => index >= end || planner.needed.has(index))
+}
+
+type JoinedSpans = Pick<PlannedJoin, 'kind'> & { readonly left: JoinedSide; readonly right: JoinedSide }
 
 export function combiner({ kind, left, right }: JoinedSpans): (a: SqlRow | undefined, b: SqlRow | undefined) => SqlRow {
   // Without a right row: the left one itself comes out.
   if (kind === 'semi' || kind === 'anti') return (a, b) => (b === undefined ? a! : a!.concat(b))
-  const noLeft: SqlRow = Array.from({ length: left.width }, () => null)
-  const noRight: SqlRow = Array.from({ length: right.width }, () => null)
-  return (a, b) => (a ?? noLeft).concat(b ?? noRight)
+  const [noLeft, noRight] = [nulls(left.width), nulls(right.width)]
+  const { live: ofLeft, width } = left
+  const { live: ofRight } = right
+  if (ofLeft === undefined || ofRight === undefined) return (a, b) => (a ?? noLeft).concat(b ?? noRight)
+  const none = nulls(width + right.width)
+  return (a, b) => {
+    const out = none.slice()
+    if (a !== undefined) for (const place of ofLeft) out[place] = a[place]!
+    if (b !== undefined) for (const place of ofRight) out[width + place] = b[place]!
+    return out
+  }
+}
+
+function nulls(count: number): SqlRow {
+  const row: SqlRow = []
+  for (let i = 0; i < count; i++) row.push(null)
+  return row
 }
 
 export function acceptor(
@@ -142,7 +175,7 @@ export function lookUpJoin(planner: FromPlanner, { kind, left, right, lookUp, co
   const scan = planScan(planner, right, path, left.first)
   const rest = conditions.filter((one) => !path.answered.includes(one))
   const accepts = acceptor(planner, left, rest)
-  const combine = combiner({ kind, left, right })
+  const combine = combiner({ kind, left, right: kind === 'semi' || kind === 'anti' ? right : sideOf(planner, right) })
   const inner: ExplainNode = {
     ...scan.explain,
     estimate: () => ({ rows: entries, cost: readCost(1, entries, path.index.isPrimary), startup: 0 }),

@@ -10,13 +10,13 @@ import type { FromItem, JoinItem, QueryItem, RelationItem, SharedItem } from '..
 import { compile } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
-import { conjunctsOf, isMovable, isWithin, partition, type Span } from './conditions.ts'
+import { conjunctsOf, isMovable, isWithin, partition } from './conditions.ts'
 import { filtered, type FromPlanner } from './from-planner.ts'
 import { filteredRows, joinedRows } from './assumed-rows.ts'
 import { estimateItem, joinChoices, joinTerms, lookUpOf } from './join-estimates.ts'
 import { equalityOf } from './join-keys.ts'
 import { isOrdered, joinTreeOf, planOrdered } from './join-tree.ts'
-import { acceptor, combiner, hashJoin, joinNode, lookUpJoin, loopJoin, type PlannedJoin } from './joins.ts'
+import { acceptor, combiner, hashJoin, joinNode, lookUpJoin, loopJoin, type PlannedJoin, sideOf } from './joins.ts'
 import { lateralItem, type LateralItem } from './lateral.ts'
 import { planDerived, planFunction } from './plan-derived.ts'
 import { type PlanNode, planNode } from './plan-node.ts'
@@ -102,16 +102,12 @@ function planSides(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNode
   const { left } = item
   const planned: PlannedJoin = {
     kind: join,
-    left: { ...spanOf(left), node: planItem(planner, left, sides.left) },
-    right: { ...spanOf(right), node: planItem(planner, right, sides.right) },
+    left: { ...sideOf(planner, left), node: planItem(planner, left, sides.left) },
+    right: { ...sideOf(planner, right), node: planItem(planner, right, sides.right) },
     between: sides.between,
     share: () => joinTerms(planner, [left], right, { between: sides.between, own: sides.right }).share,
   }
   return method === 'loop' ? loopJoin(planner, planned) : hashJoin(planner, planned, method === 'hash left')
-}
-
-function spanOf({ first, width }: FromItem): Span {
-  return { first, width }
 }
 
 function planLookUp(planner: FromPlanner, item: JoinItem, right: RelationItem, sides: Sides): PlanNode {
@@ -121,7 +117,7 @@ function planLookUp(planner: FromPlanner, item: JoinItem, right: RelationItem, s
   const [above, own] = isInner ? partition(sides.right, isSubqueryTest) : [[], sides.right]
   const joined = lookUpJoin(planner, {
     kind: isInner ? 'inner' : 'left',
-    left: { ...spanOf(left), node: planItem(planner, left, sides.left) },
+    left: { ...sideOf(planner, left), node: planItem(planner, left, sides.left) },
     right,
     lookUp: lookUpOf(planner, right, sides.between, own)!,
     conditions: [...own, ...sides.between],
