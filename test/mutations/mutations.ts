@@ -33,6 +33,7 @@ import { streamMutations } from './streams.ts'
 import { textStyleMutations } from './text-styles.ts'
 import { transportMutations } from './transport.ts'
 import { turnMutations } from './turns.ts'
+import { catalogMutations } from './catalogs.ts'
 import { typeMutations } from './types.ts'
 import { upperMutations } from './upper.ts'
 import { viewMutations } from './views.ts'
@@ -69,6 +70,7 @@ export const mutations: readonly Mutation[] = [
   ...textStyleMutations,
   ...functionMutations,
   ...viewMutations,
+  ...catalogMutations,
   ...typeMutations,
   ...attackMutations,
   ...upperMutations,

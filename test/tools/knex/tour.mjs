@@ -75,14 +75,28 @@ print(
 )
 print('has', [await knex.schema.hasTable('pets'), await knex.schema.hasColumn('people', 'active')])
 await Person.query().insertGraph([
-  { name: 'Anna', tags: ['a', 'b c'], settings: { deep: { x: 1 } }, balance: '10.50', pets: [{ name: 'Rex', kind: 'dog' }, { name: 'Tom' }] },
+  {
+    name: 'Anna',
+    tags: ['a', 'b c'],
+    settings: { deep: { x: 1 } },
+    balance: '10.50',
+    pets: [{ name: 'Rex', kind: 'dog' }, { name: 'Tom' }],
+  },
   { name: 'Bert', mood: 'sad' },
 ])
-const shown = ({ created_at, updated_at, ...rest }) => rest
+const shown = ({ created_at: _, updated_at: __, ...rest }) => rest
 print('graph', (await Person.query().withGraphFetched('pets').orderBy('id')).map(shown))
 print('joined', (await Person.query().withGraphJoined('pets').orderBy('people.id').orderBy('pets.id')).map(shown))
-print('json', await Person.query().whereJsonSupersetOf('settings', { deep: { x: 1 } }).select('name'))
-print('upsert', await knex('people').insert({ id: 1, name: 'Anne' }).onConflict('id').merge(['name']).returning(['id', 'name']))
+print(
+  'json',
+  await Person.query()
+    .whereJsonSupersetOf('settings', { deep: { x: 1 } })
+    .select('name'),
+)
+print(
+  'upsert',
+  await knex('people').insert({ id: 1, name: 'Anne' }).onConflict('id').merge(['name']).returning(['id', 'name']),
+)
 await knex
   .transaction(async (trx) => {
     await trx('people').insert({ name: 'Gone' })
@@ -91,10 +105,23 @@ await knex
   })
   .catch((error) => print('rolled back', error.message))
 print('count', await knex('people').count('* as n').first())
-print('raised', await knex('pets').insert({ owner_id: 99, name: 'x' }).catch(({ code, constraint, table, detail }) => ({ code, constraint, table, detail })))
-print('stream', await (async () => { const names = []; for await (const row of knex('people').select('name').orderBy('id').stream()) names.push(row.name); return names })().catch((e) => e.message))
+print(
+  'raised',
+  await knex('pets')
+    .insert({ owner_id: 99, name: 'x' })
+    .catch(({ code, constraint, table, detail }) => ({ code, constraint, table, detail })),
+)
+const names = []
+for await (const row of knex('people').select('name').orderBy('id').stream()) names.push(row.name)
+print('stream', names)
 print('sql', await knex.with('few', knex('people').select('id').orderBy('id').limit(1)).select('*').from('few'))
 print('current', await knex.migrate.currentVersion({ migrationSource }))
 print('down', await knex.migrate.rollback({ migrationSource }, true))
-print('left', (await knex('pg_catalog.pg_tables').where('schemaname', 'public').whereIn('tablename', ['people', 'pets']).select('tablename')))
+print(
+  'left',
+  await knex('pg_catalog.pg_tables')
+    .where('schemaname', 'public')
+    .whereIn('tablename', ['people', 'pets'])
+    .select('tablename'),
+)
 await knex.destroy()
