@@ -58,6 +58,34 @@ export const sessionMutations: readonly Mutation[] = [
       'return !this.#isAnswering',
     ],
   ]),
+  ...mutationsOf(
+    'src/gateway/postgres/cursor-place.ts',
+    ['src/gateway/postgres/cursor-place.test.ts'],
+    [
+      ['who runs out of rows stays on the last one', 'passed < count ? length + 1 : at + passed', 'at + passed'],
+      ['who goes back from behind the last row passes one', 'Math.max(0, at - 1)', 'Math.max(0, at - 2)'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/query/kept-rows.ts',
+    ['src/query/kept-rows.test.ts'],
+    [
+      [
+        'the block of a row is the one behind it',
+        'findLastIndex((start) => start <= place)',
+        'findIndex((start) => start >= place)',
+      ],
+      [
+        'a row is looked for in the wrong place of its block',
+        'loaded.rows[place - loaded.start]',
+        'loaded.rows[place]',
+      ],
+    ],
+  ),
+  ...mutationsOf('src/gateway/postgres/cursors.ts', scripts, [
+    ['NO SCROLL goes back', '!cursor.isScroll && passage.goesBack', 'false'],
+    ['a cursor that has failed is run', 'if (cursor.isFailed) throw', 'if (false) throw'],
+  ]),
   ...mutationsOf('src/session/statement-runner.ts', scripts, [
     [
       'a statement that fails gives back what it has locked for the session',

@@ -92,6 +92,11 @@ export class BoundedNames<T> {
     return false
   }
 
+  *values(): Generator<T> {
+    if (this.#unnamed !== undefined) yield this.#unnamed.value
+    for (const { value } of this.#named.values()) yield value
+  }
+
   deleteWhere(matches: (value: T) => boolean): void {
     if (this.#unnamed !== undefined && matches(this.#unnamed.value)) this.delete('')
     for (const [name, { value }] of this.#named) if (matches(value)) this.delete(name)

@@ -7,7 +7,14 @@
 import type { Rights } from '../../database/access/rights.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import { temporaryPrefix } from '../../database/catalog/schema-changes.ts'
-import type { SessionMessages, ShownRole, ShownSettings, SqlContext, SystemTable } from '../../language/sql/contract.ts'
+import type {
+  SessionMessages,
+  ShownCursor,
+  ShownRole,
+  ShownSettings,
+  SqlContext,
+  SystemTable,
+} from '../../language/sql/contract.ts'
 import type { TextStyle } from '../../model/table/types/text-style.ts'
 import type { SessionHost } from '../../session/contract.ts'
 import type { EvidenceTable, EvidenceType } from '../../session/evidence.ts'
@@ -116,6 +123,10 @@ export class ClientContext implements SqlContext {
 
   mayBecome(roleId: number, other: number): boolean {
     return this.client.rolesInForce.mayBecome(roleId, other)
+  }
+
+  cursors(): Iterable<ShownCursor> {
+    return this.client.cursors.values()
   }
 
   get messages(): SessionMessages {

@@ -11,7 +11,7 @@ import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
 import { changeRoles, changeSettings, giveDatabase } from './roles.ts'
 import { runCopyIn } from './copy-in.ts'
-import { closeCursors, declareCursor, fetchRows } from './cursors.ts'
+import { binary, closeCursors, declareCursor, fetchRows } from './cursors.ts'
 import { mixedBlock, sqlError } from './errors.ts'
 import { dropTemporary } from '../../model/table/temporary.ts'
 import { after, afterDone } from './language.ts'
@@ -130,9 +130,10 @@ function runCursorCommand(
     return undefined
   }
   if (options.describes && !effect.move) {
-    rowDescription(writer, client.getCursor(effect.name).columns, portal.formats)
+    const cursor = client.getCursor(effect.name)
+    rowDescription(writer, cursor.columns, cursor.isBinary ? binary(cursor) : portal.formats)
   }
-  return fetchRows(client, portal, effect)
+  return fetchRows(client, portal, effect, options.describes)
 }
 
 function runCommand(client: Client, prepared: PreparedStatement, effect: StatementEffect): void | Promise<void> {

@@ -4,6 +4,7 @@
  */
 import type { ParsedStatement, PreparedStatement } from '../../language/sql/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
+import type { KeptRows } from '../../query/kept-rows.ts'
 import { RowEncoder } from './rows.ts'
 import type { WaitingRows } from './waiting-rows.ts'
 import type { DescribedColumn } from './wire.ts'
@@ -47,9 +48,18 @@ export class Portal {
 
 export interface Cursor {
   readonly name: string
+  /** DECLARE, as it was sent. */
+  readonly text: string
   readonly prepared: PreparedStatement
   readonly columns: readonly DescribedColumn[]
-  readonly rows: WaitingRows
+  readonly rows: KeptRows<SqlValue[]>
+  /** Where it stands: see `cursor-place.ts`. */
+  at: number
+  /** What was asked of it last was an error. */
+  isFailed: boolean
+  readonly isScroll: boolean
+  readonly isBinary: boolean
+  readonly declaredMs: number
   /** WITH HOLD: outlives its transaction, where that commits. */
   readonly isHeld: boolean
   /** Its transaction has been committed. */

@@ -10,8 +10,8 @@ import type { RowEncoder } from './rows.ts'
 
 export type WaitingRows = RowQueue<SqlValue[]>
 
-const rowsPerPiece = 256
-const bytesPerPiece = 256 * 1024
+export const rowsPerPiece = 256
+export const bytesPerPiece: number = 256 * 1024
 
 export function openWaitingRows(client: Client): WaitingRows {
   return new RowQueue(client.session.openWorkspace('the rows of a portal'), sqlRows)

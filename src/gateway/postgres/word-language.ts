@@ -126,9 +126,10 @@ function control(words: Words): StatementEffect | undefined {
   if (first === 'SAVEPOINT') return { kind: 'savepoint', name: second }
   if (first === 'DECLARE') {
     const statement = { text: words.slice(2).join(' '), tree: words.slice(2), offset: 0, source: '' }
-    return { kind: 'declare', name: second, statement, hold: false }
+    return { kind: 'declare', name: second, statement, hold: false, scroll: undefined, isBinary: false }
   }
-  if (first === 'FETCH') return { kind: 'fetch', name: words[2]!, count: Number(second), move: false }
+  if (first === 'FETCH')
+    return { kind: 'fetch', name: words[2]!, direction: 'forward', count: Number(second), move: false }
   if (first === 'JOIN') return { kind: 'join', token: () => second }
   return undefined
 }

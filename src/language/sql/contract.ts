@@ -81,10 +81,21 @@ export interface SqlContext {
   mayBecome?(roleId: number, other: number): boolean
   /** Within a trigger's function: the rows that its statement has changed, by the names that it has for them. */
   readonly transitions?: ReadonlyMap<string, TransitionTable> | undefined
+  /** Those that it has open, for pg_cursors; left out where there are none. */
+  cursors?(): Iterable<ShownCursor>
   /** What it listens to; left out where nobody could be told. */
   readonly messages?: SessionMessages
   /** Rows of the `polylog` schema beyond what the catalog tells. */
   readonly systemTables?: readonly SystemTable[]
+}
+
+export interface ShownCursor {
+  readonly name: string
+  readonly text: string
+  readonly isHeld: boolean
+  readonly isBinary: boolean
+  readonly isScroll: boolean
+  readonly declaredMs: number
 }
 
 /** LISTEN: what is said in a transaction counts from its commit on. */
@@ -220,9 +231,23 @@ export type StatementEffect =
     }
   /** DEALLOCATE name; without a name: all. */
   | { readonly kind: 'deallocate'; readonly name: string | undefined }
-  | { readonly kind: 'declare'; readonly name: string; readonly statement: ParsedStatement; readonly hold: boolean }
-  /** FETCH and MOVE: forward only, `count` may be Infinity. */
-  | { readonly kind: 'fetch'; readonly name: string; readonly count: number; readonly move: boolean }
+  | {
+      readonly kind: 'declare'
+      readonly name: string
+      readonly statement: ParsedStatement
+      readonly hold: boolean
+      /** Undefined: nothing is said of it. */
+      readonly scroll: boolean | undefined
+      readonly isBinary: boolean
+    }
+  /** FETCH and MOVE. `count`: of `forward`, backwards where it is negative, Infinity is all; else the place, or how far it is. */
+  | {
+      readonly kind: 'fetch'
+      readonly name: string
+      readonly direction: 'forward' | 'absolute' | 'relative'
+      readonly count: number
+      readonly move: boolean
+    }
   | { readonly kind: 'close'; readonly name: string | undefined }
   /** DISCARD ALL: settings, prepared statements, cursors. */
   | { readonly kind: 'discard'; readonly target: 'all' | 'plans' | 'sequences' | 'temp' }

@@ -17,6 +17,7 @@ import { pgPolicies } from './pg-policies.ts'
 import { pgTrigger } from './pg-proc.ts'
 import { pgRange } from './pg-range.ts'
 import { pgRelations } from './pg-relations.ts'
+import { pgCursors } from './pg-cursors.ts'
 import { pgLocks } from './pg-locks.ts'
 import { pgStatistics } from './pg-statistics.ts'
 import { pgStoredStatistics } from './pg-stored-statistics.ts'
@@ -38,6 +39,7 @@ for (const view of [
   ...pgListed,
   ...pgStatistics,
   ...pgLocks,
+  ...pgCursors,
   ...pgStoredStatistics,
   ...pgTimeZones,
   ...pgPolicies,
