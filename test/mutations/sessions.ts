@@ -22,8 +22,8 @@ export const sessionMutations: readonly Mutation[] = [
   ...mutationsOf('src/database/transaction/transaction-locks.ts', scripts, [
     [
       'readers hold nothing',
-      'this.#lockNamed(collectionLockKey(id), mode, policy)) return false',
-      "mode !== 'access share' && !this.#lockNamed(collectionLockKey(id), mode, policy)) return false",
+      'if (!this.#lockNamed(collectionLockKey(id), mode, policy)) return false',
+      "if (mode !== 'access share' && !this.#lockNamed(collectionLockKey(id), mode, policy)) return false",
     ],
     ['who is alone reads what another has locked', 'if (!this.#table.isEmpty) this.#lookAtSchema(id, mode)', ''],
     ['what was written to before ROLLBACK TO is held in its books', '    this.#firstWritten = kept[0] ?? -1\n', ''],
