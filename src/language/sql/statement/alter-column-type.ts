@@ -7,9 +7,10 @@ import { alterSequence } from '../../../model/table/sequence.ts'
 import { alteredSequence } from '../../../model/table/sequence-definition.ts'
 import { type Column, Table } from '../../../model/table/table.ts'
 import { formatType } from '../../../model/table/types/registry.ts'
-import type { Catalog } from '../../../database/catalog/catalog.ts'
-import { dependenciesOf, isSamePart } from '../../../database/catalog/objects.ts'
-import { columnPart } from '../../../model/table/table-kind.ts'
+import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
+import { dependenciesOf, isSamePart, type PartAddress } from '../../../database/catalog/objects.ts'
+import { columnPart, tableKind } from '../../../model/table/table-kind.ts'
+import { isView } from '../../../model/table/view-kind.ts'
 import { requireTypeUse } from '../bind/type-access.ts'
 import { type BoundType, bindTypeName } from '../bind/type-name.ts'
 import { createBinder } from '../bind/bind.ts'
@@ -21,6 +22,7 @@ import { failure, notBuilt } from '../failure.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
 import { Planner } from '../plan/planner.ts'
 import { currentContext, type SqlRow, type SqlRun } from '../plan/run.ts'
+import { isRoutine } from '../routine/definition.ts'
 import { oid } from '../types/oids.ts'
 import { targetOf } from './assignment.ts'
 import { checkTypes } from './foreign-keys.ts'
@@ -47,7 +49,7 @@ export function retypeStep(
       const column = table.getColumn(name)
       if (seen.has(name)) throw failure('0A000', `cannot alter type of column "${name}" twice`)
       seen.add(name)
-      refusePolicies(run, table, column)
+      refuseReaders(run, table, column)
       return retype(run, binder, { table, column, definition, type })
     })
     const refuse = (changed: Table): void => refuseReferences(run.transaction.catalog, changed)
@@ -57,20 +59,32 @@ export function retypeStep(
   }
 }
 
-/** What they ask is kept as a text that holds for the type. */
-function refusePolicies(run: SqlRun, { id }: Table, { name, number }: Column): void {
-  const on = { id, part: columnPart(number) }
+/** What reads the column keeps what it reads as a text that holds for the type. */
+function refuseReaders(run: SqlRun, { id }: Table, { name, number }: Column): void {
+  const part = columnPart(number)
   const { catalog } = run.transaction
   for (const other of [catalog.collectionById(id)!, ...catalog.referrersOf(id)]) {
-    const policy = dependenciesOf(other).find((one) => {
-      return one.of?.kind === 'policy' && one.on.id === id && isSamePart(one.on.part, on.part)
-    })
-    if (policy?.of === undefined) continue
-    const what = describeAddress(run, { id: other.id, part: policy.of })
-    throw failure('0A000', 'cannot alter type of a column used in a policy definition', {
-      detail: `${what} depends on column "${name}"`,
-    })
+    for (const { of, on } of dependenciesOf(other)) {
+      const reader = on.id === id && isSamePart(on.part, part) ? readerOf(other, of) : undefined
+      if (reader === undefined) continue
+      const what = describeAddress(run, { id: other.id, ...(of !== undefined && { part: of }) })
+      throw failure('0A000', `cannot alter type of a column used ${reader}`, {
+        // The query of a view is a rule to PostgreSQL.
+        detail: `${of === undefined && !isRoutine(other) ? `rule _RETURN on ${what}` : what} depends on column "${name}"`,
+      })
+    }
   }
+}
+
+/** In PostgreSQL's words; undefined of what is changed with the column, or looked at by itself. */
+function readerOf(collection: Collection, of: PartAddress | undefined): string | undefined {
+  if (of === undefined) {
+    if (isRoutine(collection)) return 'by a function or procedure'
+    // A sequence of the column's own goes with it.
+    return isView(collection) || collection.kind === tableKind.name ? 'by a view or rule' : undefined
+  }
+  if (of.kind === 'policy') return 'in a policy definition'
+  return of.kind === 'trigger' ? 'in a trigger definition' : undefined
 }
 
 interface Change {
