@@ -112,6 +112,8 @@ export const documentOperations: readonly Operation[] = [
       ],
       describe: [
         [described, { collStats: 'notes' }],
+        [described, { validate: 'notes' }],
+        ['read', { aggregate: 'notes', pipeline: [{ $collStats: { count: {} } }], cursor: {} }],
         ['all read of shop or all schema of shop', { dbStats: 1 }],
       ],
       list: [

@@ -42,7 +42,7 @@ export const mongodbUserMutations: readonly Mutation[] = [
       'target.identity.ownRoleId !== identity.ownRoleId && !mayAdminister(rights)',
       'false',
     ],
-    ['anybody sees what others do', '!(seesAll || session.identity.ownRoleId === identity.ownRoleId)', 'false'],
+    ['anybody sees what others do', '!(options.all || isOwn)', 'false'],
   ]),
   ...mutationsOf('src/session/sessions.ts', access, [
     ['a session is of who has the name now', 'if (roleId !== undefined) return roleId', ''],

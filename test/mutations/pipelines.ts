@@ -3,6 +3,7 @@ import { mutationsOf, type Mutation } from './mutation.ts'
 
 const stages = ['src/gateway/mongodb/window-stages.test.ts']
 const options = ['src/gateway/mongodb/options.test.ts']
+const administration = ['src/gateway/mongodb/administration.test.ts']
 
 export const pipelineMutations: readonly Mutation[] = [
   ...mutationsOf('src/gateway/mongodb/commands/write-stages.ts', options, [
@@ -14,6 +15,21 @@ export const pipelineMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/mql/matching-documents.ts', options, [
     ['a query with a limit reads on', 'if (++this.#taken === this.#most) this.#ended = true', ''],
   ]),
+  ...mutationsOf('src/gateway/mongodb/stable-api.ts', administration, [
+    ['any command is in version 1', 'if (!commandsOfOne.has(name)) throw', 'if (false) throw'],
+    ['any version is the first', "if (text !== '1') throw", "if (text === '') throw"],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/commands/writes.ts', administration, [
+    ['an unknown field of an operation is passed over', 'if (known.includes(cursor.name)) continue', 'continue'],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/commands/validate.ts', administration, [
+    ['a collection is valid whatever is found', "boolean('valid', total === 0)", "boolean('valid', true)"],
+  ]),
+  ...mutationsOf(
+    'src/model/document/change-notes.ts',
+    ['src/gateway/mongodb/change-streams.test.ts'],
+    [['positions are names', 'writer.int32(indexName(i), part)', 'writer.string(indexName(i), String(part))']],
+  ),
   ...mutationsOf(
     'src/gateway/mongodb/cursors.ts',
     ['src/gateway/mongodb/cursors.test.ts'],

@@ -20,6 +20,7 @@
  * it may run beside everything else; the report is bounded, however much is wrong.
  */
 import { PolylogError } from '../../base/errors.ts'
+import type { Collection } from '../catalog/catalog.ts'
 import { Elsewhere, type StatementSteps, type Transaction } from '../contract.ts'
 import { nameOf, Verification, type ModelVerifiers, type VerifyReport } from './verification.ts'
 import { storedNumbers } from '../catalog/numbers.ts'
@@ -38,6 +39,27 @@ export function* verify(transaction: Transaction, models: ModelVerifiers): State
   return yield* withReadErrors(transaction, verifyAll(transaction, models))
 }
 
+/** Likewise, of one collection. */
+export function* verifyCollection(
+  transaction: Transaction,
+  models: ModelVerifiers,
+  collection: Collection,
+): StatementSteps<VerifyReport> {
+  refuseWritten(transaction)
+  const numbersEnd = yield* inPlace(transaction, () => storedNumbers(transaction))
+  const verification = new Verification(transaction, numbersEnd)
+  yield* withReadErrors(transaction, verifyOne(verification, models, collection))
+  return verification.result
+}
+
+function* verifyOne(verification: Verification, models: ModelVerifiers, collection: Collection): StatementSteps<void> {
+  const model = models[collection.model]
+  const where = nameOf(collection)
+  if (model === undefined) verification.report('reference', { where }, `it is a ${collection.model}, which is none`)
+  const damage = model && (yield* damageIn(model.verify(verification, collection)))
+  if (damage !== undefined) verification.report('unreadable', { where }, damage)
+}
+
 function* verifyAll(transaction: Transaction, models: ModelVerifiers): StatementSteps<VerifyReport> {
   const numbersEnd = yield* inPlace(transaction, () => storedNumbers(transaction))
   const verification = new Verification(transaction, numbersEnd)
@@ -47,11 +69,7 @@ function* verifyAll(transaction: Transaction, models: ModelVerifiers): Statement
   if (damage !== undefined) verification.report('unreadable', { where: 'store' }, damage)
   for (const namespace of catalog.namespaces.keys()) {
     for (const collection of catalog.collectionsOf(namespace)) {
-      const model = models[collection.model]
-      const where = nameOf(collection)
-      if (model === undefined) verification.report('reference', { where }, `it is a ${collection.model}, which is none`)
-      const damage = model && (yield* damageIn(model.verify(verification, collection)))
-      if (damage !== undefined) verification.report('unreadable', { where }, damage)
+      yield* verifyOne(verification, models, collection)
     }
   }
   return verification.result

@@ -258,7 +258,7 @@ export class ChangeStream {
           .value('updatedFields', field('set')!)
           .value('removedFields', field('unset')!)
         writer.value('truncatedArrays', field('cut')!)
-        if (showsExpanded) writer.beginObject('disambiguatedPaths').end()
+        if (showsExpanded) writer.value('disambiguatedPaths', field('paths') ?? emptyObject)
         writer.end()
       }
       const description = field('operationDescription')
@@ -288,6 +288,8 @@ export class ChangeStream {
     void this.#feed.return?.().catch(() => undefined)
   }
 }
+
+const emptyObject = document(() => undefined)
 
 function isBehind(place: StreamPlace, after: StreamPlace): boolean {
   if (place.sequence !== after.sequence) return place.sequence > after.sequence

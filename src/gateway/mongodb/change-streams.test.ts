@@ -95,6 +95,22 @@ describe('a change stream', () => {
     expect(inserted!['fullDocument']).not.toHaveProperty('a')
   })
 
+  it('says what the parts of a path are, where its text does not', async () => {
+    const items = database.collection<Item>('unclear')
+    const list = ['x', { '2': 'y' }]
+    await items.insertOne({ _id: 1, a: { '1': 'x' }, list, plain: { b: 1 }, 'dotted.name': 1 })
+    const stream = await watch(items, { showExpandedEvents: true })
+    await items.replaceOne({ _id: 1 }, { a: 0 }).catch(() => undefined)
+    await items.replaceOne({ _id: 1 }, { a: { '1': 'x' }, list, plain: { b: 1 } })
+    await items.updateOne({ _id: 1 }, { $set: { 'a.1': 'z', 'list.1.2': 'z', 'list.0': 'z', 'plain.b': 2 } })
+    await items.updateOne({ _id: 1 }, { $unset: { 'a.1': 1 } })
+    const events = (await next(stream, 4)).filter(({ operationType }) => operationType === 'update')
+    expect(events.map(({ updateDescription }) => updateDescription.disambiguatedPaths as Document)).toEqual([
+      { 'a.1': ['a', '1'], 'list.1.2': ['list', 1, '2'] },
+      { 'a.1': ['a', '1'] },
+    ])
+  })
+
   it('goes on behind a token, within a transaction as well', async () => {
     const items = database.collection<Item>('resumed')
     const stream = await watch(items)

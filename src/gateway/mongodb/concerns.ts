@@ -35,6 +35,12 @@ export function checkReadConcern(request: Request): void {
   }
 }
 
+export function readConcernLevel(request: Request): string | undefined {
+  const concern = request.getObject('readConcern')
+  const level = concern && getField(concern, 'level')
+  return level?.type === bsonType.string ? readString(level) : undefined
+}
+
 /** What was told of a write is there wherever there is one who leads; a follower may not have it, and does not wait. */
 function checkIsReached(request: Request, value: BsonValue): void {
   if (value.type !== bsonType.timestamp) {

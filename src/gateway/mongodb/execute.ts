@@ -2,6 +2,8 @@
  * Runs one command: finds it, checks what every command may carry (read and write concern, read preference, sessions),
  * puts it into its transaction, and writes its reply or its error.
  */
+import { absentCommand } from './search-indexes.ts'
+import { checkStableApi } from './stable-api.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { Resumption } from '../../base/resumption.ts'
 import type { Slice } from '../../base/slice.ts'
@@ -84,7 +86,7 @@ export function execute(
       if (fault !== undefined) return failing(connection, message, reply, fault, fields)
     }
     const command = findCommand(name)
-    if (command === undefined) throw mongoError(59, `no such command: '${name}'`, 'unsupported')
+    if (command === undefined) throw absentCommand(name)
     if (command.isBare === true) {
       const result = runBare(command, connection, message, fields, name)
       if (result instanceof Promise) return answerBare(connection, reply, result)
@@ -221,6 +223,7 @@ function makeRequest(
 function runCommand(command: Command, request: Request): Reply | Promise<Reply> {
   checkAccess(command.access, request.session)
   if (command.checksFields !== true) request.checkFields(allowedFields(command))
+  checkStableApi(command.name, request)
   checkReadPreference(request)
   request.durability = durabilityOf(request) ?? request.session.durability
   enterSession(command, request)

@@ -74,6 +74,34 @@ export function* pull(documents: Documents, run: Run): StatementSteps<readonly B
   }
 }
 
+/** What steps make, as an operator. */
+export class Stepped implements Documents {
+  readonly #make: (transaction: Transaction) => StatementSteps<BsonValue[]>
+  #steps: StatementSteps<BsonValue[]> | undefined
+  #isOut = false
+
+  constructor(make: (transaction: Transaction) => StatementSteps<BsonValue[]>) {
+    this.#make = make
+  }
+
+  next(run: Run): Batch<BsonValue> {
+    if (this.#isOut) return undefined
+    this.#steps ??= this.#make(run.transaction)
+    const step = this.#steps.next()
+    if (step.done !== true) {
+      if (step.value !== undefined) run.waitFor = step.value
+      return paused
+    }
+    this.#isOut = true
+    return step.value.length > 0 ? step.value : undefined
+  }
+
+  reset(): void {
+    this.#steps = undefined
+    this.#isOut = false
+  }
+}
+
 /** All of them, charged to `account`: copies, where they do not come in memory of their own. */
 export function* collect(
   documents: Documents,

@@ -26,7 +26,7 @@ import type { Documents } from './documents.ts'
 import { sortDocuments } from './sorting.ts'
 import { type DocumentStage, operatorOf, type Stage } from './stage.ts'
 import { compileRedact, compileSample } from './sample.ts'
-import { compileUnion, documentsStage, Given } from './union.ts'
+import { compileUnion, documentsStage } from './union.ts'
 import { compileUnwind } from './unwind.ts'
 
 export type PipelineStage =
@@ -39,7 +39,7 @@ export interface PipelineContext {
   /** Its last stage may say where its documents go. */
   readonly mayWrite?: boolean
   /** What other first stages make. */
-  readonly sources?: ReadonlyMap<string, (specification: BsonValue) => readonly BsonValue[]>
+  readonly sources?: ReadonlyMap<string, (specification: BsonValue) => () => Documents>
 }
 
 /** `[name, specification]` of each stage. */
@@ -86,8 +86,7 @@ function originOf(first: Parsed | undefined, { variables, sources }: PipelineCon
   if (first === undefined) return undefined
   const [name, specification] = first
   if (name === '$documents') return documentsStage(specification, variables)
-  const documents = sources?.get(name)
-  return documents && (() => new Given(documents(specification)))
+  return sources?.get(name)?.(specification)
 }
 
 const stagesOfChanges = new Set([

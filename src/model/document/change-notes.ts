@@ -94,16 +94,20 @@ export function decodeNote(payload: string): BsonValue {
   return documentValue(Uint8Array.from(Buffer.from(payload, 'latin1')))
 }
 
+type PathPart = string | number
+
 interface Differences {
   readonly set: [string, BsonValue][]
   readonly unset: string[]
   readonly cut: [string, number][]
+  /** Of paths whose text does not say which parts are positions, or where a part ends: the parts. */
+  readonly unclear: Map<string, readonly PathPart[]>
 }
 
 /** In the server's form: paths into objects and, by position, into arrays. */
 export function differences(before: Slice, after: Slice): Differences {
-  const found: Differences = { set: [], unset: [], cut: [] }
-  compareObjects(asObject(before), asObject(after), '', found)
+  const found: Differences = { set: [], unset: [], cut: [], unclear: new Map() }
+  compareObjects(asObject(before), asObject(after), [], found)
   return found
 }
 
@@ -111,37 +115,46 @@ function asObject({ bytes, start, end }: Slice): BsonValue {
   return new BsonValue(bsonType.object, bytes, start, end)
 }
 
-function compareObjects(before: BsonValue, after: BsonValue, prefix: string, found: Differences): void {
+function pathOf(parts: readonly PathPart[], found: Differences): string {
+  const path = parts.join('.')
+  if (parts.some((part) => typeof part === 'string' && /^\d+$|\./.test(part))) found.unclear.set(path, parts)
+  return path
+}
+
+function compareObjects(before: BsonValue, after: BsonValue, parts: readonly PathPart[], found: Differences): void {
   const old = new Map(fieldsOf(before))
   for (const [name, value] of fieldsOf(after)) {
     const was = old.get(name)
     old.delete(name)
-    if (was === undefined) found.set.push([`${prefix}${name}`, value])
-    else compare(was, value, `${prefix}${name}`, found)
+    if (was === undefined || !isSame(was, value)) compare(was, value, [...parts, name], found)
   }
-  for (const name of old.keys()) found.unset.push(`${prefix}${name}`)
+  for (const name of old.keys()) found.unset.push(pathOf([...parts, name], found))
 }
 
-function compare(before: BsonValue, after: BsonValue, path: string, found: Differences): void {
-  if (isSame(before, after)) return
-  if (before.type === bsonType.object && after.type === bsonType.object) {
-    compareObjects(before, after, `${path}.`, found)
-  } else if (before.type === bsonType.array && after.type === bsonType.array) {
-    compareArrays(before, after, path, found)
-  } else found.set.push([path, after])
+/** Of values that differ; `before`: undefined where there was nothing. */
+function compare(
+  before: BsonValue | undefined,
+  after: BsonValue,
+  parts: readonly PathPart[],
+  found: Differences,
+): void {
+  if (before?.type === bsonType.object && after.type === bsonType.object) {
+    compareObjects(before, after, parts, found)
+  } else if (before?.type === bsonType.array && after.type === bsonType.array) {
+    compareArrays(before, after, parts, found)
+  } else found.set.push([pathOf(parts, found), after])
 }
 
-function compareArrays(before: BsonValue, after: BsonValue, path: string, found: Differences): void {
+function compareArrays(before: BsonValue, after: BsonValue, parts: readonly PathPart[], found: Differences): void {
   const [old, fresh] = [elementsOf(before), elementsOf(after)]
   if (fresh.length === 0) {
-    found.set.push([path, after])
+    found.set.push([pathOf(parts, found), after])
     return
   }
-  if (fresh.length < old.length) found.cut.push([path, fresh.length])
+  if (fresh.length < old.length) found.cut.push([pathOf(parts, found), fresh.length])
   for (const [i, value] of fresh.entries()) {
     const was = old[i]
-    if (was === undefined) found.set.push([`${path}.${i}`, value])
-    else compare(was, value, `${path}.${i}`, found)
+    if (was === undefined || !isSame(was, value)) compare(was, value, [...parts, i], found)
   }
 }
 
@@ -153,7 +166,7 @@ function isSame(a: BsonValue, b: BsonValue): boolean {
   return true
 }
 
-function writeDifferences(writer: BsonWriter, { set, unset, cut }: Differences): void {
+function writeDifferences(writer: BsonWriter, { set, unset, cut, unclear }: Differences): void {
   writer.beginObject('set')
   for (const [path, value] of set) writer.value(path, value)
   writer.end().beginArray('unset')
@@ -161,6 +174,17 @@ function writeDifferences(writer: BsonWriter, { set, unset, cut }: Differences):
   writer.end().beginArray('cut')
   for (const [i, [field, size]] of cut.entries()) {
     writer.beginObject(indexName(i)).string('field', field).count('newSize', size).end()
+  }
+  writer.end()
+  if (unclear.size === 0) return
+  writer.beginObject('paths')
+  for (const [path, parts] of unclear) {
+    writer.beginArray(path)
+    for (const [i, part] of parts.entries()) {
+      if (typeof part === 'number') writer.int32(indexName(i), part)
+      else writer.string(indexName(i), part)
+    }
+    writer.end()
   }
   writer.end()
 }

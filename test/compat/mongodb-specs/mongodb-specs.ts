@@ -116,7 +116,7 @@ function reasonToSkip(file: TestFile, test: Test, surroundings: Surroundings): s
     if (!unmet.includes(undefined)) return `needs ${[...new Set(unmet)].join(', or ')}`
   }
   if (test.expectLogMessages !== undefined) return "asks for the driver's log"
-  if (JSON.stringify([file.createEntities, test]).includes('"timeoutMS"')) return 'the driver has no timeoutMS'
+  if (JSON.stringify([file.createEntities, test]).includes('"timeoutMS"')) return "the driver's timeoutMS has no effect"
   const lacking = [...(file.createEntities ?? [])].find((one) => 'clientEncryption' in one || 'thread' in one)
   return lacking === undefined ? undefined : `the runner has no ${Object.keys(lacking)[0]}`
 }

@@ -1,5 +1,5 @@
 /** The table of commands. */
-import type { Command } from '../request.ts'
+import type { Command, Reply } from '../request.ts'
 import { collectionCommands } from './collections.ts'
 import { cursorCommands } from './cursors.ts'
 import { explainCommands } from './explain.ts'
@@ -15,9 +15,31 @@ import { serverCommands } from './server.ts'
 import { statisticsCommands } from './statistics.ts'
 import { transactionCommands } from './transactions.ts'
 import { userCommands } from './users.ts'
+import { validateCommands } from './validate.ts'
 import { writeCommands } from './writes.ts'
 
+/** The names that there are, as `db.listCommands()` shows them. */
+function listCommands(): Reply {
+  return (writer) => {
+    writer.beginObject('commands')
+    for (const { name, aliases = [], access } of commands) {
+      writer
+        .beginObject(name)
+        .string('help', '')
+        .boolean('requiresAuth', access !== 'anybody')
+      if (aliases.length > 0) {
+        writer.beginArray('aliases')
+        for (const [i, alias] of aliases.entries()) writer.string(String(i), alias)
+        writer.end()
+      }
+      writer.end()
+    }
+    writer.end()
+  }
+}
+
 export const commands: readonly Command[] = [
+  { name: 'listCommands', fields: [], access: 'user', run: listCommands },
   ...handshakeCommands,
   ...loginCommands,
   ...parameterCommands,
@@ -31,6 +53,7 @@ export const commands: readonly Command[] = [
   ...modifyCollectionCommands,
   ...indexCommands,
   ...statisticsCommands,
+  ...validateCommands,
   ...explainCommands,
   ...userCommands,
   ...roleCommands,

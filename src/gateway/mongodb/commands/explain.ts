@@ -5,7 +5,7 @@ import { fieldMap, Request, type Command, type Reply } from '../request.ts'
 import { modifyCommands, targetsOf } from './find-and-modify.ts'
 import { variablesOf } from './query-options.ts'
 import { parseAggregate, parseCount, parseDistinct, parseFind, readCommands } from './reads.ts'
-import { parseDelete, parseUpdate, writeCommands } from './writes.ts'
+import { checkDeletes, checkUpdates, parseDelete, parseUpdate, writeCommands } from './writes.ts'
 import { wholeDatabase } from './change-streams.ts'
 import { type Explained, explainQuery } from './explain-plan.ts'
 
@@ -69,6 +69,8 @@ function writeExplained(request: Request, above: 'UPDATE' | 'DELETE'): Explained
   if (operation === undefined || operations.length > 1) {
     throw mongoError(16, 'explained write batches must be of size 1')
   }
+  if (above === 'UPDATE') checkUpdates(operations)
+  else checkDeletes(operations)
   const variables = variablesOf(request)
   const { filter, hint, isMulti } =
     above === 'UPDATE' ? parseUpdate(operation, variables) : parseDelete(operation, variables)

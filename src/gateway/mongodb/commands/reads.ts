@@ -2,7 +2,7 @@
 import { charge, isTurnOver } from '../../../base/work.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
-import { type PipelineContext, pipelineQuery } from '../../../language/mql/pipeline.ts'
+import { pipelineQuery } from '../../../language/mql/pipeline.ts'
 import { plainId } from '../../../language/mql/id-filter.ts'
 import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
 import { countMatching, visitMatching, type Query } from '../../../language/mql/query.ts'
@@ -27,6 +27,7 @@ import { isChangeStream, openChangeStream, wholeDatabase } from './change-stream
 import { openCursor } from './cursor-reply.ts'
 import { explainQuery } from './explain-plan.ts'
 import { checkCollation, filterOf, hintOf, refuseOptions, sortOf, sourceOfQuery, variablesOf } from './query-options.ts'
+import { sourcesOf } from './sources.ts'
 import { writePipeline } from './write-stages.ts'
 import { collectionReader, throughViews } from './views.ts'
 
@@ -130,11 +131,6 @@ export function parseAggregate(request: Request): { query: Query; collection: st
   }
   const own = { ...query, hint: hintOf(request.get('hint')), reads: reader.names }
   return { query: collection === undefined ? own : ofNamed(request, own), collection }
-}
-
-/** First stages that tell of the server. */
-function sourcesOf({ gateway, session }: Request): NonNullable<PipelineContext['sources']> {
-  return new Map([['$listLocalSessions', () => gateway.logical.describe(session.database)]])
 }
 
 function batchSizeOf(request: Request): number | undefined {

@@ -1,8 +1,8 @@
 /** Commands about the server and the connection, as far as shells and tools ask for them. */
 import { AccessError } from '../../../database/access/rights.ts'
-import { mongoError } from '../../../model/document/mongo-error.ts'
-import { bsonType, getField } from '../../../model/document/bson.ts'
-import type { BsonWriter } from '../../../model/document/bson-writer.ts'
+import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
+import { bsonType, BsonValue, getField } from '../../../model/document/bson.ts'
+import { buildDocument, type BsonWriter, indexName } from '../../../model/document/bson-writer.ts'
 import { readBinary, toHex } from '../../../model/document/values.ts'
 import { mayAdminister, mayMonitor } from '../access.ts'
 import { logicalKey } from '../logical-sessions.ts'
@@ -64,30 +64,60 @@ const mebibyte = 1024 * 1024
 const operationKindNames: readonly OperationKind[] = ['insert', 'query', 'update', 'delete', 'getmore', 'command']
 
 /** What runs and has to wait, at any door; of others to those who may see that. What ends in its turn nobody can see. */
-function currentOp(request: Request): Reply {
+export function operationsOf(
+  request: Request,
+  options: { readonly all: boolean; readonly idle: boolean },
+): BsonValue[] {
   const { sessions } = request.gateway
-  const { activity } = sessions
-  const { rights, identity } = request.session
-  const seesAll = mayMonitor(rights)
+  const { identity } = request.session
+  const shown: BsonValue[] = []
+  for (const session of sessions.all()) {
+    const isOwn = session.identity.ownRoleId === identity.ownRoleId
+    if ((session.running === undefined && !options.idle) || !(options.all || isOwn)) continue
+    shown.push(described((writer) => writeOperation(writer, session, sessions.activity)))
+  }
+  return shown
+}
+
+function described(build: (writer: BsonWriter) => void): BsonValue {
+  return new BsonValue(bsonType.object, buildDocument(build))
+}
+
+type Sessions = Request['gateway']['sessions']
+type AnySession = ReturnType<Sessions['all']> extends Iterable<infer S> ? S : never
+
+function writeOperation(writer: BsonWriter, session: AnySession, activity: Sessions['activity']): void {
+  const { id, door, remote, user, database, running, waitsFor, report } = session
+  writer.string('type', 'op').string('desc', door).count('opid', id)
+  writer
+    .string('client', remote)
+    .string('appName', report.clientName)
+    .string('user', user)
+    .string('polylogDatabase', database)
+  writer.boolean('active', running !== undefined)
+  if (running === undefined) return
+  const tookMs = activity.tookMs(running)
+  writer.count('secs_running', Math.floor(tookMs / 1000))
+  writer.int64('microsecs_running', tookMs * 1000).boolean('waitingForLock', waitsFor === 'lock')
+  writer.beginObject('command').string('statement', running.text).end()
+}
+
+function currentOp(request: Request): Reply {
+  const operations = operationsOf(request, { all: mayMonitor(request.session.rights), idle: false })
   return (writer) => {
     writer.beginArray('inprog')
-    let index = 0
-    for (const session of sessions.all()) {
-      const { id, door, remote, user, database, running, waitsFor, report } = session
-      if (running === undefined || !(seesAll || session.identity.ownRoleId === identity.ownRoleId)) continue
-      const tookMs = activity.tookMs(running)
-      writer.beginObject(String(index++)).string('type', 'op').string('desc', door).count('opid', id)
-      writer
-        .string('client', remote)
-        .string('appName', report.clientName)
-        .string('user', user)
-        .string('polylogDatabase', database)
-      writer.boolean('active', true).count('secs_running', Math.floor(tookMs / 1000))
-      writer.int64('microsecs_running', tookMs * 1000).boolean('waitingForLock', waitsFor === 'lock')
-      writer.beginObject('command').string('statement', running.text).end().end()
-    }
+    for (const [i, one] of operations.entries()) writer.value(indexName(i), one)
     writer.end()
   }
+}
+
+/** The profiler keeps nothing here. */
+function profile(request: Request): Reply {
+  const level = request.getInteger('profile')
+  if (level !== -1 && level !== 0) {
+    throw mongoError(mongoCode.commandNotSupported, 'profile: there is no level but 0', 'unsupported')
+  }
+  return (writer) => writer.int32('was', 0).int32('slowms', 100).double('sampleRate', 1)
 }
 
 /** `op` is an `opid` of `currentOp`: the statement of that session is canceled. */
@@ -170,6 +200,7 @@ export const serverCommands: readonly Command[] = [
   { name: 'whatsmyuri', fields: [], access: 'user', run: whatsMyUri },
   { name: 'serverStatus', fields: ['recordStats', 'repl', 'metrics', 'locks'], access: 'monitor', run: serverStatus },
   { name: 'currentOp', fields: [], access: 'user', run: currentOp },
+  { name: 'profile', fields: [], access: 'monitor', run: profile },
   { name: 'killOp', fields: ['op'], access: 'user', run: killOp },
   { name: 'getLog', fields: [], access: 'monitor', run: getLog },
   { name: 'endSessions', fields: [], access: 'user', run: endSessions },

@@ -3,24 +3,47 @@ import { keyspaceRange, primaryIndex } from '../../../base/tuple.ts'
 import { privilege } from '../../../database/access/privileges.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import type { BsonWriter } from '../../../model/document/bson-writer.ts'
 import { findDescribed, requireAnyInAll } from '../access.ts'
 import type { Command, Reply, Request } from '../request.ts'
 import { sizeOfRange } from './range-size.ts'
 
-interface Totals {
+export interface Totals {
   readonly count: number
   readonly sizeBytes: number
   readonly indexBytes: number
+  readonly indexes: readonly { readonly name: string; readonly entries: number; readonly bytes: number }[]
 }
 
-function* totalsOf(transaction: Transaction, collection: Collection): StatementSteps<Totals> {
+const noTotals: Totals = { count: 0, sizeBytes: 0, indexBytes: 0, indexes: [] }
+
+export function* totalsOf(transaction: Transaction, collection: Collection): StatementSteps<Totals> {
   const { entries, valueBytes } = yield* sizeOfRange(transaction, keyspaceRange(collection.id, primaryIndex))
-  let indexBytes = 0
-  for (const { id } of collection.indexes) {
+  const indexes: Totals['indexes'][number][] = []
+  for (const { id, name } of collection.indexes) {
     const index = yield* sizeOfRange(transaction, keyspaceRange(collection.id, id))
-    indexBytes += index.keyBytes + index.valueBytes
+    indexes.push({ name, entries: index.entries, bytes: index.keyBytes + index.valueBytes })
   }
-  return { count: entries, sizeBytes: valueBytes, indexBytes }
+  const indexBytes = indexes.reduce((sum, { bytes }) => sum + bytes, 0)
+  return { count: entries, sizeBytes: valueBytes, indexBytes, indexes }
+}
+
+/** What `collStats` and the stage `$collStats` tell of a collection's bytes. */
+export function writeTotals(
+  writer: BsonWriter,
+  { count, sizeBytes, indexBytes, indexes }: Totals,
+  scale: number,
+): void {
+  writer.count('count', count).count('size', Math.floor(sizeBytes / scale))
+  if (count > 0) writer.count('avgObjSize', Math.floor(sizeBytes / count))
+  writer.count('storageSize', Math.floor(sizeBytes / scale)).boolean('capped', false)
+  writer
+    .int32('nindexes', indexes.length + 1)
+    .beginObject('indexSizes')
+    .count('_id_', 0)
+  for (const { name, bytes } of indexes) writer.count(name, Math.floor(bytes / scale))
+  writer.end().count('totalIndexSize', Math.floor(indexBytes / scale))
+  writer.count('totalSize', Math.floor((sizeBytes + indexBytes) / scale)).count('scaleFactor', scale)
 }
 
 function perUnit(request: Request): number {
@@ -32,20 +55,8 @@ function collStats(request: Request): Reply | Promise<Reply> {
   const scale = perUnit(request)
   return request.read(function* (transaction): StatementSteps<Reply> {
     const collection = findDescribed(transaction, database, collectionName)
-    const totals =
-      collection === undefined ? { count: 0, sizeBytes: 0, indexBytes: 0 } : yield* totalsOf(transaction, collection)
-    const { count, sizeBytes, indexBytes } = totals
-    return (writer) => {
-      writer
-        .string('ns', namespace)
-        .count('count', count)
-        .count('size', Math.floor(sizeBytes / scale))
-      if (count > 0) writer.count('avgObjSize', Math.floor(sizeBytes / count))
-      writer
-        .count('storageSize', Math.floor(sizeBytes / scale))
-        .int32('nindexes', (collection?.indexes.length ?? 0) + 1)
-      writer.count('totalIndexSize', Math.floor(indexBytes / scale)).count('scaleFactor', scale)
-    }
+    const totals = collection === undefined ? noTotals : yield* totalsOf(transaction, collection)
+    return (writer) => writeTotals(writer.string('ns', namespace), totals, scale)
   })
 }
 

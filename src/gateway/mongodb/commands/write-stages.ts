@@ -19,6 +19,7 @@ import { parsePath, findPath } from '../../../model/document/path.ts'
 import { readString, stringValue } from '../../../model/document/values.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
 import { checkCollectionName, checkDatabaseName, pastValidation, type Reply, type Request } from '../request.ts'
+import { readConcernLevel } from '../concerns.ts'
 import { cursorReply } from './cursor-reply.ts'
 import { ensureSource, sourceOfQuery, variablesOf } from './query-options.ts'
 
@@ -31,6 +32,9 @@ export function writePipeline(request: Request, query: Query, collection: string
   const { name, specification } = query.write!
   if (request.inTransaction) {
     throw mongoError(263, `Operation not permitted in transaction :: caused by :: ${name}`, 'unsupported')
+  }
+  if (name === '$out' && readConcernLevel(request) === 'linearizable') {
+    throw mongoError(mongoCode.invalidOptions, '$out cannot be used with readConcern level linearizable')
   }
   const { database } = request
   const { target, write } = name === '$out' ? outOf(request, specification) : mergeOf(request, specification)

@@ -1,4 +1,5 @@
 /** `insert`, `update` and `delete`: a command's operations are one statement, answered with counts and errors by index. */
+import { mapInParts } from '../../../base/resumption.ts'
 import { charge, isTurnOver } from '../../../base/work.ts'
 import { noPrivileges, privilege, type Privileges } from '../../../database/access/privileges.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
@@ -20,6 +21,7 @@ import {
   bsonType,
   type BsonValue,
   elementsOf,
+  FieldCursor,
   fieldsOf,
   getField,
   isEmptyDocument,
@@ -108,13 +110,28 @@ function withErrors(errors: WriteErrors, write: ShortReply): Reply {
   }
 }
 
-function operationFields(name: string, operation: BsonValue, known: readonly string[]): Map<string, BsonValue> {
-  const fields = new Map(fieldsOf(operation))
-  for (const field of fields.keys()) {
-    if (!known.includes(field)) throw mongoError(40_415, `BSON field '${name}.${field}' is an unknown field.`)
-  }
-  return fields
+/** A command with an unknown field in any operation does none of them. */
+function checkOperations(name: string, operations: readonly BsonValue[], known: readonly string[]): void {
+  mapInParts(operations, (operation) => {
+    charge(unitsPerOperation)
+    const cursor = FieldCursor.of(operation)
+    while (cursor.next()) {
+      if (known.includes(cursor.name)) continue
+      throw mongoError(40_415, `BSON field '${name}.${cursor.name}' is an unknown field.`)
+    }
+  })
 }
+
+export function checkUpdates(updates: readonly BsonValue[]): void {
+  checkOperations('update.updates', updates, updateFields)
+}
+
+export function checkDeletes(deletes: readonly BsonValue[]): void {
+  checkOperations('delete.deletes', deletes, deleteFields)
+}
+
+/** Of its fields' names. */
+const unitsPerOperation = 500
 
 function objectIn(fields: ReadonlyMap<string, BsonValue>, name: string): BsonValue {
   const value = fields.get(name)
@@ -135,7 +152,7 @@ function flagIn(fields: ReadonlyMap<string, BsonValue>, name: string): boolean {
 const updateFields = ['q', 'u', 'multi', 'upsert', 'arrayFilters', 'hint', 'collation', 'c', 'upsertSupplied']
 
 export function parseUpdate(operation: BsonValue, shared: Variables): UpdateOperation {
-  const fields = operationFields('update.updates', operation, updateFields)
+  const fields = new Map(fieldsOf(operation))
   checkCollation(fields.get('collation'))
   if (flagIn(fields, 'upsertSupplied')) {
     throw mongoError(mongoCode.commandNotSupported, "update: option 'upsertSupplied' is not supported", 'unsupported')
@@ -177,6 +194,7 @@ interface UpdateTotals {
 function update(request: Request): Reply | Promise<Reply> {
   const updates = request.getDocuments('updates')
   checkBatch(request, updates)
+  checkUpdates(updates)
   const ordered = request.getBoolean('ordered', true)
   const variables = variablesOf(request)
   return request.write(function* (transaction): StatementSteps<Reply> {
@@ -265,6 +283,7 @@ const unitsPerUpserted = 500
 function remove(request: Request): Reply | Promise<Reply> {
   const deletes = request.getDocuments('deletes')
   checkBatch(request, deletes)
+  checkDeletes(deletes)
   const ordered = request.getBoolean('ordered', true)
   const variables = variablesOf(request)
   return request.write(function* (transaction): StatementSteps<Reply> {
@@ -300,8 +319,10 @@ function* runDelete(
   return (yield* deleteDocuments(transaction, source, parsed)).deleted
 }
 
+const deleteFields = ['q', 'limit', 'hint', 'collation']
+
 export function parseDelete(operation: BsonValue, variables: Variables): Targets {
-  const fields = operationFields('delete.deletes', operation, ['q', 'limit', 'hint', 'collation'])
+  const fields = new Map(fieldsOf(operation))
   checkCollation(fields.get('collation'))
   const limit = fields.get('limit')
   const most = limit === undefined ? undefined : toSafeInteger(limit)
