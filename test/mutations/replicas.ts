@@ -57,7 +57,4 @@ export const replicaMutations: readonly Mutation[] = [
     ['who is slow may stay', 'if (hardBytes > 0 && behindBytes > hardBytes) return true', ''],
     ['WAIT counts who lags behind', 'acknowledged >= offset).length', 'acknowledged >= 0).length'],
   ]),
-  ...mutationsOf('src/gateway/redis/commands/replicating.ts', replicas, [
-    ['who may not read replicates', '!permissions.hasAll(catalog, number, privilege.read)', 'number < 0'],
-  ]),
 ]

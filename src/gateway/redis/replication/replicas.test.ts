@@ -192,8 +192,9 @@ it('WAIT counts who has it, and no longer than it may', async () => {
   expect(await client.sendLine('ROLE')).toMatch(/^\["master" :\d+ \[\["127\.0\.0\.1" "0" "\d+"\]\]\]$/)
 })
 
-it('who does not take what it is sent has to go', async () => {
+it('who does not take what it is sent has to go', { timeout: 20_000 }, async () => {
   await client.sendLine('CONFIG SET client-output-buffer-limit "slave 100000 0 0"')
+  await client.sendLine('CONFIG SET repl-timeout 1000000')
   const slow = master.connect()
   slow.sendBytes('SYNC\r\n')
   await until(async () => (await info(client, 'slave0'))?.includes('online') === true)
