@@ -3,6 +3,7 @@ import type { Collection } from '../../../database/catalog/catalog.ts'
 import { formatType, getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
+import { asWritten } from '../query-text/expression-text.ts'
 import { oid } from '../types/oids.ts'
 import type { CallExpression, Expression, SubqueryExpression } from './expression.ts'
 
@@ -22,6 +23,8 @@ export interface DeparseOptions {
   readonly window?: (id: string) => string
   /** Columns are asked for whatever text they bring along. */
   readonly isExact?: boolean
+  /** Without the conversions that an operator of two types of numbers does not need, as definitions keep their conditions. */
+  readonly asWritten?: boolean
 }
 
 export function deparse(expression: Expression, options: DeparseOptions = {}): string {
@@ -76,7 +79,7 @@ export function deparse(expression: Expression, options: DeparseOptions = {}): s
 }
 
 function callText(expression: CallExpression, text: (one: Expression) => string, options: DeparseOptions): string {
-  const parts = comparedAsTexts(expression).map(text)
+  const parts = (options.asWritten === true ? asWritten(expression) : comparedAsTexts(expression)).map(text)
   // What stands around it is no call of the query's.
   if (expression.remote?.kind === 'finishing' || expression.remote?.kind === 'list') return parts.join(', ')
   if (expression.routine !== undefined)

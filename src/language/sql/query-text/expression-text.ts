@@ -370,7 +370,7 @@ const integers: readonly number[] = [oid.int2, oid.int4, oid.int8]
 const floats: readonly number[] = [oid.float4, oid.float8]
 const moments: readonly number[] = [oid.date, oid.timestamp, oid.timestamptz]
 
-function asWritten(call: CallExpression): readonly Expression[] {
+export function asWritten(call: CallExpression): readonly Expression[] {
   const parts = comparedAsTexts(call)
   if (!call.isOperator || parts.length !== 2) return parts
   const families = comparisons.has(call.name) ? [integers, floats, moments] : [integers, floats]

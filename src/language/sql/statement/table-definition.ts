@@ -220,7 +220,7 @@ export function bindCheck(
     throw failure('0A000', 'cannot use subquery in check constraint', { location: bound.location })
   }
   const read = [...columnsRead(bound)].map((index) => columns[index]!.name)
-  return { text: deparse(bound), columns: read, called: routinesCalled(bound) }
+  return { text: deparse(bound, { asWritten: true }), columns: read, called: routinesCalled(bound) }
 }
 
 /** What storage parameters are known; a fill factor means nothing to a log. The engine, of a table that names one. */

@@ -113,7 +113,7 @@ function newCheck(run: SqlRun, domain: string, definition: Definition, constrain
   const taken = (name: string): boolean => definition.checks.some((check) => check.name === name)
   const name = constraint.conname ?? freeName(taken, domain, 'check')
   if (taken(name)) throw failure('42710', `constraint "${name}" for domain "${domain}" already exists`)
-  const expression = deparse(bound, { column: () => 'VALUE' })
+  const expression = deparse(bound, { column: () => 'VALUE', asWritten: true })
   return { name, expression, ...(constraint.skip_validation === true && { notValid: true }) }
 }
 
