@@ -63,6 +63,27 @@ describe('a client that waits for a member', () => {
     expect(await popped[0]).toEqual(['w', 'y', '2'])
   })
 
+  it('gives up in time while another holds what has come', async () => {
+    await redis().zadd('z', 1, 'x')
+    const [first, second] = [doors.pg, await doors.connectPg()]
+    const insert = (member: string): string => `INSERT INTO redis.db0_zset VALUES ('w', '${member}', 1)`
+    await first.query('BEGIN')
+    await first.query(insert('a'))
+    await second.query('BEGIN')
+    const inserted = second.query(insert('b'))
+    const popping = redis()
+    const id = await popping.client('ID')
+    const popped = popping.bzpopmin('w', 0)
+    await untilBlocked(1)
+    await first.query('COMMIT')
+    await inserted
+    expect(await redis().client('UNBLOCK', id)).toBe(1)
+    expect(await popped).toBeNull()
+    await second.query('COMMIT')
+    expect(await redis().zrange('w', '0', '-1')).toEqual(['a', 'b'])
+    await second.end()
+  })
+
   it('is served in a database that somebody makes by writing to it', async () => {
     const waiting = redis()
     await waiting.select(7)

@@ -1,6 +1,7 @@
 /** Offsets and abbreviations are those of the IANA data 2025b; local times that are skipped or come twice, PostgreSQL's reading. */
 import { describe, expect, it } from 'vitest'
-import { findTimeZone, offsetOfAbbreviation, timeZoneNames } from './time-zone.ts'
+import { parseRule } from './rule.ts'
+import { findTimeZone, offsetOfAbbreviation, TimeZone, timeZoneNames } from './time-zone.ts'
 
 function seconds(text: string): number {
   return Date.parse(`${text}Z`) / 1000
@@ -56,6 +57,20 @@ describe('a zone', () => {
     ]) {
       expect(findTimeZone(name), name).toBeUndefined()
     }
+  })
+})
+
+describe('a rule', () => {
+  it('holds from the last change on, and not before', () => {
+    const rule = parseRule('STD0DST,J1/0,J1/12')!
+    const first = { offsetSeconds: 60, isDaylight: false, abbreviation: 'LMT' }
+    const zone = new TimeZone('Some/Where', first, [{ at: seconds('2024-01-01T00:00:00'), kind: rule.daylight! }], rule)
+    const named = (at: string): string => zone.kindAt(seconds(at)).abbreviation
+    expect(['2023-12-31T23:59:59', '2024-01-01T00:00:00', '2024-01-01T12:00:00'].map(named)).toEqual([
+      'LMT',
+      'DST',
+      'STD',
+    ])
   })
 })
 

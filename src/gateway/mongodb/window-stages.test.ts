@@ -273,6 +273,22 @@ describe('$graphLookup', () => {
     expect((first as Document)['above'][0].d).toEqual(Long.fromNumber(0))
   })
 
+  it('finds a document once that several values lead to', async () => {
+    const links = database.collection<Item>('links')
+    await links.insertMany([
+      { _id: 1, names: ['a', 'b'], next: ['b', 'c'] },
+      { _id: 2, names: ['c'], next: 'a' },
+    ])
+    const more = { from: 'links', startWith: 'a', connectFromField: 'next', connectToField: 'names', depthField: 'd' }
+    const stages = [{ $match: { _id: 1 } }, { $graphLookup: { ...lookup, ...more } }]
+    const [found] = await links.aggregate(stages).toArray()
+    const shown = (found!['above'] as Document[]).map(({ _id, d }) => [_id, d] as const)
+    expect(shown).toEqual([
+      [1, 0],
+      [2, 1],
+    ])
+  })
+
   it.each<readonly [Document, number]>([
     [{ from: 'staff' }, 40_105],
     [{ ...lookup, maxDepth: -1 }, 40_101],

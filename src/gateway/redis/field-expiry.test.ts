@@ -162,6 +162,14 @@ describe('a field whose time is over', () => {
     await run(['HGETALL h', '["c" "3"]'], ['EXISTS one', ':0'])
   })
 
+  it('is taken away behind hashes that have lost theirs', async () => {
+    await run(['HSET i a 1 b 2', ':2'], ['HEXPIRE i 20 FIELDS 1 a', '[:1]'])
+    passedMs = 11_000
+    expect(await reclaim()).toBe(3)
+    passedMs = 21_000
+    expect(await reclaim(1)).toBe(1)
+  })
+
   it('that was set again lives', async () => {
     passedMs = 11_000
     await run(['HSET h a x', ':1'], ['HEXPIRE h 5 FIELDS 1 a', '[:1]'], ['HLEN h', ':2'])

@@ -39,7 +39,7 @@ describe('an OR', () => {
   test('has in common only what each of many says', async () => {
     const text =
       'select id from part where (kind = 3 and size < 20) or (kind = 3 and size > 250) or (kind = 4 and size = 4)'
-    await isSame(text, text.replaceAll('kind', 'kind + 0'))
+    await isSame(text, text.replace('kind = 3', 'kind + 0 = 3').replace('kind = 3', 'kind - 0 = 3'))
   })
 
   test('joins by what all of its alternatives say', async () => {
@@ -158,12 +158,14 @@ describe('a condition on a query in FROM', () => {
       ['select id as k from part union select size from part', 16],
       ['select id as k from part except select size from part', 16],
       ['select id as k, count(*) from part group by id', 1],
+      ['select kind, size as k from part group by kind, size', 16],
       ['select distinct size as k from part', 16],
       // Not there: it would change what is counted, kept, numbered, or made.
       ['select count(*) as k from part where id <= 42', 42],
       ['select id as k from part order by id limit 30', 144],
       ['select id as k from part order by id offset 50', 3000],
       ['select kind, count(*) - 18 as k from part group by kind', 3000],
+      ['select kind, count(*) as k from part group by kind', 3000],
       ['select kind, size, count(*) + 41 as k from part where id < 99 group by kind, size', 99],
       ['select id as k from part union all (select size from part order by id limit 9)', 3016],
       ['(select size as k from part order by id limit 9) union all select id from part', 3016],
