@@ -26,8 +26,12 @@ export const sessionMutations: readonly Mutation[] = [
       "if (mode !== 'access share' && !this.#lockNamed(collectionLockKey(id), mode, policy)) return false",
     ],
     ['who is alone reads what another has locked', 'if (!this.#table.isEmpty) this.#lookAtSchema(id, mode)', ''],
-    ['what was written to before ROLLBACK TO is held in its books', '    this.#firstWritten = kept[0] ?? -1\n', ''],
   ]),
+  ...mutationsOf(
+    'src/database/transaction/transaction-locks.ts',
+    ['src/database/catalog/schema-changes.test.ts'],
+    [['what was written to before ROLLBACK TO is held in its books', '    this.#firstWritten = kept[0] ?? -1\n', '']],
+  ),
   ...mutationsOf('src/database/messages/hub.ts', scripts, [
     ['the same message of a transaction is told twice', 'if (told.has(key)) return false', ''],
   ]),
@@ -37,7 +41,6 @@ export const sessionMutations: readonly Mutation[] = [
       '    this.#waiting = []\n    this.#waitingBytes = 0',
       '    this.#waitingBytes = 0',
     ],
-    ['who has gone is told', '  close(): void {\n    this.clear()', '  close(): void {'],
   ]),
   ...mutationsOf(
     'src/gateway/postgres/notifications.ts',
@@ -48,6 +51,7 @@ export const sessionMutations: readonly Mutation[] = [
         'if (this.#waitingBytes > mostWaitingBytes) this',
         'if (false) this',
       ],
+      ['who has gone is told', '  close(): void {\n    this.clear()', '  close(): void {'],
       ['a session listens to any number of channels', 'this.#channels.size >= mostChannels', 'false'],
     ],
   ),

@@ -168,6 +168,26 @@ describe('schema changes', () => {
     await expectLoadable()
   })
 
+  test('who writes again behind ROLLBACK TO keeps schema changes out again', () => {
+    const namespace = once((tx) => tx.createNamespace('shop'))
+    const collection = once((tx) => tx.createCollection(namespace, 'orders', 'document', {}))
+    const key = new KeyWriter(16).begin(collection.id, 1).int64(1)
+    const write = (tx: KernelTransaction): void => tx.put(key, sliceOf(Buffer.from('x')))
+    const change = (tx: KernelTransaction): void => tx.clearCollection(collection)
+    const writer = begin('read committed')
+    const [savepoint, locks] = [writer.savepoint(), writer.locks.mark()]
+    step(writer, write)
+    writer.rollbackTo(savepoint)
+    writer.locks.releaseSince(locks)
+    expect(database.locks.size).toBe(0)
+    step(writer, write)
+    const changer = begin('read committed')
+    expect(outcomeOf(() => step(changer, change))).toBe('waits')
+    commitNow(writer)
+    expect(outcomeOf(() => step(changer, change))).toBe('done')
+    commitNow(changer)
+  })
+
   test('writers and schema changes keep each other out', () => {
     const namespace = once((tx) => tx.createNamespace('shop'))
     const collection = once((tx) => tx.createCollection(namespace, 'orders', 'document', {}))
