@@ -48,6 +48,11 @@ describe('policies of rows', { timeout: 120_000 }, () => {
     expect(found).toEqual(lines)
   })
 
+  test('of MERGE, and its privileges, as PostgreSQL answers', async () => {
+    const { found, lines } = await answers.toGolden('merge-privileges')
+    expect(found).toEqual(lines)
+  })
+
   test('an index serves a policy, and conditions of the caller', async () => {
     await makeNotes()
     await run('ada', `INSERT INTO notes SELECT g, 'many ' || g, 'more ' || g, g FROM generate_series(10, 2000) g`)

@@ -2,6 +2,7 @@
 import { mutationsOf, type Mutation } from './mutation.ts'
 
 const inGolden = ['src/language/sql/golden.test.ts']
+const inSecurity = ['src/server/row-security.test.ts']
 
 export const statementMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/sql/statement/merge.ts', inGolden, [
@@ -16,6 +17,8 @@ export const statementMutations: readonly Mutation[] = [
       '    const at = clauses.findIndex(',
       '    const at = clauses.findLastIndex(',
     ],
+  ]),
+  ...mutationsOf('src/language/sql/statement/merge.ts', inSecurity, [
     [
       'MERGE asks no policy of the row that it updates',
       '      oldTest?.(old, run)\n      const changed',
