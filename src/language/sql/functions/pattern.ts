@@ -113,7 +113,7 @@ function matchParts(parts: readonly string[], text: string): boolean {
   const first = parts[0]!
   const last = parts.at(-1)!
   const end = text.length - last.length
-  if (end < first.length || !text.startsWith(first) || !text.endsWith(last)) return false
+  if (!text.startsWith(first) || !text.endsWith(last)) return false
   let at = first.length
   for (let i = 1; i < parts.length - 1; i++) {
     const found = text.indexOf(parts[i]!, at)
