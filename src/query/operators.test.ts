@@ -84,7 +84,8 @@ function drainInterrupted<R>(operator: Operator<R>, run: Run): R[] {
     try {
       const batch = operator.next(run)
       if (batch === undefined) return rows
-      if (batch !== paused) rows.push(...batch)
+      if (batch === paused) beginTurn()
+      else rows.push(...batch)
     } catch (error) {
       if (error !== interruption) throw error
     }

@@ -116,7 +116,7 @@ test('CONFIG changes all that it names, or nothing, in the words of redis-server
   expect(await redis.config('GET', 'timeout')).toEqual(['timeout', '300'])
   expect(await redis.config('GET', 'client-*')).toEqual([
     'client-output-buffer-limit',
-    'normal 0 0 0 slave 0 0 0 pubsub 33554432 8388608 60',
+    'normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60',
     'client-query-buffer-limit',
     `${64 * 1024 * 1024}`,
   ])

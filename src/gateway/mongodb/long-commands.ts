@@ -194,6 +194,26 @@ export function longCommands(given: () => Db, { size, huge, rows, conditions, fe
     ],
     $unionWith: [['rows', { coll: 'rows', pipeline: [{ $match: inIds }] }]],
     $sample: [['rows', { size: rows }]],
+    $bucketAuto: [['rows', { groupBy: '$k', buckets: Math.floor(rows / 4) }]],
+    $setWindowFields: [
+      [
+        'rows',
+        {
+          sortBy: { k: 1 },
+          output: {
+            near: { $push: '$_id', window: { documents: [-20, 20] } },
+            all: { $sum: '$k', window: { documents: ['unbounded', 'unbounded'] } },
+          },
+        },
+      ],
+      ['rows', { sortBy: { k: 1 }, output: { some: { $avg: '$_id', window: { range: [-50, 50] } } } }],
+    ],
+    $fill: [['rows', { sortBy: { _id: 1 }, output: { k: { method: 'linear' }, x: { method: 'locf' } } }]],
+    $densify: [['rows', { field: 'k', range: { step: 10 / size, bounds: 'full' } }]],
+    $graphLookup: [
+      ['rows', { from: 'rows', startWith: '$k', connectFromField: 'k', connectToField: '_id', as: 'f' }],
+      ['long', { from: 'rows', startWith: '$a', connectFromField: '_id', connectToField: '_id', as: 'f' }],
+    ],
     $redact: [['rows', { $cond: [{ $gt: ['$k', 1] }, '$$KEEP', '$$DESCEND'] }]],
   }
 

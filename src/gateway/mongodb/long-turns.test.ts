@@ -71,7 +71,7 @@ const bounded: Readonly<Record<string, string>> = {
   'names and numbers':
     'hello ping buildInfo connectionStatus whatsmyuri getParameter setParameter hostInfo getCmdLineOpts getLog serverStatus ' +
     'startSession replSetGetStatus killAllSessions refreshSessions configureFailPoint polylogDatabases listDatabases listCollections endSessions killSessions abortTransaction commitTransaction polylogJoin polylogToken create drop dropDatabase ' +
-    'renameCollection collMod listIndexes dropIndexes collStats dbStats top validate killOp currentOp logout saslStart saslContinue authenticate',
+    'renameCollection collMod listIndexes dropIndexes collStats dbStats top validate listCommands profile killOp currentOp logout saslStart saslContinue authenticate',
   'roles and what they have been given, by name':
     'createUser updateUser dropUser dropAllUsersFromDatabase grantRolesToUser revokeRolesFromUser usersInfo rolesInfo ' +
     'createRole updateRole dropRole grantRolesToRole revokeRolesFromRole grantPrivilegesToRole revokePrivilegesFromRole',

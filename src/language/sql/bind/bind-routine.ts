@@ -180,7 +180,8 @@ export function bindRoutine(
   const { routine, places, spreadFrom } = fitting
   const { inputs, definition, collection } = routine
   binder.findCollection(collection.namespace.name, collection.name, 'function')
-  binder.access.any(collection, privilege.execute)
+  // Of stored text, whose names were looked up when it was made, the call itself asks.
+  if (!binder.isStored) binder.access.any(collection, privilege.execute)
   binder.usedRoutines.add(collection.id)
   if (definition.volatility === 'volatile') binder.calls = true
   const parts = inputs.map((input, i): Expression => {

@@ -103,6 +103,8 @@ export class Binder {
   readonly usedRoutines: Set<number> = new Set()
   /** Tables whose policies are being bound. */
   readonly securing: Set<number> = new Set()
+  /** That are being bound, one within the other. */
+  #policies = 0
   /** What its caller must be allowed, */
   readonly #ownAccess = new AccessNeeds()
   /** and what owners of views must be, by their roles. */
@@ -366,21 +368,31 @@ export class Binder {
   }
 
   /** Stored text is being bound: it has all names in full. */
-  get #isStored(): boolean {
-    return this.securing.size > 0 || this.#views.size > 0
+  get isStored(): boolean {
+    return this.#policies > 0 || this.#views.size > 0
+  }
+
+  /** Binds what a policy asks. */
+  ofPolicy<T>(bind: () => T): T {
+    this.#policies++
+    try {
+      return bind()
+    } finally {
+      this.#policies--
+    }
   }
 
   /** Errors: `AccessError` where the caller may not look anything up there. */
   requireSchema(name: string): void {
     const schema = schemaNamed(this.context, name)
     // Names in policies and views were looked up when those were made.
-    const namespace = this.#isStored ? undefined : this.catalog.namespaces.get(schema)
+    const namespace = this.isStored ? undefined : this.catalog.namespaces.get(schema)
     if (namespace !== undefined) this.rights.requireUse(namespace)
   }
 
   /** A schema of the search path that may not be used is passed over. */
   maySearch(schema: string): boolean {
-    const namespace = this.#isStored ? undefined : this.catalog.namespaces.get(schema)
+    const namespace = this.isStored ? undefined : this.catalog.namespaces.get(schema)
     return namespace === undefined || (this.rights.ofNamespace(namespace) & privilege.usage) !== 0
   }
 

@@ -105,7 +105,7 @@ function bindTerms(
 }
 
 function bindPolicy(binder: Binder, table: Table, { text }: PolicyExpression): Expression {
-  return binder.expression(policyScope(table), parseExpression(text))
+  return binder.ofPolicy(() => binder.expression(policyScope(table), parseExpression(text)))
 }
 
 /** A policy with a subquery that comes back to the policies of its own table has no end. */

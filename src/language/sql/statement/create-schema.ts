@@ -3,12 +3,15 @@ import type { CreateSchemaStmt } from 'libpg-query'
 import type { Notice } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { systemNamespaces } from '../catalog/identity.ts'
+import { giveNamespace, newOwner } from './owners.ts'
 import { type Planned, planSteps } from './prepared.ts'
 
 export function planCreateSchema(statement: CreateSchemaStmt): Planned {
   if ((statement.schemaElts?.length ?? 0) > 0) throw notBuilt('CREATE SCHEMA with elements')
-  return planSteps({ kind: 'schema' }, 'CREATE SCHEMA', ({ transaction, context }) => {
-    const name = statement.schemaname ?? statement.authrole?.rolename ?? context.user
+  return planSteps({ kind: 'schema' }, 'CREATE SCHEMA', (run) => {
+    const { transaction, context } = run
+    const owner = statement.authrole && newOwner(run, statement.authrole)
+    const name = statement.schemaname ?? owner?.owner ?? context.user
     if (transaction.catalog.namespaces.has(name) || systemNamespaces.has(name)) {
       if (statement.if_not_exists !== true) throw failure('42P06', `schema "${name}" already exists`)
       return { rowCount: 0, notices: [skipping('42P06', `schema "${name}" already exists`)] }
@@ -18,7 +21,8 @@ export function planCreateSchema(statement: CreateSchemaStmt): Planned {
         detail: 'The prefix "pg_" is reserved for system schemas.',
       })
     }
-    transaction.createNamespace(name)
+    const namespace = transaction.createNamespace(name)
+    if (owner !== undefined) giveNamespace(run, namespace, owner)
     return { rowCount: 0 }
   })
 }

@@ -85,7 +85,7 @@ function changeGiver({ access, catalog }: Transaction, of: Collection | Namespac
   }
 }
 
-function giveNamespace({ transaction }: SqlRun, namespace: Namespace, to: Owner): void {
+export function giveNamespace({ transaction }: SqlRun, namespace: Namespace, to: Owner): void {
   if (!transaction.principal.rights.owns(namespace)) throw notOwner('schema', namespace.name)
   changeGiver(transaction, namespace, to)
   transaction.access.giveNamespace(namespace, to.owner, to.ownerId)
