@@ -42,7 +42,7 @@ export const viewMutations: readonly Mutation[] = [
     ],
   ]),
   ...mutationsOf('src/language/sql/bind/type-access.ts', inFunctions, [
-    ['arrays of a type are anybody’s', '(type?.element ?? type)?.made', 'type?.made'],
+    ['types are anybody’s', '(rights.onCollection(collection) & privilege.usage) !== 0', 'rights !== unlimited'],
   ]),
   ...mutationsOf('src/language/sql/statement/grant.ts', inFunctions, [
     [

@@ -11,8 +11,7 @@ export function requireTypeUse(context: SqlContext, ...types: readonly number[])
   const { catalog, rights = unlimited } = context
   if (rights.areUnlimited) return
   for (const number of types) {
-    const type = findType(number)
-    const made = (type?.element ?? type)?.made
+    const made = findType(number)?.made
     const collection = made && catalog.collectionById(made.id)
     if (collection === undefined || !isType(collection)) continue
     if ((rights.onCollection(collection) & privilege.usage) !== 0) continue
