@@ -19,7 +19,8 @@ import {
   primaryKeyOid,
   indexOid,
 } from './identity.ts'
-import { indexesOfTable, parentIndexOid, type ShownIndex, tables } from './stored-tables.ts'
+import { allObjects, type StoredObjects } from './stored-objects.ts'
+import { indexesOfTable, parentIndexOid, type ShownIndex, tablesAmong } from './stored-tables.ts'
 
 export interface ShownConstraint {
   readonly oid: number
@@ -34,8 +35,8 @@ export interface ShownConstraint {
   readonly check?: CheckDefinition
 }
 
-export function* constraintsOf(run: SqlRun): Generator<ShownConstraint> {
-  for (const table of tables(run)) yield* constraintsOfTable(run, table)
+export function* constraintsOf(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<ShownConstraint> {
+  for (const table of tablesAmong(objects.relations())) yield* constraintsOfTable(run, table)
 }
 
 function* constraintsOfTable(run: SqlRun, table: Table): Generator<ShownConstraint> {
@@ -72,9 +73,9 @@ const actionCodes: Readonly<Record<ForeignKeyAction, string>> = {
 }
 
 /** pg_constraint. */
-export function* constraintRows(run: SqlRun): Generator<readonly SqlValue[]> {
-  yield* domainConstraintRows(run)
-  for (const { oid, table, name, kind, deferrable, index, foreignKey, check } of constraintsOf(run)) {
+export function* constraintRows(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<readonly SqlValue[]> {
+  yield* domainConstraintRows(objects.types())
+  for (const { oid, table, name, kind, deferrable, index, foreignKey, check } of constraintsOf(run, objects)) {
     const definition = foreignKey?.definition
     const isPart = index?.isPart === true || definition?.parent !== undefined
     const isShared = check === undefined && table.definition.partitioning !== undefined

@@ -10,8 +10,8 @@ import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import { defaultOid, namespaceOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
-import { typeCollections } from './pg-types.ts'
 import { shownExpression } from './shown-expressions.ts'
+import { typeCollections } from './stored-tables.ts'
 
 type Values = readonly SqlValue[]
 
@@ -27,8 +27,8 @@ function contentOf(collection: Collection): DomainContent {
   return typeOfCollection(collection).made!.content as DomainContent
 }
 
-function* constraints(run: SqlRun): Generator<DomainConstraint> {
-  for (const collection of typeCollections(run)) {
+function* constraints(types: Iterable<Collection>): Generator<DomainConstraint> {
+  for (const collection of types) {
     if (collection.kind !== 'domain') continue
     for (const [i, { name, expression, notValid }] of contentOf(collection).checks.entries()) {
       yield { oid: defaultOid(collection, 32 + i), collection, name, expression, isValid: notValid !== true }
@@ -37,8 +37,8 @@ function* constraints(run: SqlRun): Generator<DomainConstraint> {
 }
 
 /** Those of pg_constraint; what concerns tables is none. */
-export function* domainConstraintRows(run: SqlRun): Generator<Values> {
-  for (const { oid: number, collection, name, isValid } of constraints(run)) {
+export function* domainConstraintRows(types: Iterable<Collection>): Generator<Values> {
+  for (const { oid: number, collection, name, isValid } of constraints(types)) {
     const head = [number, name, namespaceOid(collection.namespace), 'c', false, false, isValid, 0]
     yield [
       ...head,
@@ -58,7 +58,7 @@ export function* domainConstraintRows(run: SqlRun): Generator<Values> {
 }
 
 export function describeDomainConstraint(run: SqlRun, number: number, isPretty: boolean): string | null {
-  for (const { oid: own, collection, expression, isValid } of constraints(run)) {
+  for (const { oid: own, collection, expression, isValid } of constraints(typeCollections(run))) {
     if (own !== number) continue
     const type = typeOfCollection(collection).base!
     const { text } = shownExpression(run, { kind: 'value', type }, expression, isPretty)

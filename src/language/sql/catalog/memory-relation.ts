@@ -1,28 +1,57 @@
 /**
- * A relation whose rows are computed: system views. It has no indexes and is read whole. Rows of PostgreSQL's catalogs have
- * behind their columns which one they are of (`tableoid`): clients compare it with the `classid` of dependencies and comments.
+ * A relation whose rows are computed: system views. Where its maker says what has the rows of a value (`LookUp`), a condition
+ * that names the value reads those alone; otherwise it is read whole. Rows of PostgreSQL's catalogs have behind their columns
+ * which one they are of (`tableoid`): clients compare it with the `classid` of dependencies and comments.
  */
 import type { Run } from '../../../query/operator.ts'
-import type { Access, Relation, RelationColumn, RelationReader } from '../../../query/relation.ts'
+import type { Access, Relation, RelationColumn, RelationIndex, RelationReader } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { systemViewOid } from './system-view-names.ts'
 
-export type RowMaker = (run: SqlRun) => Iterable<readonly SqlValue[]>
+/** `among`: what the rows are made of; left out, everything. */
+export type RowMaker<S = never> = (run: SqlRun, among?: S) => Iterable<readonly SqlValue[]>
 
-export function memoryRelation(
+/** Of a column, whose values are numbers or texts. */
+export interface LookUp<S> {
+  /** What has all rows of the value, and as few others as can be told at once. */
+  readonly among: (run: SqlRun, value: SqlValue) => S
+  readonly isUnique?: boolean
+}
+
+/** Rows of one value, where it may have several: assumed. */
+const rowsOfOne = { mean: 4, largest: 64 }
+
+export function memoryRelation<S = never>(
   schema: string,
   name: string,
   columns: readonly (readonly [name: string, type: number])[],
-  rows: RowMaker,
+  rows: RowMaker<S>,
+  lookUps: Readonly<Record<string, LookUp<S>>> = {},
 ): Relation {
   const described = columns.map(([column, type], i): RelationColumn => {
     return { name: column, type, modifier: -1, number: i + 1, isNotNull: false }
   })
+  const indexes = Object.entries(lookUps).map(([column, { isUnique = false }]): RelationIndex => {
+    const ordinal = columns.findIndex(([one]) => one === column)
+    return {
+      name: `${name}_${column}_index`,
+      isUnique,
+      isHint: true,
+      isPrimary: false,
+      parts: [{ column: ordinal, isDescending: false, nullsFirst: false }],
+    }
+  })
   const isCatalog = schema === 'pg_catalog'
+  const rowsOf = (run: SqlRun, { index, equal: [value] }: Access): Iterable<readonly SqlValue[]> => {
+    if (index === undefined || value === undefined) return rows(run)
+    const { column } = index.parts[0]!
+    const { among } = lookUps[columns[column]![0]]!
+    return value === null ? [] : equalRows(rows(run, among(run, value)), column, value)
+  }
   const reader: RelationReader = {
-    open: (run: Run, _access: Access) => {
-      const start = (): Iterator<readonly SqlValue[]> => rows(run as SqlRun)[Symbol.iterator]()
+    open: (run: Run, access: Access) => {
+      const start = (): Iterator<readonly SqlValue[]> => rowsOf(run as SqlRun, access)[Symbol.iterator]()
       let all: Iterator<readonly SqlValue[]> | undefined = start()
       let given = 0
       const again = (): Iterator<readonly SqlValue[]> => {
@@ -50,9 +79,19 @@ export function memoryRelation(
     name,
     kind: 'view',
     columns: described,
-    indexes: [],
+    indexes,
     collection: undefined,
     ...(isCatalog && { systemColumns: 1 }),
     reader: () => reader,
+    groupRows: (_run, { isUnique }) => (isUnique ? { mean: 1, largest: 1 } : rowsOfOne),
   }
+}
+
+/** What has rows of the value may have others beside. */
+function* equalRows(
+  rows: Iterable<readonly SqlValue[]>,
+  column: number,
+  value: SqlValue,
+): Generator<readonly SqlValue[]> {
+  for (const row of rows) if (row[column] === value) yield row
 }

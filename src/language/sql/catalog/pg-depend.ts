@@ -37,8 +37,7 @@ import {
 } from './identity.ts'
 import { extensionMembers } from './pg-extension.ts'
 import { memoryRelation } from './memory-relation.ts'
-import { collections } from './stored-tables.ts'
-import { typeCollections } from './pg-types.ts'
+import { collections, typeCollections } from './stored-tables.ts'
 import { systemViewOid } from './system-view-names.ts'
 
 /** Its catalog, its number there, and its column or 0. */

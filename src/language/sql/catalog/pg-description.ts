@@ -30,8 +30,7 @@ import {
 import { routineByNumber } from './function-numbers.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { databaseOids } from './pg-objects.ts'
-import { collections } from './stored-tables.ts'
-import { typeCollections } from './pg-types.ts'
+import { collections, typeCollections } from './stored-tables.ts'
 import { systemViewOid } from './system-view-names.ts'
 
 function classOid(name: string): number {

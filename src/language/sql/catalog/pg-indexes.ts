@@ -8,7 +8,8 @@ import { describeIndex } from './index-text.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { operatorClassOf } from './operator-classes.ts'
 import { collationOf } from './pg-types.ts'
-import { indexesOfTable, type ShownIndex, tables } from './stored-tables.ts'
+import { allObjects, objectBy, type StoredObjects } from './stored-objects.ts'
+import { indexesOfTable, type ShownIndex, tablesAmong } from './stored-tables.ts'
 
 type Values = readonly SqlValue[]
 
@@ -18,8 +19,8 @@ export function methodOf({ definition }: ShownIndex): string {
   return definition?.method ?? 'btree'
 }
 
-function* indexRows(run: SqlRun): Generator<Values> {
-  for (const table of tables(run)) {
+function* indexRows(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<Values> {
+  for (const table of tablesAmong(objects.relations())) {
     for (const index of indexesOfTable(table)) {
       const options = index.parts.map((part) => Number(part.isDescending) + 2 * Number(part.nullsFirst))
       const include = index.definition?.include ?? []
@@ -53,8 +54,8 @@ function* indexRows(run: SqlRun): Generator<Values> {
   }
 }
 
-function* indexDefinitions(run: SqlRun): Generator<Values> {
-  for (const table of tables(run)) {
+function* indexDefinitions(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<Values> {
+  for (const table of tablesAmong(objects.relations())) {
     for (const index of indexesOfTable(table))
       yield [table.schema, table.name, index.name, null, describeIndex(run, index, false)]
   }
@@ -88,6 +89,7 @@ export const pgIndexes: readonly Relation[] = [
       ['indpred', nodeTree],
     ],
     indexRows,
+    { indexrelid: objectBy.uniqueRelation, indrelid: objectBy.relation },
   ),
   memoryRelation(
     'pg_catalog',
@@ -100,5 +102,6 @@ export const pgIndexes: readonly Relation[] = [
       ['indexdef', text],
     ],
     indexDefinitions,
+    { tablename: objectBy.name, indexname: objectBy.name },
   ),
 ]

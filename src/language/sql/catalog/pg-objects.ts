@@ -11,10 +11,11 @@ import { parameters } from '../settings/parameters.ts'
 import { findSetting, settingNames, titleOf } from '../settings/settings.ts'
 import { oid } from '../types/oids.ts'
 import { namespaceOid, systemNamespaces } from './identity.ts'
-import { memoryRelation } from './memory-relation.ts'
+import { type LookUp, memoryRelation } from './memory-relation.ts'
 import { firstFunctionOid, listedFunctions } from './function-numbers.ts'
 import { languageOids, madeFunctions } from './pg-proc.ts'
 import { madeTypes, type TypeRow, typeRow } from './pg-types.ts'
+import { allObjects, objectBy, type StoredObjects } from './stored-objects.ts'
 import { accessTexts, ownerPrivileges } from './access-text.ts'
 import { allRoles, databaseOwnerOid, firstRoleOid, ownerOid, ownRoleOid, roleOidById } from './roles.ts'
 
@@ -61,13 +62,39 @@ function kindOf({ category, range, multirange }: SqlType): TypeRow['kind'] {
   return category === 'P' ? 'p' : 'b'
 }
 
-function* types(run: SqlRun): Generator<Values> {
-  for (const type of allTypes) {
+/** Those that are built in beside what is stored. */
+interface Types {
+  readonly builtIn: Iterable<SqlType>
+  readonly made: StoredObjects
+}
+
+function typesBy(
+  { among, isUnique }: LookUp<StoredObjects>,
+  isIt: (type: SqlType, value: SqlValue) => boolean,
+): LookUp<Types> {
+  return {
+    among: (run, value) => ({ builtIn: allTypes.filter((type) => isIt(type, value)), made: among(run, value) }),
+    isUnique: isUnique === true,
+  }
+}
+
+const typeLookUps: Readonly<Record<string, LookUp<Types>>> = {
+  oid: typesBy(objectBy.uniqueType, (type, value) => type.oid === value),
+  typname: typesBy(objectBy.typeName, (type, value) => type.name === value),
+  // Built-in types are no rows of relations.
+  typrelid: typesBy(objectBy.relationIfAny, (_type, value) => value === 0),
+}
+
+function* types(
+  run: SqlRun,
+  { builtIn, made }: Types = { builtIn: allTypes, made: allObjects(run) },
+): Generator<Values> {
+  for (const type of builtIn) {
     const kind = kindOf(type)
     const { oid: number, category, element, arrayOid: array } = type
     yield typeRow({ type, oid: number, namespace: 11, owner, kind, category, element: element?.oid ?? 0, array })
   }
-  yield* madeTypes(run)
+  yield* madeTypes(run, made)
 }
 
 function* functions(run: SqlRun): Generator<Values> {
@@ -292,6 +319,7 @@ export const pgObjects: readonly Relation[] = [
       ['typacl', aclitemArray],
     ],
     types,
+    typeLookUps,
   ),
   memoryRelation(
     'pg_catalog',

@@ -16,7 +16,8 @@ import { oid } from '../types/oids.ts'
 import { boundText } from './bound-text.ts'
 import { collectionByOid, collectionOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
-import { indexesOfTable, parentIndexOid, tables } from './stored-tables.ts'
+import { allObjects, objectBy, type StoredObjects } from './stored-objects.ts'
+import { indexesOfTable, parentIndexOid, tablesAmong } from './stored-tables.ts'
 
 /** Undefined of what is no partition. */
 export function shownBound(run: SqlRun, { definition }: Table): string | undefined {
@@ -45,9 +46,9 @@ function shownKey(
   return `${key}${named}${isUsual ? '' : ` ${operatorClass}`}`
 }
 
-function* inheritance(run: SqlRun): Generator<readonly SqlValue[]> {
+function* inheritance(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<readonly SqlValue[]> {
   const { catalog } = run.transaction
-  for (const table of tables(run)) {
+  for (const table of tablesAmong(objects.relations())) {
     for (const [i, id] of (table.definition.inherits ?? []).entries()) {
       const parent = catalog.collectionById(id)
       if (parent !== undefined) yield [collectionOid(table.collection), collectionOid(parent), i + 1, false]
@@ -61,8 +62,8 @@ function* inheritance(run: SqlRun): Generator<readonly SqlValue[]> {
 
 const letters = { list: 'l', range: 'r', hash: 'h' } as const
 
-function* partitionedTables(run: SqlRun): Generator<readonly SqlValue[]> {
-  for (const table of tables(run)) {
+function* partitionedTables(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<readonly SqlValue[]> {
+  for (const table of tablesAmong(objects.relations())) {
     const { partitioning } = table.definition
     if (partitioning === undefined) continue
     const inDefault = childTables(run.transaction.catalog, table).find(
@@ -95,6 +96,7 @@ export const pgPartitions: readonly Relation[] = [
       ['inhdetachpending', oid.bool],
     ],
     inheritance,
+    { inhrelid: objectBy.relation, inhparent: objectBy.referred },
   ),
   memoryRelation(
     'pg_catalog',
@@ -110,6 +112,7 @@ export const pgPartitions: readonly Relation[] = [
       ['partexprs', oid.nodeTree],
     ],
     partitionedTables,
+    { partrelid: objectBy.uniqueRelation },
   ),
 ]
 

@@ -9,7 +9,8 @@ import { oid } from '../types/oids.ts'
 import { collectionOid, policyOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { roleOidById, shownRoleName } from './roles.ts'
-import { tables } from './stored-tables.ts'
+import { allObjects, objectBy, type StoredObjects } from './stored-objects.ts'
+import { tablesAmong } from './stored-tables.ts'
 
 /** How the expression of a policy is shown: told by who binds them. */
 type ShowPolicy = (run: SqlRun, table: Table, expression: PolicyExpression) => string
@@ -22,8 +23,10 @@ export function showPoliciesBy(shown: ShowPolicy): void {
 /** PostgreSQL's letters. */
 const letters = { all: '*', select: 'r', insert: 'a', update: 'w', delete: 'd' } as const
 
-function* eachPolicy(run: SqlRun): Generator<{ readonly table: Table; readonly policy: PolicyDefinition }> {
-  for (const table of tables(run)) {
+function* eachPolicy({
+  relations,
+}: StoredObjects): Generator<{ readonly table: Table; readonly policy: PolicyDefinition }> {
+  for (const table of tablesAmong(relations())) {
     // In the order in which they were made: psql shows them as they come.
     for (const policy of policiesOf(table)) yield { table, policy }
   }
@@ -37,8 +40,8 @@ function roleOids(run: SqlRun, { roles }: PolicyDefinition): number[] {
   return roles.map((id) => roleOidById(run, id))
 }
 
-function* policies(run: SqlRun): Generator<readonly SqlValue[]> {
-  for (const { table, policy } of eachPolicy(run)) {
+function* policies(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<readonly SqlValue[]> {
+  for (const { table, policy } of eachPolicy(objects)) {
     yield [
       policyOid(table.collection, policy.id),
       policy.name,
@@ -52,8 +55,8 @@ function* policies(run: SqlRun): Generator<readonly SqlValue[]> {
   }
 }
 
-function* shownPolicies(run: SqlRun): Generator<readonly SqlValue[]> {
-  for (const { table, policy } of eachPolicy(run)) {
+function* shownPolicies(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<readonly SqlValue[]> {
+  for (const { table, policy } of eachPolicy(objects)) {
     const names = roleOids(run, policy).map((number) => shownRoleName(run.context, number))
     yield [
       table.schema,
@@ -83,6 +86,7 @@ export const pgPolicies: readonly Relation[] = [
       ['polwithcheck', oid.nodeTree],
     ],
     policies,
+    { polrelid: objectBy.relation },
   ),
   memoryRelation(
     'pg_catalog',
@@ -98,5 +102,6 @@ export const pgPolicies: readonly Relation[] = [
       ['with_check', oid.text],
     ],
     shownPolicies,
+    { tablename: objectBy.name },
   ),
 ]

@@ -19,6 +19,8 @@ import { collectionByOid, collectionOid, namespaceOid, triggerByOid, triggerOid 
 import { shownExpression } from './shown-expressions.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { ownerOid } from './roles.ts'
+import { allObjects, objectBy, type StoredObjects } from './stored-objects.ts'
+import { tablesAmong } from './stored-tables.ts'
 import { privilege } from '../../../database/access/privileges.ts'
 
 type Values = readonly SqlValue[]
@@ -98,13 +100,9 @@ describe('pg_get_function_sqlbody', ({ definition }) => (definition.isAtomic ===
 
 // ---- triggers
 
-function* allTriggers({ transaction: { catalog } }: SqlRun): Generator<{ table: Table; trigger: TriggerDefinition }> {
-  for (const schema of catalog.namespaces.keys()) {
-    for (const collection of catalog.relationsOf(schema)) {
-      if (!isTable(collection)) continue
-      const table = Table.of(collection)
-      for (const trigger of triggersOf(table)) yield { table, trigger }
-    }
+function* triggersAmong({ relations }: StoredObjects): Generator<{ table: Table; trigger: TriggerDefinition }> {
+  for (const table of tablesAmong(relations())) {
+    for (const trigger of triggersOf(table)) yield { table, trigger }
   }
 }
 
@@ -115,8 +113,8 @@ function parentOid({ transaction: { catalog } }: SqlRun, { parent }: TriggerDefi
   return table === undefined ? 0 : triggerOid(table, parent!.trigger)
 }
 
-function* triggerRows(run: SqlRun): Generator<Values> {
-  for (const { table, trigger } of allTriggers(run)) {
+function* triggerRows(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<Values> {
+  for (const { table, trigger } of triggersAmong(objects)) {
     const { constraint } = trigger
     const references = constraint?.references
     const target = references === undefined ? undefined : run.transaction.catalog.collectionById(references)
@@ -169,6 +167,7 @@ export const pgTrigger: Relation = memoryRelation(
     ['tgnewtable', oid.name],
   ],
   triggerRows,
+  { oid: objectBy.uniquePart, tgrelid: objectBy.relation },
 )
 
 function shownTrigger(run: SqlRun, table: Table, trigger: TriggerDefinition, isPretty: boolean): string {

@@ -22,12 +22,12 @@ import { ownerName, ownerOid, ownRoleOid } from './roles.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { viewOptionTexts } from './pg-views.ts'
 import { shownBound } from './pg-partitions.ts'
-import { viewsOf } from './registered-views.ts'
-import { collationOf, compositeFields, storageOf, typeCollections } from './pg-types.ts'
+import { collationOf, compositeFields, storageOf } from './pg-types.ts'
 import { relationOid, relationsOf } from './relations.ts'
 import { methodOf } from './pg-indexes.ts'
 import { accessMethods } from './operator-classes.ts'
-import { collections, indexesOfTable, tables } from './stored-tables.ts'
+import { allObjects, objectBy, type StoredObjects } from './stored-objects.ts'
+import { indexesOfTable, tablesAmong } from './stored-tables.ts'
 
 type Values = readonly SqlValue[]
 
@@ -103,8 +103,8 @@ function accessOf(run: SqlRun, collection: Collection): string[] | null {
   return accessTexts(run, collection, '', ownerPrivileges[isSequence(collection) ? 'sequence' : 'table'])
 }
 
-function* classes(run: SqlRun): Generator<Values> {
-  for (const collection of collections(run)) {
+function* classes(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<Values> {
+  for (const collection of objects.relations()) {
     const namespace = namespaceOid(collection.namespace)
     const owner = ownerOid(run, collection)
     const access = accessOf(run, collection)
@@ -118,9 +118,8 @@ function* classes(run: SqlRun): Generator<Values> {
       yield classRow({ ...base, kind: 'r', columns, hasIndex: true, ...optionsOf(collection) })
     }
   }
-  for (const collection of typeCollections(run))
-    if (collection.kind === 'composite') yield compositeClass(run, collection)
-  for (const view of viewsOf(run.context)) {
+  for (const collection of objects.types()) if (collection.kind === 'composite') yield compositeClass(run, collection)
+  for (const view of objects.systemViews()) {
     const namespace = systemNamespaces.get(view.schema)!
     const columns = view.columns.length
     yield classRow({ oid: relationOid(view), name: view.name, namespace, owner: ownRoleOid, kind: 'v', columns })
@@ -245,8 +244,8 @@ interface AttributeMore {
   readonly isDropped?: boolean
 }
 
-function* attributes(run: SqlRun): Generator<Values> {
-  for (const collection of collections(run)) {
+function* attributes(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<Values> {
+  for (const collection of objects.relations()) {
     if (isTable(collection)) yield* tableAttributes(run, Table.of(collection))
     else if (isView(collection)) yield* viewAttributes(run, collection)
     else {
@@ -255,7 +254,7 @@ function* attributes(run: SqlRun): Generator<Values> {
       }
     }
   }
-  for (const collection of typeCollections(run)) {
+  for (const collection of objects.types()) {
     if (collection.kind !== 'composite') continue
     for (const field of compositeFields(collection)) {
       yield attributeRow(
@@ -265,7 +264,7 @@ function* attributes(run: SqlRun): Generator<Values> {
       )
     }
   }
-  for (const view of viewsOf(run.context))
+  for (const view of objects.systemViews())
     for (const column of view.columns) yield attributeRow(relationOid(view), column)
 }
 
@@ -310,9 +309,9 @@ function* tableAttributes(run: SqlRun, table: Table): Generator<Values> {
   }
 }
 
-function* defaults(run: SqlRun): Generator<Values> {
-  yield* viewDefaults(run)
-  for (const table of tables(run)) {
+function* defaults(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<Values> {
+  yield* viewDefaults(objects)
+  for (const table of tablesAmong(objects.relations())) {
     for (const column of table.columns) {
       const expression = column.generated?.expression ?? column.default
       if (expression === undefined || column.definition.identity !== undefined) continue
@@ -321,8 +320,8 @@ function* defaults(run: SqlRun): Generator<Values> {
   }
 }
 
-function* viewDefaults(run: SqlRun): Generator<Values> {
-  for (const collection of collections(run)) {
+function* viewDefaults(objects: StoredObjects): Generator<Values> {
+  for (const collection of objects.relations()) {
     if (!isView(collection)) continue
     for (const { number, default: value } of viewDefinitionOf(collection).columns) {
       if (value !== undefined) yield [defaultOid(collection, number), collectionOid(collection), number, value]
@@ -330,8 +329,8 @@ function* viewDefaults(run: SqlRun): Generator<Values> {
   }
 }
 
-function* tableRows(run: SqlRun): Generator<Values> {
-  for (const table of tables(run)) {
+function* tableRows(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<Values> {
+  for (const table of tablesAmong(objects.relations())) {
     if (table.definition.materialized !== undefined) continue
     yield [
       table.schema,
@@ -346,8 +345,8 @@ function* tableRows(run: SqlRun): Generator<Values> {
   }
 }
 
-function* sequences(run: SqlRun): Generator<Values> {
-  for (const collection of collections(run)) {
+function* sequences(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<Values> {
+  for (const collection of objects.relations()) {
     if (!isSequence(collection)) continue
     const definition = sequenceDefinitionOf(collection)
     yield [
@@ -403,6 +402,7 @@ export const pgRelations: readonly Relation[] = [
       ['relpartbound', nodeTree],
     ],
     classes,
+    { oid: objectBy.uniqueRelation, relname: objectBy.name },
   ),
   memoryRelation(
     'pg_catalog',
@@ -436,6 +436,7 @@ export const pgRelations: readonly Relation[] = [
       ['attmissingval', text],
     ],
     attributes,
+    { attrelid: objectBy.relation },
   ),
   memoryRelation(
     'pg_catalog',
@@ -469,6 +470,12 @@ export const pgRelations: readonly Relation[] = [
       ['conbin', nodeTree],
     ],
     constraintRows,
+    {
+      oid: objectBy.uniquePart,
+      conrelid: objectBy.relationIfAny,
+      contypid: objectBy.typeIfAny,
+      confrelid: objectBy.referredIfAny,
+    },
   ),
   memoryRelation(
     'pg_catalog',
@@ -480,6 +487,7 @@ export const pgRelations: readonly Relation[] = [
       ['adbin', nodeTree],
     ],
     defaults,
+    { oid: objectBy.uniquePart, adrelid: objectBy.relation },
   ),
   memoryRelation(
     'pg_catalog',
@@ -495,6 +503,7 @@ export const pgRelations: readonly Relation[] = [
       ['rowsecurity', bool],
     ],
     tableRows,
+    { tablename: objectBy.name },
   ),
   memoryRelation(
     'pg_catalog',
@@ -510,5 +519,6 @@ export const pgRelations: readonly Relation[] = [
       ['seqcycle', bool],
     ],
     sequences,
+    { seqrelid: objectBy.uniqueRelation },
   ),
 ]

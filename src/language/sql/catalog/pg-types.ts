@@ -18,7 +18,7 @@ import { oid } from '../types/oids.ts'
 import { collectionOid, defaultOid, namespaceOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { ownerOid } from './roles.ts'
-import { collections } from './stored-tables.ts'
+import { allObjects, objectBy, type StoredObjects } from './stored-objects.ts'
 
 type Values = readonly SqlValue[]
 
@@ -92,28 +92,19 @@ export function typeRow(row: TypeRow): Values {
   ]
 }
 
-/** What is a type and nothing else. */
-export function* typeCollections({ transaction }: SqlRun): Generator<Collection> {
-  for (const namespace of transaction.catalog.namespaces.values()) {
-    for (const collection of transaction.catalog.othersOf(namespace.name).values()) {
-      if (isType(collection)) yield collection
-    }
-  }
-}
-
 /** Of one that CREATE TYPE … AS has made: with those that were dropped. */
 export function compositeFields(collection: Collection): readonly TypeField[] {
   const { content } = typeOfCollection(collection).made!
   return content.kind === 'composite' ? content.fields : []
 }
 
-function* madeCollections(run: SqlRun): Generator<Collection> {
-  yield* typeCollections(run)
-  for (const collection of collections(run)) if (isTable(collection)) yield collection
+function* madeCollections({ relations, types }: StoredObjects): Generator<Collection> {
+  yield* types()
+  for (const collection of relations()) if (isTable(collection)) yield collection
 }
 
-export function* madeTypes(run: SqlRun): Generator<Values> {
-  for (const collection of madeCollections(run)) {
+export function* madeTypes(run: SqlRun, objects: StoredObjects): Generator<Values> {
+  for (const collection of madeCollections(objects)) {
     const type = typeOfCollection(collection)
     const common = { namespace: namespaceOid(collection.namespace), owner: ownerOid(run, collection) }
     const [own, array] = [numberOfType(collection.id), numberOfArray(collection.id)]
@@ -140,8 +131,8 @@ function describe(
   }
 }
 
-function* enumRows(run: SqlRun): Generator<Values> {
-  for (const collection of typeCollections(run)) {
+function* enumRows(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<Values> {
+  for (const collection of objects.types()) {
     if (collection.kind !== 'enum') continue
     const { content } = typeOfCollection(collection).made!
     if (content.kind !== 'enum') continue
@@ -161,4 +152,5 @@ export const pgEnum: Relation = memoryRelation(
     ['enumlabel', oid.name],
   ],
   enumRows,
+  { enumtypid: objectBy.type },
 )

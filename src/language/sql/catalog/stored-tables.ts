@@ -3,6 +3,7 @@ import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { type IndexDefinition, indexDefinitionOf } from '../../../model/table/definition.ts'
 import { type KeyPart, Table } from '../../../model/table/table.ts'
+import { isType } from '../../../model/table/type-kinds.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { primaryIndex } from '../../../base/tuple.ts'
 import { indexOid, primaryKeyOid } from './identity.ts'
@@ -12,8 +13,21 @@ export function* collections(run: SqlRun): Generator<Collection> {
   for (const namespace of catalog.namespaces.keys()) yield* catalog.relationsOf(namespace)
 }
 
-export function* tables(run: SqlRun): Generator<Table> {
-  for (const collection of collections(run)) if (isTable(collection)) yield Table.of(collection)
+/** What is a type and nothing else. */
+export function* typeCollections({ transaction }: SqlRun): Generator<Collection> {
+  for (const namespace of transaction.catalog.namespaces.values()) {
+    for (const collection of transaction.catalog.othersOf(namespace.name).values()) {
+      if (isType(collection)) yield collection
+    }
+  }
+}
+
+export function tables(run: SqlRun): Generator<Table> {
+  return tablesAmong(collections(run))
+}
+
+export function* tablesAmong(all: Iterable<Collection>): Generator<Table> {
+  for (const collection of all) if (isTable(collection)) yield Table.of(collection)
 }
 
 /** A key of a table that PostgreSQL would show as an index. */

@@ -22,7 +22,7 @@ import { quoteIdentifier } from '../functions/text-functions.ts'
 import { type CallExpression, columnsRead, type Expression } from '../expression/expression.ts'
 import { oid } from '../types/oids.ts'
 import { conjunctsOf, isMovable } from './conditions.ts'
-import { literalPrefix, textBehind } from './text-prefix.ts'
+import { literalMatch, literalPrefix, textBehind } from './text-prefix.ts'
 
 export interface Comparison {
   readonly column: number
@@ -253,9 +253,20 @@ function comparisonOf(
       : []
   }
   if (condition.kind !== 'call') return []
-  return condition.name === '~~'
-    ? prefixComparisons(condition, columnOf)
-    : callComparisons(condition, columnOf, isKnown)
+  if (condition.name === '~~') return prefixComparisons(condition, columnOf)
+  return condition.name === '~' ? matchComparisons(condition, columnOf) : callComparisons(condition, columnOf, isKnown)
+}
+
+/** ~ '^(abc)$' is = 'abc'. */
+function matchComparisons(
+  condition: CallExpression,
+  columnOf: (expression: Expression) => number | undefined,
+): Comparison[] {
+  const [left, pattern] = condition.arguments
+  const column = left === undefined ? undefined : columnOf(left)
+  if (column === undefined || pattern?.kind !== 'constant' || typeof pattern.value !== 'string') return []
+  const value = literalMatch(pattern.value)
+  return value === undefined ? [] : [{ column, operator: '=', value: { ...pattern, value }, condition, isLoose: true }]
 }
 
 /** LIKE 'abc%' is within ['abc', 'abd'). */
@@ -298,6 +309,7 @@ const wideningCasts: ReadonlySet<string> = new Set(
     [oid.int2, oid.int8],
     [oid.int4, oid.int8],
     [oid.varchar, oid.text],
+    [oid.name, oid.text],
     [oid.regclass, oid.oid],
   ].map(([from, to]) => `${from}>${to}`),
 )

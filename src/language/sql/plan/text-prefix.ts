@@ -1,4 +1,4 @@
-/** Patterns as intervals of texts in the order of their code points, which is that of their keys. */
+/** Patterns as texts, or intervals of them in the order of their code points, which is that of their keys. */
 
 /** What a pattern of LIKE begins with, as far as it stands for itself. */
 export function literalPrefix(pattern: string): string {
@@ -14,6 +14,16 @@ export function literalPrefix(pattern: string): string {
     prefix += character
   }
   return prefix.isWellFormed() ? prefix : ''
+}
+
+/** What stands for itself alone between both ends, as psql writes the names that it is asked for. */
+const wholeLiteral = /^\^(?:\(([^\\^$.*+?|()[\]{}]*)\)|([^\\^$.*+?|()[\]{}]*))\$$/
+
+/** The one text that a regular expression finds; undefined where there are others. */
+export function literalMatch(pattern: string): string | undefined {
+  const found = wholeLiteral.exec(pattern)
+  const literal = found?.[1] ?? found?.[2]
+  return literal?.isWellFormed() === true ? literal : undefined
 }
 
 const lastCodePoint = 0x10ffff
