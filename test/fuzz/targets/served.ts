@@ -63,8 +63,12 @@ function redisProgram(random: SeededRandom): Uint8Array {
   return Buffer.concat(choices.some(6, () => redisRequest(choices), 1))
 }
 
+/** What comes behind it is a file and a stream of commands, for a replica. */
+const replicated = /^(?:\+FULLRESYNC|\+CONTINUE|\$EOF:|\$\d+\r\nREDIS0)/
+
 export function checkRedis(reply: Buffer): void {
   for (let at = 0; at < reply.length;) {
+    if (replicated.test(reply.toString('latin1', at, at + 40))) return
     if (!'+-:$*_%~=,#(>'.includes(String.fromCharCode(reply[at]!)))
       throw new Unexpected(`a reply of ${reply.toString('latin1')}`)
     const end = renderReply(reply, at)?.end

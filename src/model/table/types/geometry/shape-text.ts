@@ -27,7 +27,8 @@ class ShapeReader {
         return ofPoints('lseg', this.#points(2, true).points)
       case 'box': {
         const [a, b] = this.#points(2, false).points
-        return boxOf(a!, b!)
+        // As box_in has it: of equal ones the first is the higher, -0 and 0 among them.
+        return boxOf(b!, a!)
       }
       case 'path':
         return this.#path()
