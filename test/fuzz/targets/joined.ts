@@ -130,7 +130,7 @@ export const joinedTarget: Target = {
   title: 'three clients at three doors in one transaction',
   mostBytes: 400,
   steps,
-  share: 0.05,
+  share: 0.03,
   async open() {
     await loadSql()
     const manners = (): readonly Manner[] => [redisManner, postgresManner, new MongoManner()]
