@@ -1,7 +1,7 @@
 /**
  * What several sessions see of each other: scripts of statements, each line `session> statement`, below it what arrives for
- * whom by then. Who is not answered waits: its answer stands below the statement that lets it go on. The answers were compared with
- * PostgreSQL 15's.
+ * whom by then. Who is not answered waits: its answer stands below the statement that lets it go on. Those of
+ * cursors were compared with PostgreSQL 15's.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
