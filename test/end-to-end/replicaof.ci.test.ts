@@ -1,11 +1,11 @@
 /** A redis-server that is followed while it is written to, by a server that is killed meanwhile; where it is installed. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
+import { freePort } from '../free-port.ts'
 import { redisVersion } from '../differential/redis/redis-server.ts'
 import { ServerProcess, withFolder } from './server-process.ts'
 
@@ -15,15 +15,6 @@ const ends: (() => unknown)[] = []
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 function connect(port: number, password?: string): Redis {
   const options = { retryStrategy: () => 20, maxRetriesPerRequest: 200, ...(password !== undefined && { password }) }

@@ -1,12 +1,12 @@
 /** A real redis-server that replicates from here, while both are killed; where it is installed. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { afterEach, expect, test } from 'vitest'
+import { freePort } from '../free-port.ts'
 import { redisVersion } from '../differential/redis/redis-server.ts'
 import { ServerProcess, withFolder } from './server-process.ts'
 
@@ -16,15 +16,6 @@ const ends: (() => unknown)[] = []
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 function connect(port: number): Redis {
   const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 20, maxRetriesPerRequest: null })

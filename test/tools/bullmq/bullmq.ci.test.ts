@@ -4,10 +4,10 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { freePort } from '../../free-port.ts'
 import { ServerProcess } from '../../end-to-end/server-process.ts'
 
 let folder: string
@@ -38,14 +38,6 @@ async function outputOf(child: ChildProcess): Promise<string> {
 function startServer(port: number, ...options: readonly string[]): Promise<ServerProcess> {
   const binary = join(process.cwd(), 'dist', 'cli', 'polylog.js')
   return ServerProcess.run([binary, 'serve', '--port', `${port}`, ...options], process.cwd())
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 test('a queue retries, delays, limits its rate, and has flows, schedulers and events', async () => {

@@ -19,7 +19,7 @@ import { SecuredRelation } from '../bind/secured-relation.ts'
 import type { SqlValue } from '../contract.ts'
 import { deparse } from '../expression/deparse.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
-import { type CallExpression, columnsRead, type Expression } from '../expression/expression.ts'
+import { type CallExpression, columnsRead, type ConstantExpression, type Expression } from '../expression/expression.ts'
 import { oid } from '../types/oids.ts'
 import { conjunctsOf, isMovable } from './conditions.ts'
 import { literalMatch, literalPrefix, textBehind } from './text-prefix.ts'
@@ -257,16 +257,25 @@ function comparisonOf(
   return condition.name === '~' ? matchComparisons(condition, columnOf) : callComparisons(condition, columnOf, isKnown)
 }
 
+/** A column, and the text that it is matched with. */
+function patternOf(
+  { arguments: [left, pattern] }: CallExpression,
+  columnOf: (expression: Expression) => number | undefined,
+): { readonly column: number; readonly pattern: ConstantExpression; readonly text: string } | undefined {
+  const column = left === undefined ? undefined : columnOf(left)
+  if (column === undefined || pattern?.kind !== 'constant' || typeof pattern.value !== 'string') return undefined
+  return { column, pattern, text: pattern.value }
+}
+
 /** ~ '^(abc)$' is = 'abc'. */
 function matchComparisons(
   condition: CallExpression,
   columnOf: (expression: Expression) => number | undefined,
 ): Comparison[] {
-  const [left, pattern] = condition.arguments
-  const column = left === undefined ? undefined : columnOf(left)
-  if (column === undefined || pattern?.kind !== 'constant' || typeof pattern.value !== 'string') return []
-  const value = literalMatch(pattern.value)
-  return value === undefined ? [] : [{ column, operator: '=', value: { ...pattern, value }, condition, isLoose: true }]
+  const asked = patternOf(condition, columnOf)
+  const value = asked && literalMatch(asked.text)
+  if (asked === undefined || value === undefined) return []
+  return [{ column: asked.column, operator: '=', value: { ...asked.pattern, value }, condition, isLoose: true }]
 }
 
 /** LIKE 'abc%' is within ['abc', 'abd'). */
@@ -274,11 +283,10 @@ function prefixComparisons(
   condition: CallExpression,
   columnOf: (expression: Expression) => number | undefined,
 ): Comparison[] {
-  const [left, pattern] = condition.arguments
-  const column = left === undefined ? undefined : columnOf(left)
-  if (column === undefined || pattern?.kind !== 'constant' || typeof pattern.value !== 'string') return []
-  const prefix = literalPrefix(pattern.value)
-  if (prefix === '') return []
+  const asked = patternOf(condition, columnOf)
+  const prefix = asked === undefined ? '' : literalPrefix(asked.text)
+  if (asked === undefined || prefix === '') return []
+  const { column, pattern } = asked
   const bound = (operator: '>=' | '<', value: string): Comparison => {
     return { column, operator, value: { ...pattern, value }, condition, isLoose: true }
   }
