@@ -381,8 +381,15 @@ export function bindSqlValueFunction(binder: Binder, node: SQLValueFunction): Ex
 }
 
 /** What an unnamed column of the result is called: PostgreSQL's FigureColname. */
-export function columnName(node: Node): string {
-  return strongName(node) ?? weakName(node) ?? '?column?'
+export function columnName(node: Node, bound?: Expression): string {
+  return strongName(node) ?? starName(node, bound) ?? weakName(node) ?? '?column?'
+}
+
+/** Of `(SELECT * …)`: only what is bound has it. */
+function starName(node: Node, bound: Expression | undefined): string | undefined {
+  return 'SubLink' in node && bound?.kind === 'subquery' && bound.form === 'scalar'
+    ? bound.query.columns[0]?.name
+    : undefined
 }
 
 function strongName(node: Node): string | undefined {
@@ -424,7 +431,13 @@ function subqueryName(link: { subLinkType?: string; subselect?: Node }): string 
   if (link.subLinkType === 'ARRAY_SUBLINK') return 'array'
   if (link.subLinkType !== 'EXPR_SUBLINK' || link.subselect === undefined) return undefined
   if (!('SelectStmt' in link.subselect)) return undefined
-  const target = link.subselect.SelectStmt.targetList?.[0]
+  let first = link.subselect.SelectStmt
+  while (first.larg !== undefined) first = first.larg
+  const { targetList, valuesLists } = first
+  if (valuesLists !== undefined) return 'column1'
+  const target = targetList?.[0]
   if (target === undefined || !('ResTarget' in target)) return undefined
-  return target.ResTarget.name ?? columnName(target.ResTarget.val!)
+  const { name, val } = target.ResTarget
+  const isStar = val !== undefined && 'ColumnRef' in val && 'A_Star' in (val.ColumnRef.fields?.at(-1) ?? {})
+  return isStar ? undefined : (name ?? columnName(val!))
 }

@@ -1,5 +1,5 @@
 /** FOR UPDATE and its weaker forms. */
-import type { SelectStmt } from 'libpg-query'
+import type { Node, SelectStmt } from 'libpg-query'
 import { privilege } from '../../../database/access/privileges.ts'
 import type { LockMode, LockPolicy } from '../../../database/contract.ts'
 import type { Relation } from '../../../query/relation.ts'
@@ -22,6 +22,12 @@ const policies: Readonly<Record<string, LockPolicy>> = {
   LockWaitBlock: 'wait',
   LockWaitSkip: 'skip',
   LockWaitError: 'nowait',
+}
+
+/** As it is written. */
+export function lockingName(node: Node): string {
+  const strength = 'LockingClause' in node ? node.LockingClause.strength : undefined
+  return `FOR ${(modes[strength ?? 'LCS_FORUPDATE'] ?? 'update').toUpperCase()}`
 }
 
 export function bindLocking(

@@ -8,13 +8,13 @@ import { requireBoolean, coerce, commonModifier, commonType, tryCoerce } from '.
 import { bindFrom } from './bind-from.ts'
 import { columnName, directionOf, settle } from './bind-function.ts'
 import type { Binder } from './binder.ts'
-import { bindLocking, lockedKeys } from './bind-locking.ts'
+import { bindLocking, lockedKeys, lockingName } from './bind-locking.ts'
 import { group } from './grouping.ts'
 import type { BoundQuery, OrderKey, OutputColumn, QueryTail } from './query.ts'
 import { allFields } from './row-values.ts'
 import { Scope, type ScopeColumn } from './scope.ts'
 import { bindSetOperation } from './set-operation.ts'
-import { itemsOf, stringOf, stringsOf } from './tree.ts'
+import { itemsOf, locationOf, stringOf, stringsOf } from './tree.ts'
 import { bindWith } from './with/bind-with.ts'
 import { bindWindows } from './windows/bind-windows.ts'
 
@@ -25,11 +25,18 @@ export function bindQuery(binder: Binder, scope: Scope, statement: SelectStmt): 
 }
 
 function bindBody(binder: Binder, scope: Scope, statement: SelectStmt): BoundQuery {
+  const [locking] = statement.lockingClause ?? []
   if (statement.op !== undefined && statement.op !== 'SETOP_NONE') {
+    if (locking !== undefined) {
+      throw failure('0A000', `${lockingName(locking)} is not allowed with UNION/INTERSECT/EXCEPT`)
+    }
     return bindSetOperation(binder, scope, statement, (columns) => tailOf(binder, scope, statement, columns))
   }
-  if (statement.valuesLists !== undefined) return bindValues(binder, scope, statement)
-  return bindSelect(binder, scope, statement)
+  if (statement.valuesLists === undefined) return bindSelect(binder, scope, statement)
+  if (locking !== undefined) throw failure('0A000', `${lockingName(locking)} cannot be applied to VALUES`)
+  return sortsByExpressions(statement)
+    ? bindSelect(binder, scope, selectFromValues(statement))
+    : bindValues(binder, scope, statement)
 }
 
 interface Target {
@@ -115,7 +122,7 @@ export function bindTarget(binder: Binder, scope: Scope, node: Node): Target[] {
   const expression = settle(binder, binder.expression(scope, val!))
   const { type, modifier } = expression
   const origin = val !== undefined && 'ColumnRef' in val ? originOf(scope, val.ColumnRef.fields ?? []) : undefined
-  return [{ column: { name: name ?? columnName(val!), type, modifier, origin }, expression }]
+  return [{ column: { name: name ?? columnName(val!, expression), type, modifier, origin }, expression }]
 }
 
 /** `(row).*`. */
@@ -255,8 +262,9 @@ function bindLimits(binder: Binder, scope: Scope, statement: SelectStmt): Omit<Q
   const bound = (node: Node | undefined, clause: string): Expression | undefined => {
     if (node === undefined) return undefined
     const within = new Scope(scope.parent, scope.frame)
+    within.forbidsAggregates = clause
     const value = within.withoutSets(clause, () => binder.expression(within, node))
-    if (someExpression(value, ({ kind }) => kind === 'column' || kind === 'aggregate')) {
+    if (someExpression(value, ({ kind }) => kind === 'column')) {
       throw failure('42P10', `argument of ${clause} must not contain variables`, { location: value.location })
     }
     const converted = tryCoerce(binder, value, oid.int8, -1, 'assignment')
@@ -271,6 +279,7 @@ function bindLimits(binder: Binder, scope: Scope, statement: SelectStmt): Omit<Q
 }
 
 function bindValues(binder: Binder, scope: Scope, statement: SelectStmt): BoundQuery {
+  scope.forbidsAggregates = 'VALUES'
   const rows = scope.withoutSets('VALUES', () =>
     binder.each(scope, statement.valuesLists ?? [], (list) =>
       binder.each(scope, itemsOf(list), (one) => binder.expression(scope, one)),
@@ -290,6 +299,24 @@ function bindValues(binder: Binder, scope: Scope, statement: SelectStmt): BoundQ
   })
   const converted = binder.each(scope, rows, (row) => row.map((one, i) => coerce(binder, one, columns[i]!.type)))
   return { columns, body: { kind: 'values', rows: converted, tail: tailOf(binder, scope, statement, columns) } }
+}
+
+/** By more than the names and places of its columns, which VALUES for itself has. */
+function sortsByExpressions({ sortClause = [] }: SelectStmt): boolean {
+  return sortClause.some((node) => {
+    const key = 'SortBy' in node ? node.SortBy.node : undefined
+    return key !== undefined && !('A_Const' in key || 'ColumnRef' in key)
+  })
+}
+
+/** As PostgreSQL does: VALUES as the only item of a FROM, by the name that it gives that. */
+function selectFromValues({ valuesLists = [], ...rest }: SelectStmt): SelectStmt {
+  const subquery: Node = { SelectStmt: { valuesLists } }
+  return {
+    ...rest,
+    targetList: [{ ResTarget: { val: { ColumnRef: { fields: [{ A_Star: {} }] } } } }],
+    fromClause: [{ RangeSubselect: { subquery, alias: { aliasname: '*VALUES*' } } }],
+  }
 }
 
 function tailOf(binder: Binder, scope: Scope, statement: SelectStmt, columns: readonly OutputColumn[]): QueryTail {
@@ -314,6 +341,7 @@ function bindOutputOrder(statement: SelectStmt, columns: readonly OutputColumn[]
     throw failure('0A000', 'invalid UNION/INTERSECT/EXCEPT ORDER BY clause', {
       detail: 'Only result column names can be used, not expressions or functions.',
       hint: 'Add the expression/function to every SELECT, or move the UNION into a FROM clause.',
+      location: locationOf(node.SortBy.node),
     })
   })
 }

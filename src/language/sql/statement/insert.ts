@@ -2,7 +2,7 @@
  * INSERT, whatever it goes into: rows from VALUES or a query become drafts of the relation's rows, in which what is not given
  * is undefined; its target (`query/row-target.ts`) completes them by the rules of its model and stores them, one by one.
  */
-import type { InsertStmt } from 'libpg-query'
+import type { InsertStmt, Node, SelectStmt } from 'libpg-query'
 import { privilege } from '../../../database/access/privileges.ts'
 import { inPlace, toItsEnd } from '../../../database/transaction/wait.ts'
 import type { RowDraft } from '../../../model/table/expressions.ts'
@@ -20,7 +20,7 @@ import { Scope } from '../bind/scope.ts'
 import { ViewRelation } from '../bind/view-relation.ts'
 import { itemsOf } from '../bind/tree.ts'
 import type { Row } from '../contract.ts'
-import { columnsRead, type Expression } from '../expression/expression.ts'
+import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { notBuilt } from '../failure.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
@@ -122,21 +122,37 @@ function planInsertSource(
   const lists = select.SelectStmt.valuesLists
   const isValues =
     lists !== undefined && select.SelectStmt.sortClause === undefined && select.SelectStmt.limitCount === undefined
-  if (!isValues) {
-    const query = binder.query(scope.beside(), select.SelectStmt)
+  const fromQuery = (source: SelectStmt): PlanNode => {
+    const query = binder.query(scope.beside(), source)
     checkWidth(query.columns.length, columns.length, isExplicit)
     refuseGenerated(columns.slice(0, query.columns.length), overrides, () => true)
     return planInsertQuery(binder, scope, query, width, columns, (column) => isIgnored(column, overrides))
   }
+  if (!isValues) return fromQuery(select.SelectStmt)
   const compiler = planner.compilerAt(0)
   const given = { columns, width, isExplicit, overrides, hasGenerated: hasGenerated(columns) }
-  // Row by row to what it takes to run it, so that nothing of a long list is ever looked at as a whole.
-  const rows = binder.each(scope, lists, (list) => {
+  const bound = (list: Node): { row: ReturnType<typeof draftOf>; nodes: readonly Node[] } => {
     const nodes = withoutStars(binder.variables, itemsOf(list))
-    const row = draftOf(binder, scope, nodes, given)
-    binder.progress?.spend(nodes.length >> 2)
-    return compileRow(row, compiler)
-  })
+    return { row: draftOf(binder, scope, nodes, given), nodes }
+  }
+  scope.forbidsAggregates = 'VALUES'
+  if (lists.length === 1) {
+    const { row, nodes } = bound(lists[0]!)
+    scope.forbidsAggregates = undefined
+    // A row for each that it returns, as SELECT without FROM gives them.
+    if (row.some((one) => one !== undefined && someExpression(one, ({ kind }) => kind === 'set')))
+      return fromQuery({ targetList: nodes.map((val) => ({ ResTarget: { val } })) })
+    return planRows([compileRow(row, compiler)])
+  }
+  // Row by row to what it takes to run it, so that nothing of a long list is ever looked at as a whole.
+  const rows = scope.withoutSets('VALUES', () =>
+    binder.each(scope, lists, (list) => {
+      const { row, nodes } = bound(list)
+      binder.progress?.spend(nodes.length >> 2)
+      return compileRow(row, compiler)
+    }),
+  )
+  scope.forbidsAggregates = undefined
   return planRows(rows)
 }
 
