@@ -5,7 +5,39 @@ const table = ['src/model/table/entries.test.ts', 'src/model/table/table.test.ts
 const keyvalue = ['src/model/keyvalue']
 const document = ['src/model/document']
 
+const entrySorter = ['src/model/table/entry-sorter.test.ts']
+const indexBuild = ['src/language/sql/index-build.test.ts']
+
 export const modelMutations: readonly Mutation[] = [
+  ...mutationsOf('src/model/table/entry-sorter.ts', entrySorter, [
+    ['keys of one rank stay as they came', '    this.#sortEqual(first, end)\n', ''],
+    [
+      'keys of one rank are merged as they came',
+      'difference === 0 && this.#compare(order[left]!, order[right]!) <= 0',
+      'difference === 0',
+    ],
+    [
+      'keys share what two of them do',
+      'this.count === 0 ? keyBytes : sharedLength(this.#keyOf(0, this.#one), key, this.#sharedBytes)',
+      'this.count === 0 ? keyBytes : sharedLength(this.#keyOf(0, this.#one), key, keyBytes)',
+    ],
+    ['runs are not merged', 'if (this.#width >= this.count) return 0', 'return 0'],
+    ['one round of merging is enough', 'this.#width *= 2', 'this.#width = this.count'],
+  ]),
+  ...mutationsOf('src/model/table/index-build.ts', indexBuild, [
+    [
+      'a row that its index leaves out ends the build',
+      'if (seen === undefined) continue',
+      'if (seen === undefined) return void (this.isAtEnd = true)',
+    ],
+    ['entries stay charged', 'memory.release(heldBytes)', 'memory.release(0)'],
+    [
+      'a unique index takes two rows with one key',
+      'if (index.isUnique) refuseTwin(transaction, table, index, key)',
+      '',
+    ],
+    ['only the first entries are written', 'while (!reading.isAtEnd) {', 'if (!reading.isAtEnd) {'],
+  ]),
   ...mutationsOf('src/model/table/keys.ts', table, [
     ['a descending column is ascending', '  if (part.isDescending) writer.descending(mark)', ''],
     [

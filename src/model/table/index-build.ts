@@ -4,14 +4,25 @@
  */
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { inPlace } from '../../database/transaction/wait.ts'
-import { copySlice, sliceOf } from '../../base/slice.ts'
+import { copySlice, emptySlice, MutableSlice, type Slice, sliceOf } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import { encodeRow } from './codec.ts'
-import { describeKey, hasTwin, isPrimaryKeyTaken, type RowCheck, uniqueViolation } from './constraints.ts'
+import { describeKey, hasTwin, isPrimaryKeyTaken, type RowCheck } from './constraints.ts'
 import { indexedRow } from './expressions.ts'
 import { ByteWriter } from '../../base/bytes.ts'
-import { allRows, rowKeyOf, writeHiddenRowKey, writeRowKey, type Values } from './keys.ts'
+import {
+  allRows,
+  indexValue,
+  rowKeyOf,
+  rowPrefixBytes,
+  writeHiddenRowKey,
+  writeIndexKey,
+  writeKeyOfRowKey,
+  writeRowKey,
+  type Values,
+} from './keys.ts'
 import { addEntry, removeEntry } from './entries.ts'
+import { EntrySorter } from './entry-sorter.ts'
 import { RowScan } from './scan.ts'
 import type { Column, Table, TableIndex } from './table.ts'
 import { PolylogError } from '../../base/errors.ts'
@@ -24,6 +35,8 @@ interface ReadRow {
 
 /** Read before anything is written again: a scan over own writes finds its place anew after every write. */
 const rowsAtOnce = 1000
+/** Of entries that are merged, that take as long as reading a row. */
+const movesPerRow = 16
 
 /** Each row with its key; pauses between rows. `visit` is run again where it has to wait. */
 export function* eachRow(
@@ -52,23 +65,115 @@ function readInto(rows: ReadRow[], scan: RowScan): void {
   }
 }
 
+/** Held before they are put in order and written, where an operator may keep as much. */
+const mostEntryBytes = 16 * 1024 * 1024
+/** Read, or written, before anybody looks at the clock. */
+const entriesPerStep = 128
+
 /** `table` is already the one with the index in its catalog entry. */
 export function* buildIndex(transaction: Transaction, table: Table, index: TableIndex): StatementSteps<void> {
-  yield* eachRow(transaction, table, (row, key) => {
-    try {
-      addEntry(transaction, table, index, row, sliceOf(rowKeyOf(table, sliceOf(key))))
-      if (index.deferrable !== undefined && hasTwin(transaction, table, index, row)) {
-        throw uniqueViolation(table, index.name, index.parts, row)
-      }
-    } catch (error) {
-      throw asBuildError(transaction, error, table, index, row)
+  if (index.deferrable !== undefined) return yield* buildDeferrable(transaction, table, index)
+  const scan = new RowScan(transaction, table, table.readerOf(index.reads), allRows(table))
+  const reading = new EntryReading(transaction, table, index, scan)
+  const { memory, operatorBytes } = transaction.workspace
+  const mostBytes = Math.min(mostEntryBytes, operatorBytes)
+  while (!reading.isAtEnd) {
+    const entries = new EntrySorter()
+    let heldBytes = 0
+    while (!reading.isAtEnd && heldBytes < mostBytes) {
+      const before = entries.count
+      yield* inPlace(transaction, () => reading.readInto(entries))
+      memory.charge(entries.heldBytes - heldBytes, 'the entries of an index')
+      heldBytes = entries.heldBytes
+      if (transaction.slice.spend(entries.count - before + 1)) yield undefined
     }
-  })
+    yield* writeInOrder(transaction, table, index, entries)
+    memory.release(heldBytes)
+  }
 }
 
-function asBuildError(transaction: Transaction, error: unknown, table: Table, index: TableIndex, row: Values): unknown {
-  if (!(error instanceof PolylogError) || error.code !== 'unique_violation') return error
-  return duplicated(table, index.name, describeKey(index.parts, indexedRow(transaction, table, index, row)!))
+/** Goes from row to row; one whose entry has to wait is taken again. */
+class EntryReading {
+  isAtEnd = false
+  readonly #transaction: Transaction
+  readonly #table: Table
+  readonly #index: TableIndex
+  readonly #scan: RowScan
+  readonly #rowPrefixBytes: number
+  #row: SqlValue[] | undefined
+  /** Of the row, where an expression over it may have to wait, and views hold no longer then. */
+  #key: Slice = emptySlice
+
+  constructor(transaction: Transaction, table: Table, index: TableIndex, scan: RowScan) {
+    this.#transaction = transaction
+    this.#table = table
+    this.#index = index
+    this.#scan = scan
+    this.#rowPrefixBytes = rowPrefixBytes(table)
+  }
+
+  readInto(entries: EntrySorter): void {
+    for (let read = 0; read < entriesPerStep; read++) {
+      const row = (this.#row ??= this.#next())
+      if (row === undefined) {
+        this.isAtEnd = true
+        return
+      }
+      const seen = indexedRow(this.#transaction, this.#table, this.#index, row)
+      this.#row = undefined
+      if (seen === undefined) continue
+      const { bytes, start, end } = this.#key
+      const rowKey = { bytes, start: start + this.#rowPrefixBytes, end }
+      entries.add(writeIndexKey(this.#table, this.#index, seen, rowKey, keyWriter), indexValue(this.#index, rowKey))
+    }
+  }
+
+  #next(): SqlValue[] | undefined {
+    const row = this.#scan.next()
+    if (row !== undefined) this.#key = this.#index.isPlain ? this.#scan.key : sliceOf(this.#scan.rowKey())
+    return row
+  }
+}
+
+function* writeInOrder(
+  transaction: Transaction,
+  table: Table,
+  index: TableIndex,
+  entries: EntrySorter,
+): StatementSteps<void> {
+  for (let moved = entries.step(); moved > 0; moved = entries.step()) {
+    if (transaction.slice.spend(Math.ceil(moved / movesPerRow))) yield undefined
+  }
+  const [key, value] = [new MutableSlice(), new MutableSlice()]
+  for (let from = 0; from < entries.count; from += entriesPerStep) {
+    const end = Math.min(entries.count, from + entriesPerStep)
+    yield* inPlace(transaction, () => {
+      for (let place = from; place < end; place++) {
+        entries.read(place, key, value)
+        if (index.isUnique) refuseTwin(transaction, table, index, key)
+        transaction.put(key, value, 'derived')
+      }
+    })
+    if (transaction.slice.spend(end - from)) yield undefined
+  }
+}
+
+/** That of a row with NULL in it is nobody else's in any case. */
+function refuseTwin(transaction: Transaction, table: Table, index: TableIndex, key: Slice): void {
+  transaction.lock(key, 'update')
+  const rowKey = transaction.get(key)
+  if (rowKey === undefined) return
+  const row = table.reader.read(transaction.get(writeKeyOfRowKey(table, rowKey, keyWriter))!)
+  throw duplicated(table, index.name, describeKey(index.parts, indexedRow(transaction, table, index, row)!))
+}
+
+/** Equal keys are no violation before the end of it, if then. */
+function* buildDeferrable(transaction: Transaction, table: Table, index: TableIndex): StatementSteps<void> {
+  yield* eachRow(transaction, table, (row, key) => {
+    addEntry(transaction, table, index, row, sliceOf(rowKeyOf(table, sliceOf(key))))
+    if (!hasTwin(transaction, table, index, row)) return
+    throw duplicated(table, index.name, describeKey(index.parts, indexedRow(transaction, table, index, row)!))
+  })
 }
 
 function duplicated(table: Table, name: string, key: string): PolylogError {

@@ -81,6 +81,11 @@ export class RowScan {
     return this.#index === undefined ? copySlice(this.#cursor.key) : this.#key.toBytes()
   }
 
+  /** The same as a view, which holds until the next call of anything. */
+  get key(): Slice {
+    return this.#index === undefined ? this.#cursor.key : this.#key
+  }
+
   #advance(): Slice | undefined {
     const cursor = this.#cursor
     if (this.#index === undefined) return cursor.next() ? cursor.value : undefined
