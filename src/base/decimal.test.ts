@@ -41,3 +41,31 @@ test('equal decimals have equal fields, however they were made, and unequal ones
   expect(Decimal.of(5n).multiply(Decimal.of(0n)).negate()).toEqual(Decimal.zero)
   expect(large).not.toEqual(Decimal.of(edge * 4n + 1n))
 })
+
+test('few digits are read as they are by the way that reads all, behind a space', () => {
+  const piece = fc.constantFrom('', '0', '7', '00', '12', '999', '123456', '000000009', '9007199254740993')
+  const text = fc.tuple(
+    fc.constantFrom('', '-', '+', '--'),
+    piece,
+    fc.constantFrom('', '.', '..', 'e', 'x'),
+    fc.constantFrom('', '.', '5', '12', '000001'),
+  )
+  fc.assert(
+    fc.property(text, (pieces) => {
+      const written = pieces.join('')
+      const [read, anyway] = [Decimal.parse(written), Decimal.parse(` ${written}`)]
+      expect(read && parts(read)).toEqual(anyway && parts(anyway))
+      expect(Object.is(read?.small, -0)).toBe(false)
+    }),
+  )
+})
+
+test('more digits behind the point are as exact as a bigint has them', () => {
+  fc.assert(
+    fc.property(decimal, fc.nat(30), (value, more) => {
+      const rounded = value.round(value.scale + more)
+      expect(parts(rounded)).toEqual([value.coefficient * powerOf10(more), value.scale + more])
+      expect(Number.isNaN(rounded.small)).toBe(rounded.coefficient > edge - 1n || rounded.coefficient < 1n - edge)
+    }),
+  )
+})

@@ -55,6 +55,10 @@ export class Decimal {
 
   /** Accepts `-12.30`, `1e-7`, `NaN`, `Infinity`; `undefined` for anything else. Throws `out_of_range` for more digits than PostgreSQL's numeric has. */
   static parse(text: string): Decimal | undefined {
+    return parsePlain(text) ?? Decimal.#parseAny(text)
+  }
+
+  static #parseAny(text: string): Decimal | undefined {
     const match = /^\s*([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?\s*$/.exec(text)
     if (match === null) return parseSpecial(text)
     const [, sign, whole = '', fraction = '', exponent = '0'] = match
@@ -173,6 +177,8 @@ export class Decimal {
   /** Half away from zero. A negative scale rounds before the point. */
   round(scale: number): Decimal {
     if (this.kind !== 'finite' || scale === this.scale) return this
+    const small = this.smallAt(scale)
+    if (scale > this.scale && isSafe(small)) return Decimal.ofSmall(small, scale)
     if (scale >= this.scale) return Decimal.of(this.coefficientAt(scale), scale)
     const rounded = divideRounded(this.coefficient, powerOf10(this.scale - scale))
     return Decimal.of(rounded, scale)
@@ -219,6 +225,28 @@ const maxSafe = Number.MAX_SAFE_INTEGER
 const largestSafe = BigInt(maxSafe)
 
 /** Of an integer, or NaN. */
+/** So many digits are a safe integer. */
+const plainDigits = 15
+
+/** A few digits, perhaps with a sign and a point: what nearly all numbers are. Undefined for anything else. */
+function parsePlain(text: string): Decimal | undefined {
+  const { length } = text
+  const isNegative = length > 0 && text.charCodeAt(0) === 0x2d
+  const first = isNegative ? 1 : 0
+  if (length - first > plainDigits + 1) return undefined
+  let coefficient = 0
+  let point = -1
+  for (let i = first; i < length; i++) {
+    const code = text.charCodeAt(i)
+    if (code >= 0x30 && code <= 0x39) coefficient = coefficient * 10 + code - 0x30
+    else if (code === 0x2e && point < 0) point = i
+    else return undefined
+  }
+  const digits = length - first - (point < 0 ? 0 : 1)
+  if (digits === 0 || digits > plainDigits) return undefined
+  return Decimal.ofSmall(isNegative ? -coefficient : coefficient, point < 0 ? 0 : length - point - 1)
+}
+
 function isSafe(value: number): boolean {
   return value <= maxSafe && value >= -maxSafe
 }

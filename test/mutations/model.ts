@@ -8,7 +8,37 @@ const document = ['src/model/document']
 const entrySorter = ['src/model/table/entry-sorter.test.ts']
 const indexBuild = ['src/language/sql/index-build.test.ts']
 
+const texts = ['src/model/table/types/text-forms.test.ts']
+
 export const modelMutations: readonly Mutation[] = [
+  ...mutationsOf('src/model/table/types/date-time.ts', texts, [
+    ['a month has 31 days', 'day <= daysInMonth(year, month)', 'day <= 31'],
+    [
+      'a date with a letter is one',
+      'month >= 1 && month <= 12 && day >= 1',
+      '!(month < 1) && !(month > 12) && !(day < 1)',
+    ],
+  ]),
+  ...mutationsOf('src/model/table/types/numeric.ts', texts, [
+    [
+      'a number has a digit more than its precision',
+      'Math.abs(rounded.small) < powers[precision]!',
+      'Math.abs(rounded.small) <= powers[precision]!',
+    ],
+  ]),
+  ...mutationsOf(
+    'src/base/decimal.ts',
+    ['src/base/decimal.test.ts'],
+    [
+      ['16 digits are a safe integer', 'const plainDigits = 15', 'const plainDigits = 16'],
+      ['two points are one', 'code === 0x2e && point < 0', 'code === 0x2e'],
+      [
+        'a longer scale forgets that a number is not safe',
+        'scale > this.scale && isSafe(small)',
+        'scale > this.scale && !Number.isNaN(small)',
+      ],
+    ],
+  ),
   ...mutationsOf('src/model/table/entry-sorter.ts', entrySorter, [
     ['keys of one rank stay as they came', '    this.#sortEqual(first, end)\n', ''],
     [

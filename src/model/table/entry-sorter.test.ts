@@ -34,3 +34,7 @@ test('so do those of many runs, of which most have equal ranks', () => {
 test('a key that another one begins with comes before it, also behind zeros', () => {
   expectInOrder([Uint8Array.of(1, 0, 0), Uint8Array.of(1, 0), Uint8Array.of(1), Uint8Array.of(1, 0, 0, 0, 0, 0, 0)])
 })
+
+test('keys share no more than all of them do', () => {
+  expectInOrder([Uint8Array.of(1, 2, 3, 9), Uint8Array.of(1, 0, 0, 255), Uint8Array.of(1, 2, 3, 4)])
+})

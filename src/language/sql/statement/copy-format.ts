@@ -241,7 +241,7 @@ export class CopyReader {
 
   #textFields(line: string): (string | null)[] {
     const { delimiter, nullText } = this.#format
-    if (!line.includes('\\')) return line.split(delimiter).map((field) => (field === nullText ? null : field))
+    if (!line.includes('\\')) return nullsIn(line.split(delimiter), nullText)
     const fields: (string | null)[] = []
     let from = 0
     const accept = (end: number): void => {
@@ -281,6 +281,11 @@ export class CopyReader {
     }
     return fields
   }
+}
+
+function nullsIn(fields: (string | null)[], nullText: string): (string | null)[] {
+  for (let i = 0; i < fields.length; i++) if (fields[i] === nullText) fields[i] = null
+  return fields
 }
 
 const unescapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }

@@ -1,10 +1,11 @@
 /** COPY FROM STDIN and TO STDOUT, in text and CSV. */
 import { privilege } from '../../../database/access/privileges.ts'
-import { inPlace, toItsEnd } from '../../../database/transaction/wait.ts'
+import { atOnce, inPlace, isSteps } from '../../../database/transaction/wait.ts'
 import type { CopyStmt, Node } from 'libpg-query'
 import type { RowDraft } from '../../../model/table/expressions.ts'
 import { getRowTarget } from './written-rows.ts'
 import { getType } from '../../../model/table/types/registry.ts'
+import type { SqlType } from '../../../model/table/types/type.ts'
 import { findRelation } from '../bind/bind-from.ts'
 import { ViewRelation } from '../bind/view-relation.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -132,6 +133,10 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
   const target = getRowTarget(relation, 'insert into')
   const columns = copyColumns(relation, stringsOf(statement.attlist))
   for (const at of columns) binder.access.column(relation.collection, relation.columns[at]!.number, privilege.insert)
+  const fields = columns.map((at): Field => {
+    const { type, modifier } = relation.columns[at]!
+    return { at, type: getType(type), modifier }
+  })
   const beginLoad = (): CopyLoad => {
     const reader = new CopyReader(format)
     return {
@@ -146,12 +151,12 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
           let rowCount = 0
           yield* inPlace(run.transaction, () => target.begin?.(run.transaction, 'insert'))
           for (const record of records) {
-            const dear = readDearFields(run.transaction, relation, columns, record)
+            const dear = readDearFields(run.transaction, fields, record)
             const read = dear === undefined ? noDearFields : yield* dear
-            const draft = readDraft(relation, columns, record, read)
-            const stored = yield* toItsEnd<SqlRow | undefined>(run.transaction, () =>
-              target.insert(run.transaction, draft, unconditional),
-            )
+            const draft = readDraft(relation, fields, record, read)
+            const insert = (): ReturnType<typeof target.insert> => target.insert(run.transaction, draft, unconditional)
+            const begun = atOnce<SqlRow | undefined>(run.transaction, insert)
+            const stored = isSteps(begun) ? yield* begun : begun
             if (stored !== undefined) rowCount++
             if (run.transaction.slice.spend(1)) yield undefined
           }
@@ -175,32 +180,41 @@ const unconditional = { skipsTaken: false, isShown: false }
 type DearFields = ReadonlyMap<number, SqlValue>
 const noDearFields: DearFields = new Map()
 
+/** What a place in a line is. */
+interface Field {
+  /** The ordinal of its column. */
+  readonly at: number
+  readonly type: SqlType
+  readonly modifier: number
+}
+
 /** Those that another thread reads; undefined where there are none. */
 function readDearFields(
   transaction: Transaction,
-  relation: Relation,
-  columns: readonly number[],
-  { fields }: CopyRecord,
+  fields: readonly Field[],
+  { fields: texts }: CopyRecord,
 ): StatementSteps<DearFields> | undefined {
-  const dear: number[] = []
-  for (let i = 0; i < fields.length && i < columns.length; i++) {
-    const text = fields[i]!
-    if (text !== null && isDearInput(relation.columns[columns[i]!]!.type, text, false)) dear.push(i)
+  let dear: number[] | undefined
+  for (let i = 0; i < texts.length && i < fields.length; i++) {
+    const text = texts[i]!
+    if (text !== null && isDearInput(fields[i]!.type.oid, text, false)) (dear ??= []).push(i)
   }
-  return dear.length === 0 ? undefined : readEach(transaction, relation, columns, fields, dear)
+  return dear && readEach(transaction, fields, texts, dear)
 }
 
 function* readEach(
   transaction: Transaction,
-  relation: Relation,
-  columns: readonly number[],
-  fields: CopyRecord['fields'],
+  fields: readonly Field[],
+  texts: CopyRecord['fields'],
   dear: readonly number[],
 ): StatementSteps<DearFields> {
   const read = new Map<number, SqlValue>()
   for (const i of dear) {
-    const { type, modifier } = relation.columns[columns[i]!]!
-    read.set(i, yield* readInSteps(transaction, { kind: 'input', type, modifier, isBinary: false }, fields[i]!))
+    const { type, modifier } = fields[i]!
+    read.set(
+      i,
+      yield* readInSteps(transaction, { kind: 'input', type: type.oid, modifier, isBinary: false }, texts[i]!),
+    )
   }
   return read
 }
@@ -208,29 +222,32 @@ function* readEach(
 /** What the line does not give is undefined. */
 function readDraft(
   relation: Relation,
-  columns: readonly number[],
-  { fields, line }: CopyRecord,
+  fields: readonly Field[],
+  { fields: texts, line }: CopyRecord,
   dear: DearFields,
 ): RowDraft {
-  const where = `COPY ${relation.name}, line ${line}`
-  if (fields.length > columns.length) throw failure('22P04', 'extra data after last expected column', { detail: where })
-  if (fields.length < columns.length) {
-    const missing = relation.columns[columns[fields.length]!]!.name
-    throw failure('22P04', `missing data for column "${missing}"`, { detail: where })
-  }
-  const draft: RowDraft = relation.columns.map(() => undefined)
-  for (const [i, at] of columns.entries()) {
-    const text = fields[i]!
-    const { type: oid, modifier } = relation.columns[at]!
-    const read = dear.get(i)
+  checkCount(relation, fields, texts, line)
+  const draft: RowDraft = []
+  for (let i = relation.columns.length; i > 0; i--) draft.push(undefined)
+  for (let i = 0; i < fields.length; i++) {
+    const { at, type, modifier } = fields[i]!
+    const text = texts[i]!
+    const read = dear === noDearFields ? undefined : dear.get(i)
     if (read !== undefined) draft[at] = read
     else {
-      const type = getType(oid)
       const value = text === null ? null : type.parseText(text, modifier)
       draft[at] = value === null || modifier < 0 ? value : type.coerce(value, modifier, false)
     }
   }
   return draft
+}
+
+function checkCount(relation: Relation, fields: readonly Field[], texts: CopyRecord['fields'], line: number): void {
+  if (texts.length === fields.length) return
+  const where = `COPY ${relation.name}, line ${line}`
+  if (texts.length > fields.length) throw failure('22P04', 'extra data after last expected column', { detail: where })
+  const missing = relation.columns[fields[texts.length]!.at]!.name
+  throw failure('22P04', `missing data for column "${missing}"`, { detail: where })
 }
 
 function refused({ name }: ViewRelation, way: 'from' | 'to', hint: string): Error {

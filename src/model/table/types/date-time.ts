@@ -3,7 +3,7 @@
  * How they are written as text is the session's (`text-style.ts`).
  */
 import { roundToPrecision } from './precision.ts'
-import { calendarFromDays, dayOfWeek } from '../../../base/calendar.ts'
+import { calendarFromDays, dayOfWeek, daysFromCalendar, daysInMonth } from '../../../base/calendar.ts'
 import {
   dateEndDay,
   dateInfinity,
@@ -21,7 +21,28 @@ import { localKind, type TextStyle, textStyle, toLocal } from './text-style.ts'
 import { compareNumbers, fixedView, plainType, sqlError, type SqlType } from './type.ts'
 import type { SqlValue } from './value.ts'
 
+const isoLength = 'YYYY-MM-DD'.length
+
+/** As dates are mostly written, whatever the style of the session; undefined for any other text. */
+function parseIsoDate(text: string): number | undefined {
+  if (text.length !== isoLength || text.charCodeAt(4) !== 0x2d || text.charCodeAt(7) !== 0x2d) return undefined
+  const year = 100 * twoDigits(text, 0) + twoDigits(text, 2)
+  const month = twoDigits(text, 5)
+  const day = twoDigits(text, 8)
+  // What is no digit is NaN.
+  const isPlain = year >= 1000 && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month)
+  return isPlain ? daysFromCalendar(year, month, day) : undefined
+}
+
+function twoDigits(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 0x30
+  const ones = text.charCodeAt(at + 1) - 0x30
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? 10 * tens + ones : NaN
+}
+
 function parseDate(text: string): number {
+  const iso = parseIsoDate(text)
+  if (iso !== undefined) return iso
   const fields = readDateTime(text, 'date')
   if (fields.special === 'infinity') return dateInfinity
   if (fields.special === '-infinity') return dateMinusInfinity

@@ -27,12 +27,17 @@ export function unpackNumericModifier(modifier: number): { precision: number; sc
   return { precision: (packed >> 16) & 0xffff, scale: ((packed & 0x7ff) ^ 1024) - 1024 }
 }
 
+const powers: readonly number[] = Array.from({ length: 16 }, (_, exponent) => Number(`1e${exponent}`))
+
 function coerceNumeric(value: Decimal, modifier: number): Decimal {
   if (modifier < 4 || value.kind === 'nan') return value
   const { precision, scale } = unpackNumericModifier(modifier)
   if (!value.isFinite)
     throw overflow(`A field with precision ${precision}, scale ${scale} cannot hold an infinite value.`)
   const rounded = value.round(scale)
+  // NaN, where the coefficient is no safe integer, is not below it.
+  if (rounded.scale === scale && precision < powers.length && Math.abs(rounded.small) < powers[precision]!)
+    return rounded
   const limit = Decimal.of(10n ** BigInt(Math.max(0, precision - scale)), Math.max(0, scale - precision))
   const magnitude = rounded.coefficient < 0n ? rounded.negate() : rounded
   if (magnitude.compare(limit) < 0) return rounded

@@ -49,3 +49,33 @@ it('reads and shows values as PostgreSQL does', () => {
   if (process.env['REWRITE'] === '1') writeFileSync(path, actual.join('\n'))
   else expect(actual.join('\n')).toBe(golden)
 })
+
+it('reads dates as they are mostly written like others', () => {
+  const { type } = typeOf('date')
+  const numbers = ['00', '01', '02', '12', '13', '28', '29', '30', '31', '32', '1', 'x1']
+  for (const year of ['1900', '2000', '2023', '2024', '0999', '0000', '9999', '12345', '24']) {
+    for (const month of numbers) {
+      for (const day of numbers) {
+        const text = `${year}-${month}-${day}`
+        const plain = outcome(type, -1, text)
+        expect(plain, text).toBe(outcome(type, -1, ` ${text}`).replace(`" ${text}"`, `"${text}"`))
+      }
+    }
+  }
+})
+
+it('numbers fit their precision up to the last digit', () => {
+  const { type } = typeOf('numeric')
+  const fits = (text: string, precision: number, scale: number): boolean => {
+    return outcome(type, type.modifierOf([precision, scale]), text).startsWith('=')
+  }
+  for (const precision of [1, 2, 14, 15, 16, 17]) {
+    for (const scale of [0, 1, 2, precision]) {
+      const shown = '9'.repeat(precision)
+      const most = `${shown}e-${scale}`
+      expect(fits(most, precision, scale), most).toBe(true)
+      expect(fits(`-${most}`, precision, scale), most).toBe(true)
+      expect(fits(`1${'0'.repeat(precision)}e-${scale}`, precision, scale), most).toBe(false)
+    }
+  }
+})
