@@ -10,6 +10,8 @@ import type { Collection } from '../database/catalog/catalog.ts'
 import type { Transaction } from '../database/contract.ts'
 import type { BsonValue } from '../model/document/bson.ts'
 import type { WriteSteps } from '../model/document/document.ts'
+import type { CellRange } from '../model/document/geo/cells.ts'
+import type { GeoField } from '../model/document/geo/geo-index.ts'
 import type { IndexField, PartialFilter } from '../model/document/index-definition.ts'
 import type { Path } from '../model/document/path.ts'
 
@@ -35,6 +37,13 @@ export interface SourceIndex {
 export type FieldBounds =
   | { readonly kind: 'points'; readonly values: readonly BsonValue[] }
   | { readonly kind: 'interval'; readonly low?: Bound; readonly high?: Bound }
+  | { readonly kind: 'region'; readonly region: GeoRegion }
+
+/** A part of the earth or of a plane, which takes its place in the keys of an index of geometries. */
+export interface GeoRegion {
+  /** Numbers of cells, ascending; undefined where such an index cannot tell. */
+  cellsIn(field: GeoField): readonly CellRange[] | undefined
+}
 
 export interface Bound {
   readonly value: BsonValue

@@ -19,8 +19,17 @@ import { indexesOf, mayHoldArray, type DocumentIndex, type IndexField } from '..
 import { writeEntryTarget } from '../model/document/keys.ts'
 import { classBounds, writeKeyElement } from '../model/document/order.ts'
 import { parsePath, type Path } from '../model/document/path.ts'
+import { doubleValue } from '../model/document/values.ts'
 import type { Cursor } from '../storage/store.ts'
-import type { Bound, DocumentSource, FieldBounds, SourceCursor, SourceIndex, SourceScan } from './document-source.ts'
+import type {
+  Bound,
+  DocumentSource,
+  FieldBounds,
+  GeoRegion,
+  SourceCursor,
+  SourceIndex,
+  SourceScan,
+} from './document-source.ts'
 
 export const idPath: Path = parsePath('_id')
 
@@ -45,7 +54,8 @@ type StoredIndex = DocumentIndex & SourceIndex
 const maxRanges = 2000
 
 function ordered(index: DocumentIndex): StoredIndex {
-  return { ...index, isPrimary: false, isOrdered: !index.isHashed }
+  const isOrdered = !index.isHashed && index.fields.every(({ geo }) => geo === undefined)
+  return { ...index, isPrimary: false, isOrdered }
 }
 
 export class StoredDocuments implements DocumentSource {
@@ -214,11 +224,23 @@ function rangesOf(keyspace: number, index: DocumentIndex, bounds: readonly Field
   let prefixes = [new KeyWriter(16).begin(keyspace, index.id).toBytes()]
   for (const [i, bound] of bounds.entries()) {
     const field = index.fields[i]!
+    if (bound.kind === 'region') return regionRanges(prefixes, field, bound.region)
     if (bound.kind === 'interval') return prefixes.map((prefix) => intervalRange(prefix, field, bound.low, bound.high))
     if (prefixes.length * bound.values.length > maxRanges) return undefined
     prefixes = extendPrefixes(prefixes, field, bound.values)
   }
   return prefixes.map((prefix) => prefixRange(sliceOf(prefix)))
+}
+
+function regionRanges(prefixes: readonly Uint8Array[], field: IndexField, region: GeoRegion): KeyRange[] | undefined {
+  const cells = field.geo === undefined ? undefined : region.cellsIn(field.geo)
+  if (cells === undefined || cells.length * prefixes.length > maxRanges) return undefined
+  return prefixes.flatMap((prefix) =>
+    cells.map(({ low, high }) => {
+      const [first, last] = [low, high].map((number) => ({ value: doubleValue(number), inclusive: true }))
+      return intervalRange(prefix, field, first, last)
+    }),
+  )
 }
 
 /** Every prefix with every value behind it, in key order and once each. */

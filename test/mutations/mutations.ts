@@ -4,6 +4,7 @@ import { baseMutations } from './base.ts'
 import { databaseMutations } from './database.ts'
 import { encryptionMutations } from './encryption.ts'
 import { functionMutations } from './functions.ts'
+import { geometryMutations } from './geometries.ts'
 import { kitMutations } from './kit.ts'
 import { logMutations } from './log.ts'
 import { limitMutations } from './limits.ts'
@@ -69,6 +70,7 @@ export const mutations: readonly Mutation[] = [
   ...streamMutations,
   ...textStyleMutations,
   ...functionMutations,
+  ...geometryMutations,
   ...viewMutations,
   ...catalogMutations,
   ...typeMutations,

@@ -46,6 +46,7 @@ export function longCommands(given: () => Db, { size, huge, rows, conditions, fe
   const fields = (value: (i: number) => unknown): Document =>
     Object.fromEntries(Array.from({ length: size }, (_, i) => [`f${i}`, value(i)]))
   const many = fields((i) => i)
+  const line = numbers.map((n) => [(n % 360) - 180, (n % 97) - 45])
   const items = numbers.map((v) => ({ v, w: `w${v}` }))
 
   const on = (name: string): Collection<Row> => given().collection<Row>(name)
@@ -56,6 +57,9 @@ export function longCommands(given: () => Db, { size, huge, rows, conditions, fe
     await on('long').insertOne({ _id: 1, a: numbers, o: items, n: 1 })
     await on('huge').insertOne({ _id: 1, o: Array.from({ length: huge }, (_, v) => ({ v, w: 1 })) })
     await on('flat').insertOne({ _id: 1, a: Array.from({ length: huge }, (_, i) => i) })
+    await given().createIndex('places', { at: '2dsphere' })
+    await on('places').insertMany(Array.from({ length: rows }, (_, _id) => ({ _id, at: [_id % 180, _id % 90] })))
+    await on('shapes').insertOne({ _id: 1, at: { type: 'LineString', coordinates: line } })
     await on('rows').insertMany(Array.from({ length: rows }, (_, _id) => ({ _id, k: _id % (rows / 2) })))
   }
 
@@ -68,6 +72,7 @@ export function longCommands(given: () => Db, { size, huge, rows, conditions, fe
       pipeline: [{ $limit: 1 }, { $addFields: { x } }, { $project: { _id: 1 } }],
       cursor: {},
     })
+  const arcs = { type: 'MultiPoint', coordinates: line.slice(0, 500).map(([x, y]) => [x! / 3, y! / 3]) }
   const inIds = { _id: { $in: numbers } }
 
   /** A collection of its own, with an index of arrays. */
@@ -136,10 +141,19 @@ export function longCommands(given: () => Db, { size, huge, rows, conditions, fe
       { run: command({ find: 'huge', projection: { o: { $slice: 5000 - huge } } }) },
       { run: command({ find: 'huge', projection: { o: { $elemMatch: { v: huge - 1 } } } }) },
       { run: command({ find: 'long', sort: { 'o.w': 1, 'o.v': -1 }, projection: { _id: 1 } }) },
+      { run: command({ find: 'places', filter: { at: { $nearSphere: [3, 4] } } }) },
+      { run: command({ find: 'shapes', filter: { at: { $geoIntersects: { $geometry: arcs } } } }) },
       { run: command({ find: 'long', filter: { a: { $all: numbers.slice(0, 20) } }, projection: { _id: 1 } }) },
     ],
     aggregate: [
       { run: command({ aggregate: 'rows', pipeline: [{ $match: inIds }], cursor: {} }) },
+      {
+        run: command({
+          aggregate: 'places',
+          pipeline: [{ $geoNear: { near: [1, 2], spherical: true, distanceField: 'd' } }, { $limit: 1 }],
+          cursor: {},
+        }),
+      },
       { run: unwound({ $sortByCount: '$o.v' }, { $limit: 1 }) },
       {
         run: unwound({ $facet: { a: [{ $sort: { 'o.v': -1 } }], b: [{ $group: { _id: '$o.v' } }] } }, { $unset: 'a' }),

@@ -55,7 +55,13 @@ function words(text: string): string[] {
   return text.split(' ')
 }
 
-const freeQueryOperators: ReadonlyMap<string, string> = new Map([['$exists', 'does not look at it']])
+const freeQueryOperators: ReadonlyMap<string, string> = new Map([
+  ['$exists', 'does not look at it'],
+  ['$maxDistance', 'a number, which is looked at with what is near'],
+  ['$minDistance', 'likewise'],
+])
+
+const around = numbers.map((i) => [Math.cos((2 * Math.PI * i) / count), Math.sin((2 * Math.PI * i) / count)])
 
 it('query operators', () => {
   const operands: readonly unknown[] = [
@@ -71,6 +77,7 @@ it('query operators', () => {
     true,
     'int',
     [],
+    { $geometry: { type: 'Polygon', coordinates: [[...around, around[0]]] } },
   ]
   const forms = (name: string) =>
     operands.flatMap((operand) =>

@@ -14,6 +14,8 @@ import type { LeafArrays } from '../../model/document/path.ts'
 import { isTruthy, readNumber, readRegex, readString, toDouble, toSafeInteger } from '../../model/document/values.ts'
 import type { Filter, Predicate } from './filter.ts'
 import { bitsTest } from './filter-bits.ts'
+import type { Near } from './geo-near.ts'
+import { parseDistance, parseGeoIntersects, parseGeoWithin, parseNear } from './geo-operators.ts'
 import { longElementsOf } from './long-lists.ts'
 import {
   badValue,
@@ -34,7 +36,9 @@ export interface Condition {
   readonly negated: boolean
   /** Of `$elemMatch`: the test of one element, which the positional operator looks for. */
   readonly elementTest?: ValueTest
-  readonly predicate?: Pick<Predicate, 'operator' | 'values'>
+  readonly predicate?: Omit<Predicate, 'path'>
+  /** Of what is near: documents come by their distance. */
+  readonly near?: Near
   /** Of a `$not` of several: each holds for some value of the path, not all of them for the same one. */
   readonly parts?: readonly Condition[]
 }
@@ -91,6 +95,7 @@ function arrayOnly(test: ValueTest): Condition[] {
 }
 
 function not(conditions: readonly Condition[]): Condition[] {
+  if (conditions.some(({ near }) => near !== undefined)) throw nearElsewhere()
   return conditions.map(({ test, leafArrays, negated, parts }) => ({
     test,
     leafArrays,
@@ -234,11 +239,18 @@ const parseElemMatch: Parse = (operand, { subFilter }) => {
 
 function valueElement(operand: BsonValue, subFilter: SubFilter): ValueTest {
   const conditions = parseOperators(operand, subFilter)
+  if (conditions.some(({ near }) => near !== undefined)) throw nearElsewhere()
   return (element) => conditions.every(({ test, negated }) => test(element) !== negated)
 }
 
 function documentElement(filter: Filter): ValueTest {
+  if (filter.near !== undefined) throw nearElsewhere()
   return (element) => (element.type === bsonType.object || element.type === bsonType.array) && filter.matches(element)
+}
+
+/** What is near orders the documents of a query, so that it stands beside its other conditions. */
+export function nearElsewhere(): Error {
+  return badValue('geo $near must be top-level expr')
 }
 
 const parseMod: Parse = (operand) => {
@@ -287,6 +299,13 @@ export const queryOperators: ReadonlyMap<string, Parse> = new Map<string, Parse>
   ['$all', parseAll],
   ['$elemMatch', parseElemMatch],
   ['$mod', parseMod],
+  ['$geoWithin', parseGeoWithin],
+  ['$within', parseGeoWithin],
+  ['$geoIntersects', parseGeoIntersects],
+  ['$near', (operand, { all }) => parseNear(false, operand, all)],
+  ['$nearSphere', (operand, { all }) => parseNear(true, operand, all)],
+  ['$maxDistance', (_, { all }) => parseDistance('$maxDistance', all)],
+  ['$minDistance', (_, { all }) => parseDistance('$minDistance', all)],
   ['$bitsAllSet', parseBits('$bitsAllSet')],
   ['$bitsAnySet', parseBits('$bitsAnySet')],
   ['$bitsAllClear', parseBits('$bitsAllClear')],

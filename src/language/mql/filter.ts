@@ -12,12 +12,14 @@ import { registerFilterLanguage } from '../../model/document/collection-options.
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { parsePath, visitPath, type LeafArrays, type Path } from '../../model/document/path.ts'
 import { isTruthy, toDouble } from '../../model/document/values.ts'
+import type { GeoRegion } from '../../query/document-source.ts'
 import { evaluation } from './evaluation.ts'
 import { compileExpression } from './expression.ts'
 import { nextChance } from './expression-bits.ts'
 import { objectOf } from './expression-contract.ts'
 import { badValue, equalityTest, type ValueTest } from './filter-values.ts'
-import { isOperatorDocument, parseOperators, type Condition } from './filter-operators.ts'
+import { isOperatorDocument, nearElsewhere, parseOperators, type Condition } from './filter-operators.ts'
+import type { NearCondition } from './geo-near.ts'
 import { IdFilter, plainId } from './id-filter.ts'
 import { compileSchema } from './json-schema.ts'
 import { type DocumentTest, findElement, isLong, longElementsOf, longFieldsOf, someTest } from './long-lists.ts'
@@ -26,8 +28,10 @@ import { noVariables, rootScope, type Variables } from './scope.ts'
 /** What every matching document satisfies for some value of the path. */
 export interface Predicate {
   readonly path: Path
-  readonly operator: '$eq' | '$gt' | '$gte' | '$lt' | '$lte' | '$in'
+  readonly operator: '$eq' | '$gt' | '$gte' | '$lt' | '$lte' | '$in' | '$geo'
   readonly values: readonly BsonValue[]
+  /** Of `$geo`: where a geometry lies. */
+  readonly region?: GeoRegion
 }
 
 export interface Filter {
@@ -39,6 +43,8 @@ export interface Filter {
   /** The filter is one equality with `_id` and nothing else. */
   readonly onlyId: BsonValue | undefined
   readonly isEmpty: boolean
+  /** Documents come by their distance. */
+  readonly near?: NearCondition | undefined
 }
 
 interface PathCondition {
@@ -57,6 +63,7 @@ interface Parts {
   readonly matchers: Matcher[]
   readonly predicates: Predicate[]
   readonly conditions: (PathCondition | Alternatives)[]
+  near: NearCondition | undefined
 }
 
 export function compileFilter(filter: BsonValue, variables: Variables): Filter {
@@ -74,6 +81,7 @@ export function both(a: Filter, b: Filter): Filter {
     conditions: [],
     onlyId: undefined,
     isEmpty: false,
+    near: a.near ?? b.near,
   }
 }
 
@@ -82,7 +90,7 @@ const unitsPerFilter = 5000
 
 function compileWhole(filter: BsonValue, variables: Variables): Filter {
   charge(unitsPerFilter)
-  const parts: Parts = { matchers: [], predicates: [], conditions: [] }
+  const parts: Parts = { matchers: [], predicates: [], conditions: [], near: undefined }
   const isInPieces = isLong(filter) && addPieces(filter, variables, parts)
   if (!isInPieces) addConditions(filter, variables, parts)
   const matches = allOf(parts.matchers)
@@ -95,6 +103,7 @@ function compileWhole(filter: BsonValue, variables: Variables): Filter {
     conditions: parts.conditions,
     onlyId: isOnlyId && parts.predicates.length === 1 ? first.values[0] : undefined,
     isEmpty: parts.matchers.length === 0,
+    near: parts.near,
   }
 }
 
@@ -127,10 +136,17 @@ function addPieces(filter: BsonValue, variables: Variables, parts: Parts): boole
 
 const listOperators: ReadonlySet<string> = new Set(['$and', '$or', '$nor'])
 
-function addFilter({ matches, predicates, conditions }: Filter, parts: Parts): void {
+function addFilter({ matches, predicates, conditions, near }: Filter, parts: Parts): void {
+  addNear(near, parts)
   parts.matchers.push(matches)
   for (const predicate of predicates) parts.predicates.push(predicate)
   for (const condition of conditions) parts.conditions.push(condition)
+}
+
+function addNear(near: NearCondition | undefined, parts: Parts): void {
+  if (near === undefined) return
+  if (parts.near !== undefined) throw badValue('Too many geoNear expressions')
+  parts.near = near
 }
 
 function addConditions(filter: BsonValue, variables: Variables, parts: Parts): void {
@@ -189,6 +205,7 @@ function addAlternatives(name: string, list: readonly BsonValue[], variables: Va
     return
   }
   const alternatives = mapInParts(list, (clause) => compileFilter(clause, variables))
+  if (alternatives.some(({ near }) => near !== undefined)) throw nearElsewhere()
   const any = someTest(
     alternatives.map(({ matches }) => matches),
     true,
@@ -223,6 +240,7 @@ function addCondition(path: Path, condition: Condition, parts: Parts): void {
   const { test, negated } = condition
   parts.matchers.push(conditionMatcher(path, condition))
   if (negated) return
+  if (condition.near !== undefined) addNear({ ...condition.near, path }, parts)
   parts.conditions.push({ path, test: condition.elementTest ?? test })
   if (condition.predicate !== undefined) parts.predicates.push({ path, ...condition.predicate })
 }

@@ -8,7 +8,8 @@ import { compareValues, typeClass } from '../../model/document/order.ts'
 import { int32Value, readString, toSafeInteger } from '../../model/document/values.ts'
 import { compileExpression } from './expression.ts'
 import { arrayOf, objectOf } from './expression-contract.ts'
-import { both, compileFilter } from './filter.ts'
+import { both, compileFilter, type Filter } from './filter.ts'
+import { parseGeoNear } from './geo-near.ts'
 import { compileGroup, countPerValue, countStage } from './group.ts'
 import { compileLookup, type CollectionReader } from './lookup.ts'
 import { compileBucketAuto } from './bucket-auto.ts'
@@ -56,6 +57,11 @@ export function pipelineQuery(pipeline: BsonValue, context: PipelineContext): Qu
     const stages = parsed.slice(at).map((stage) => compileStage(stage, context))
     return { filter: compileFilter(objectOf([]), context.variables), ...nothingElse, stages, origin, write }
   }
+  if (parsed[0]?.[0] === '$geoNear') {
+    const geoNear = parseGeoNear(parsed[0][1])
+    const stages = parsed.slice(1).map((stage) => compileStage(stage, context))
+    return { filter: matchFilter(geoNear.query, context), ...nothingElse, stages, geoNear, write }
+  }
   const matches: BsonValue[] = []
   while (parsed[at]?.[0] === '$match') matches.push(checkedObject(parsed[at++]!))
   let sort: SortField[] = []
@@ -65,9 +71,16 @@ export function pipelineQuery(pipeline: BsonValue, context: PipelineContext): Qu
   let limit: number | undefined
   if (parsed[at]?.[0] === '$limit') limit = count(parsed[at++]!, 1)
   const condition = matches.length > 1 ? objectOf([['$and', arrayOf(matches)]]) : (matches[0] ?? objectOf([]))
-  const filter = compileFilter(condition, context.variables)
+  const filter = matchFilter(condition, context)
   const stages = parsed.slice(at).map((stage) => compileStage(stage, context))
   return { filter, sort, skip, limit, hint: undefined, stages, write }
+}
+
+/** Errors: what is near, for which there is a stage (5626500). */
+function matchFilter(condition: BsonValue, { variables }: PipelineContext): Filter {
+  const filter = compileFilter(condition, variables)
+  if (filter.near === undefined) return filter
+  throw mongoError(5_626_500, '$geoNear, $near, and $nearSphere are not allowed in this context')
 }
 
 const nothingElse = { sort: [], skip: 0, limit: undefined, hint: undefined }
@@ -121,7 +134,10 @@ export function changeStages(pipeline: BsonValue, context: PipelineContext): Doc
 /** What a query asks, over the documents of another one: as one query, by index where the first has no stages of its own. */
 export function overQuery(below: Query, query: Query): Query {
   const isPlain = below.stages.length === 0 && below.sort.length === 0 && below.skip === 0 && below.limit === undefined
-  if (isPlain) return { ...query, filter: both(below.filter, query.filter), reads: query.reads }
+  if (isPlain && below.geoNear === undefined) {
+    return { ...query, filter: both(below.filter, query.filter), reads: query.reads }
+  }
+  if (query.geoNear !== undefined || query.filter.near !== undefined) throw geoNearElsewhere()
   return { ...below, stages: [...below.stages, ...stagesOf(query)], reads: query.reads, hint: undefined }
 }
 
@@ -162,12 +178,17 @@ function parseStages(pipeline: BsonValue): Parsed[] {
 function compileStage([name, specification]: Parsed, context: PipelineContext): PipelineStage {
   const documentStage = documentStages.get(name)
   if (documentStage !== undefined) return { kind: 'document', stage: documentStage(specification, context) }
+  if (name === '$geoNear') throw geoNearElsewhere()
   const blockingStage = blockingStages.get(name)
   if (blockingStage !== undefined) return { kind: 'blocking', stage: blockingStage(specification, context) }
   if (knownStages.has(name)) {
     throw mongoError(mongoCode.commandNotSupported, `the stage ${name} is not supported`, 'unsupported')
   }
   throw mongoError(mongoCode.unknownStage, `Unrecognized pipeline stage name: '${name}'`)
+}
+
+function geoNearElsewhere(): Error {
+  return mongoError(40_602, '$geoNear is only valid as the first stage in a pipeline.')
 }
 
 /** Stages of the real server that are refused by name. */
@@ -209,8 +230,8 @@ function mapped(change: Projection): DocumentStage {
 
 type MakeDocumentStage = (specification: BsonValue, context: PipelineContext) => DocumentStage
 
-const match: MakeDocumentStage = (specification, { variables }) => {
-  const { matches } = compileFilter(checkedObject(['$match', specification]), variables)
+const match: MakeDocumentStage = (specification, context) => {
+  const { matches } = matchFilter(checkedObject(['$match', specification]), context)
   return { kind: 'match', matches }
 }
 

@@ -10,6 +10,7 @@ import type { Transaction } from '../../database/contract.ts'
 import { bsonType, BsonValue } from '../../model/document/bson.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, typeClass } from '../../model/document/order.ts'
+import type { Path } from '../../model/document/path.ts'
 import {
   accessCost,
   type AccessIndex,
@@ -24,7 +25,7 @@ import {
 } from '../../query/access-path.ts'
 import { entriesIn } from '../../query/cardinality.ts'
 import type { Estimate } from '../../query/cost.ts'
-import type { Bound, DocumentSource, FieldBounds, SourceIndex } from '../../query/document-source.ts'
+import type { Bound, DocumentSource, FieldBounds, GeoRegion, SourceIndex } from '../../query/document-source.ts'
 import type { Predicate } from './filter.ts'
 import { impliesPartial } from './partial-index.ts'
 import type { SortField } from './sort-order.ts'
@@ -54,9 +55,14 @@ export interface PlanRequest {
   readonly transaction: Pick<Transaction, 'newest'>
 }
 
+/** `special`: the kind of key that is no order, such as `2dsphere`. */
+export interface HintField extends SortField {
+  readonly special: string | undefined
+}
+
 export type Hint =
   | { readonly kind: 'name'; readonly name: string }
-  | { readonly kind: 'fields'; readonly fields: readonly SortField[] }
+  | { readonly kind: 'fields'; readonly fields: readonly HintField[] }
   | { readonly kind: 'natural'; readonly reverse: boolean }
 
 /** A plan, and what was expected of it: documents that match, and what finding them costs. */
@@ -86,6 +92,8 @@ export function considerPlans(request: PlanRequest): ConsideredPlans {
 
 /** Values of a point or a list of points; of an end of an interval one, and whether it is within. */
 interface Values {
+  /** In place of values: where a geometry lies. */
+  readonly region?: GeoRegion
   readonly values: readonly BsonValue[]
   readonly inclusive: boolean
 }
@@ -140,7 +148,12 @@ class QueryAccess implements AccessRequest<Values, QueryIndex> {
 
   conditionsOn(field: string | number): FieldConditions<Values> | undefined {
     if (this.#conditions.has(field)) return this.#conditions.get(field)
-    const conditions = conditionsOf(this.#request.predicates.filter(({ path }) => path.text === field))
+    const { predicates } = this.#request
+    const regional = predicates.find((one) => one.region !== undefined && geoName(one.path) === field)
+    const conditions =
+      regional === undefined
+        ? conditionsOf(predicates.filter(({ path }) => path.text === field))
+        : { low: { values: [], inclusive: true, region: regional.region! } }
     this.#conditions.set(field, conditions)
     return conditions
   }
@@ -187,14 +200,29 @@ class QueryAccess implements AccessRequest<Values, QueryIndex> {
 }
 
 /** Every match must be in it. Who insists on one gets what is in it. */
-function isUsable({ hidden, partial }: SourceIndex, predicates: readonly Predicate[]): boolean {
+function isUsable({ hidden, partial, fields }: SourceIndex, predicates: readonly Predicate[]): boolean {
+  const ofGeometries = fields.filter(({ geo }) => geo !== undefined)
+  if (ofGeometries.length > 0 && !ofGeometries.some(({ path }) => hasRegion(path, predicates))) return false
   return hidden !== true && (partial === undefined || impliesPartial(predicates, partial))
+}
+
+function hasRegion(path: Path, predicates: readonly Predicate[]): boolean {
+  return predicates.some((one) => one.region !== undefined && one.path.text === path.text)
+}
+
+/** What such a field's keys tell is no value of the path: no condition or sort means it by the path's name. */
+function geoName(path: Path): string {
+  return `$geo ${path.text}`
 }
 
 function accessIndex(source: DocumentSource, index: SourceIndex): QueryIndex {
   return {
     source: index,
-    parts: index.fields.map(({ path, descending }) => {
+    parts: index.fields.map(({ path, descending, geo }) => {
+      if (geo !== undefined) {
+        const field = geoName(path)
+        return { field, isDescending: false, nullsFirst: undefined, arrays: field }
+      }
       const arrays = source.mayHoldArray(path) ? path.names[0] : undefined
       return { field: path.text, isDescending: descending, nullsFirst: undefined, arrays }
     }),
@@ -209,6 +237,7 @@ function accessIndex(source: DocumentSource, index: SourceIndex): QueryIndex {
 function fieldBounds(bound: PartBound<Values>): FieldBounds {
   if (bound.kind !== 'interval') return { kind: 'points', values: bound.value.values }
   const { low, high } = bound
+  if (low?.region !== undefined) return { kind: 'region', region: low.region }
   return { kind: 'interval', ...(low && { low: edgeOf(low) }), ...(high && { high: edgeOf(high) }) }
 }
 
@@ -226,12 +255,14 @@ function hintedIndex(source: DocumentSource, hint: Exclude<Hint, { kind: 'natura
   )
 }
 
-function isSameKey(index: SourceIndex, fields: readonly SortField[]): boolean {
+function isSameKey(index: SourceIndex, fields: readonly HintField[]): boolean {
   return (
     index.fields.length === fields.length &&
-    index.fields.every(
-      ({ path, descending }, i) => path.text === fields[i]!.path.text && descending === fields[i]!.descending,
-    )
+    index.fields.every(({ path, descending, geo }, i) => {
+      const special = geo?.kind ?? (index.hashed === i ? 'hashed' : undefined)
+      const wanted = fields[i]!
+      return path.text === wanted.path.text && descending === wanted.descending && special === wanted.special
+    })
   )
 }
 
@@ -243,7 +274,7 @@ function scanPlan(source: DocumentSource): Plan {
 
 /** What predicates on one path ask of it. */
 function conditionsOf(predicates: readonly Predicate[]): FieldConditions<Values> | undefined {
-  const here = predicates.filter(({ values }) => values.every(isIndexable))
+  const here = predicates.filter(({ values, region }) => region === undefined && values.every(isIndexable))
   const equality = here.find(({ operator }) => operator === '$eq') ?? here.find(({ operator }) => operator === '$in')
   if (equality !== undefined) {
     const values = withUndefined(equality.values)

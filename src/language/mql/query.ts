@@ -31,12 +31,15 @@ import {
   pull,
   runOf,
 } from './documents.ts'
-import type { Filter } from './filter.ts'
+import { both, compileFilter, type Filter } from './filter.ts'
+import { type GeoNearStage, nearStages, onlyGeoPath, requireNearIndex } from './geo-near.ts'
+import { objectOf } from './expression-contract.ts'
 import { isLong } from './long-lists.ts'
 import { MatchingDocuments } from './matching-documents.ts'
 import { chain, type PipelineStage } from './pipeline.ts'
 import { PlanScan, type ScanPlace } from './plan-scan.ts'
 import { considerPlans, type ConsideredPlans, type Hint, type Plan } from './planner.ts'
+import { noVariables } from './scope.ts'
 import type { SortField } from './sort-order.ts'
 import { sortDocuments } from './sorting.ts'
 import { type DocumentStage, eachOf, OneDocument, operatorOf } from './stage.ts'
@@ -58,6 +61,8 @@ export interface Query {
   readonly reads?: ReadonlySet<string> | undefined
   /** They come from nowhere: its first stage makes them. */
   readonly origin?: (() => Documents) | undefined
+  /** Its first stage asks for what is near. */
+  readonly geoNear?: GeoNearStage | undefined
   /** Where its documents go, in place of the caller. */
   readonly write?: PipelineWrite | undefined
   /** The collection below the view that it was asked of. */
@@ -102,7 +107,26 @@ export type OpenSource = (transaction: Transaction) => DocumentSource | undefine
 
 type Counting = Pick<Transaction, 'newest'>
 
-export function plansOf(query: Query, source: DocumentSource, transaction: Counting): ConsideredPlans {
+/** What is near as stages behind the documents that match. Errors: there is no index of geometries on the field. */
+function byDistance(query: Query, source: DocumentSource): Query {
+  const { geoNear } = query
+  if (geoNear === undefined && query.filter.near === undefined) return query
+  const filter = geoNear === undefined ? query.filter : both(geoNearFilter(geoNear, source), query.filter)
+  const near = filter.near!
+  requireNearIndex(source, near)
+  // Who wants another order has it.
+  if (query.sort.length > 0) return query
+  const ordered = nearStages(near, query.skip, query.limit)
+  if (geoNear !== undefined) ordered.push({ kind: 'document', stage: geoNear.told(near) })
+  return { ...query, filter, skip: 0, limit: undefined, geoNear: undefined, stages: [...ordered, ...query.stages] }
+}
+
+function geoNearFilter({ key, condition }: GeoNearStage, source: DocumentSource): Filter {
+  return compileFilter(objectOf([[key ?? onlyGeoPath(source).text, condition]]), noVariables)
+}
+
+export function plansOf(given: Query, source: DocumentSource, transaction: Counting): ConsideredPlans {
+  const query = byDistance(given, source)
   const { filter, sort, hint, skip } = query
   const limit = query.limit === undefined ? undefined : skip + query.limit
   return considerPlans({ source, predicates: filter.predicates, sort, hint, limit, transaction })
@@ -122,11 +146,12 @@ function* planning<T>({ filter }: Query, transaction: Transaction, plan: () => T
 }
 
 export function* firstBatch(
-  query: Query,
+  given: Query,
   source: DocumentSource | undefined,
   transaction: Transaction,
   wants: BatchWants,
 ): StatementSteps<BatchResult> {
+  const query = source === undefined ? given : byDistance(given, source)
   if (source !== undefined && query.origin === undefined && isStreaming(query)) {
     const { onlyId } = query.filter
     const isPlain = query.skip === 0 && query.stages.length === 0 && query.hint === undefined
@@ -319,7 +344,8 @@ export interface OpenedQuery {
   readonly matching?: MatchingDocuments
 }
 
-export function openQuery(query: Query, source: DocumentSource | undefined, transaction: Counting): OpenedQuery {
+export function openQuery(given: Query, source: DocumentSource | undefined, transaction: Counting): OpenedQuery {
+  const query = source === undefined ? given : byDistance(given, source)
   if (query.origin !== undefined) return { documents: chain(query.stages, query.origin()), estimate: () => oneRow }
   if (source === undefined) return { documents: chain(query.stages, noDocuments), estimate: () => oneRow }
   const { plan, estimate } = plansOf(query, source, transaction).winning
@@ -404,11 +430,12 @@ export function* countMatching(query: Query, source: DocumentSource, transaction
  * Calls `visit` with each matching document, in memory of its own, until it answers false.
  */
 export function* visitMatching(
-  query: Query,
+  given: Query,
   source: DocumentSource,
   transaction: Transaction,
   visit: (document: BsonValue) => StatementSteps<boolean>,
 ): StatementSteps<void> {
+  const query = byDistance(given, source)
   if (query.stages.length > 0) {
     for (const document of yield* computeAll(query, source, transaction)) if (!(yield* visit(document))) return
     return

@@ -10,12 +10,18 @@ import {
   storedDocument,
 } from './collection-options.ts'
 import type { Collection, Index, JsonObject, JsonValue } from '../../database/catalog/catalog.ts'
+import type { GeoField } from './geo/geo-index.ts'
 import { parsePath, type Path } from './path.ts'
 
 export interface IndexField {
   readonly path: Path
   readonly descending: boolean
+  /** Its elements are cells of geometries. */
+  readonly geo?: GeoField | undefined
 }
+
+/** How a field is indexed: ascending, descending, or by another kind of key. */
+export type IndexOrder = number | 'hashed' | GeoField
 
 export interface DocumentIndex {
   readonly id: number
@@ -41,18 +47,23 @@ export interface PartialFilter {
   readonly passes: DocumentTest
 }
 
-/** The JSON kept in the catalog: `{ fields: [[path, 1 | -1], …], sparse?, partial?: BSON in base64, hashed?: which }`. */
+/**
+ * The JSON kept in the catalog: `{ fields: [[path, 1 | -1], …], sparse?, partial?: BSON in base64, hashed?: which,
+ * geo?: { <which>: { kind, … } } }`.
+ */
 export function indexDefinition(
-  fields: readonly (readonly [string, number | 'hashed'])[],
+  fields: readonly (readonly [string, IndexOrder])[],
   sparse: boolean,
   partial?: Slice,
 ): JsonObject {
   const hashed = fields.findIndex(([, order]) => order === 'hashed')
+  const geo = fields.flatMap(([, order], i) => (typeof order === 'object' ? [[String(i), { ...order }] as const] : []))
   return {
-    fields: fields.map(([path, order]) => [path, order === 'hashed' ? 1 : order]),
+    fields: fields.map(([path, order]) => [path, typeof order === 'number' ? order : 1]),
     sparse,
     ...(partial !== undefined && { partial: storableDocument(partial) }),
     ...(hashed >= 0 && { hashed }),
+    ...(geo.length > 0 && { geo: Object.fromEntries(geo) }),
   }
 }
 
@@ -61,14 +72,15 @@ const compiled = new WeakMap<Index, DocumentIndex>()
 export function compileIndex(index: Index): DocumentIndex {
   const known = compiled.get(index)
   if (known !== undefined) return known
+  const geo = index.definition['geo'] as Readonly<Record<string, GeoField>> | undefined
   const made: DocumentIndex = {
     id: index.id,
     name: index.name,
     unique: index.unique,
     sparse: index.definition['sparse'] === true,
-    fields: (index.definition['fields'] as readonly JsonValue[]).map((field) => {
+    fields: (index.definition['fields'] as readonly JsonValue[]).map((field, i) => {
       const [path, order] = field as [string, number]
-      return { path: parsePath(path), descending: order < 0 }
+      return { path: parsePath(path), descending: order < 0, ...(geo?.[String(i)] && { geo: geo[String(i)] }) }
     }),
     partial: partialOf(index.definition['partial']),
     isHashed: index.definition['hashed'] !== undefined,

@@ -11,6 +11,7 @@ import { sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
 import { bsonType, BsonValue, FieldCursor, findField } from './bson.ts'
+import { geoKeys } from './geo/geo-index.ts'
 import type { DocumentIndex } from './index-definition.ts'
 import { mongoCode, mongoError } from './mongo-error.ts'
 import { writeKeyElement } from './order.ts'
@@ -46,10 +47,7 @@ export class DocumentEntries {
     this.#id = id.element
     this.value = index.unique ? id.element : id.size
     const isIn = index.partial === undefined || index.partial.passes(document)
-    const reached = isIn ? reachedBy(index.fields, document) : []
-    if (index.isHashed && reached.some(isAtArray)) throw hashedArray()
-    const isAway = !isIn || (index.sparse && reached.every(isAbsent))
-    this.#keys = isAway ? none : eachKey(index.fields, reached, this.key, 0)
+    this.#keys = isIn ? keysOf(index, document, this.key) : none
     this.key.begin(collection.id, index.id)
   }
 
@@ -66,6 +64,16 @@ export class DocumentEntries {
   prefix(): string {
     return sliceToLatin1({ bytes: this.key.bytes, start: 0, end: this.#prefixEnd })
   }
+}
+
+function keysOf(index: DocumentIndex, document: Slice, into: KeyWriter): Iterator<void, void> {
+  const { fields } = index
+  if (fields.some(({ geo }) => geo !== undefined)) {
+    return geoKeys(fields, document, into, (field, of, own) => compoundKeys([field], of, own))
+  }
+  const reached = reachedBy(fields, document)
+  if (index.isHashed && reached.some(isAtArray)) throw hashedArray()
+  return index.sparse && reached.every(isAbsent) ? none : eachKey(fields, reached, into, 0)
 }
 
 const none: Iterator<void, void> = { next: () => ({ done: true, value: undefined }) }

@@ -109,7 +109,39 @@ export class Mql {
       () => this.fields(() => this.value(), filterOperators),
       () => ({ [this.#choices.of(filterOperators)]: this.#choices.some(3, () => this.value()) }),
       () => ({ $elemMatch: this.filter() }),
+      () => this.geometryCondition(),
       () => ({ $not: this.condition() }),
+    ])
+  }
+
+  /** Of a geometry that is one, as a rule. */
+  geometryCondition(): Document {
+    const { position, geometry } = this
+    return this.#choices.way<Document>([
+      () => ({ $geoWithin: { $geometry: geometry() } }),
+      () => ({ $geoIntersects: { $geometry: geometry() } }),
+      () => ({ [this.#choices.of(['$near', '$nearSphere'])]: { $geometry: geometry(), $maxDistance: this.value() } }),
+      () => ({ $nearSphere: position(), $maxDistance: this.value() }),
+      () => ({ $geoWithin: { [this.#choices.of(['$center', '$centerSphere'])]: [position(), 0.5] } }),
+      () => ({ $geoWithin: { [this.#choices.of(['$box', '$polygon'])]: this.#choices.some(4, position) } }),
+    ])
+  }
+
+  readonly position = (): unknown[] => {
+    const number = (): number => this.#choices.of([0, 1, -1, 45, 90, -180, 180, 1e-9, 181, NaN])
+    return this.#choices.some(3, number, 2)
+  }
+
+  readonly geometry = (): Document => {
+    const list = (): unknown[] => this.#choices.some(5, this.position)
+    return this.#choices.way<Document>([
+      () => ({ type: 'Point', coordinates: this.position() }),
+      () => ({ type: this.#choices.of(['LineString', 'MultiPoint']), coordinates: list() }),
+      () => {
+        const loop = list()
+        return { type: 'Polygon', coordinates: [[...loop, loop[0]]] }
+      },
+      () => ({ type: 'GeometryCollection', geometries: this.#choices.some(2, this.geometry) }),
     ])
   }
 
@@ -173,6 +205,9 @@ export class Mql {
     return choices.way<Document>([
       () => ({ [choices.of(stages)]: this.value() }),
       () => ({ $match: this.filter() }),
+      () => ({
+        $geoNear: { near: this.geometry(), distanceField: 'd', ...this.fields(() => this.value(), ['key', 'query']) },
+      }),
       () => ({ [choices.of(['$project', '$addFields', '$set'])]: this.fields(() => this.expression()) }),
       () => ({ $group: { _id: this.expression(), n: this.accumulation(), m: this.accumulation() } }),
       () => ({ $sort: this.fields(() => choices.of([1, -1, 0, 'x', { $meta: 'textScore' }])) }),

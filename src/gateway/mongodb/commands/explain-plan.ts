@@ -114,7 +114,10 @@ function writeAccessFields(writer: BsonWriter, query: Query, plan: Plan): void {
   } else {
     writer.string('stage', 'FETCH').beginObject('inputStage').string('stage', 'IXSCAN')
     writer.beginObject('keyPattern')
-    for (const { path, descending } of plan.index.fields) writer.int32(path.text, descending ? -1 : 1)
+    for (const { path, descending, geo } of plan.index.fields) {
+      if (geo === undefined) writer.int32(path.text, descending ? -1 : 1)
+      else writer.string(path.text, geo.kind)
+    }
     writer.end().string('indexName', plan.index.name).boolean('isMultiKey', plan.repeats)
     writer.boolean('isUnique', plan.index.unique).boolean('isSparse', plan.index.sparse).string('direction', direction)
     writer.beginObject('indexBounds')
@@ -129,6 +132,7 @@ function writeAccessFields(writer: BsonWriter, query: Query, plan: Plan): void {
 
 function describeBounds(bounds: FieldBounds | undefined): string[] {
   if (bounds === undefined) return ['[MinKey, MaxKey]']
+  if (bounds.kind === 'region') return ['[cells]']
   if (bounds.kind === 'points') return bounds.values.map((value) => `[${describeKey(value)}, ${describeKey(value)}]`)
   const { low, high } = bounds
   const from = low === undefined ? '[-Infinity' : `${low.inclusive ? '[' : '('}${describeKey(low.value)}`

@@ -1,6 +1,6 @@
 /** `createIndexes`, `listIndexes`, `dropIndexes`. */
 import { privilege } from '../../../database/access/privileges.ts'
-import type { Collection, Index } from '../../../database/catalog/catalog.ts'
+import type { Collection, Index, JsonObject } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
 import { checkPartialFilter } from '../../../language/mql/partial-index.ts'
@@ -15,7 +15,8 @@ import {
 } from '../../../model/document/collection-options.ts'
 import { ensureDocumentCollection } from '../../../model/document/document.ts'
 import { createDocumentIndex } from '../../../model/document/index-build.ts'
-import { indexDefinition } from '../../../model/document/index-definition.ts'
+import type { GeoField } from '../../../model/document/geo/geo-index.ts'
+import { indexDefinition, type IndexOrder } from '../../../model/document/index-definition.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { isTruthy, readString, toDouble } from '../../../model/document/values.ts'
 import { isDocumentView } from '../../../model/document/view.ts'
@@ -26,7 +27,7 @@ import { type Command, missingField, type Reply, type Request } from '../request
 import { cursorReply } from './cursor-reply.ts'
 import { checkCollation, ofView, there } from './query-options.ts'
 
-type KeyField = readonly [string, number | 'hashed']
+type KeyField = readonly [string, IndexOrder]
 
 interface IndexSpecification {
   readonly name: string
@@ -50,6 +51,10 @@ const knownOptions = new Set([
   'hidden',
   'partialFilterExpression',
   'expireAfterSeconds',
+  '2dsphereIndexVersion',
+  'bits',
+  'min',
+  'max',
 ])
 
 function parseIndex(specification: BsonValue): IndexSpecification {
@@ -63,7 +68,7 @@ function parseIndex(specification: BsonValue): IndexSpecification {
     throw mongoError(mongoCode.cannotCreateIndex, `the index option '${name}' is not supported`, 'unsupported')
   }
   checkCollation(options.get('collation'))
-  const fields = parseKey(key)
+  const fields = parseKey(key, planeOf(options))
   const given = options.get('name')
   if (given?.type !== bsonType.string) {
     throw mongoError(mongoCode.failedToParse, "The 'name' field is a required property of an index specification")
@@ -98,6 +103,12 @@ function checkSpecification(
     if (fields.length > 1) refuse('TTL indexes are single-field indexes, compound indexes do not support TTL')
     if (isIdKey(fields)) refuse("The field 'expireAfterSeconds' is not valid for an _id index specification")
   }
+  const geometries = fields.filter(([, order]) => typeof order === 'object')
+  if (geometries.length > 0 && unique) refuse('unique indexes of geometries are not supported')
+  if (geometries.length > 0 && seconds !== undefined) refuse('TTL indexes of geometries are not supported')
+  const isFlat = geometries.some(([, order]) => (order as GeoField).kind === '2d')
+  if (isFlat && (geometries.length > 1 || fields[0] !== geometries[0]))
+    refuse('2d has to be first in index, and is there once')
   const hashed = fields.filter(([, order]) => order === 'hashed').length
   if (hashed > 1) throw mongoError(31_303, 'A maximum of one index field is allowed to be hashed')
   if (hashed > 0 && unique)
@@ -113,8 +124,28 @@ export function expiryOf(seconds: BsonValue): number {
   throw mongoError(mongoCode.cannotCreateIndex, message)
 }
 
-function parseKey(key: BsonValue): KeyField[] {
+/** Of `2d` fields, and of what is given for them. */
+function planeOf(options: ReadonlyMap<string, BsonValue>): Extract<GeoField, { kind: '2d' }> {
+  const number = (name: string, otherwise: number): number => {
+    const value = options.get(name)
+    if (value === undefined) return otherwise
+    const given = value.isNumber ? toDouble(value) : NaN
+    if (Number.isFinite(given)) return given
+    throw mongoError(mongoCode.typeMismatch, `The field '${name}' must be a number`, 'wrong_type')
+  }
+  const plane = { kind: '2d', bits: number('bits', 26), min: number('min', -180), max: number('max', 180) } as const
+  if (plane.bits < 1 || plane.bits > 32)
+    throw mongoError(mongoCode.invalidOptions, 'bits for hash must be > 0 and <= 32')
+  if (plane.max <= plane.min)
+    throw mongoError(mongoCode.invalidOptions, 'region for hash must be valid and have positive area')
+  return plane
+}
+
+function parseKey(key: BsonValue, plane = planeOf(new Map())): KeyField[] {
   const fields = fieldsOf(key).map(([path, value]): KeyField => {
+    const kind = value.type === bsonType.string ? readString(value) : ''
+    if (kind === '2dsphere') return [path, { kind }]
+    if (kind === '2d') return [path, plane]
     if (value.type === bsonType.string && readString(value) === 'hashed') return [path, 'hashed']
     if (value.type === bsonType.string) {
       throw mongoError(mongoCode.cannotCreateIndex, `${readString(value)} indexes are not supported`, 'unsupported')
@@ -221,17 +252,21 @@ export function changeIndexOptions(
 
 /** Of the same key there may be several, each of other documents. */
 function keyOf({ definition }: Pick<Index, 'definition'>): string {
-  return JSON.stringify([definition['fields'], definition['hashed'], definition['partial']])
+  return JSON.stringify([definition['fields'], definition['hashed'], definition['partial'], definition['geo']])
 }
 
 function writeIndex(writer: BsonWriter, index: SourceIndex): void {
   writer.int32('v', 2).beginObject('key')
   const { hashed } = index
-  for (const [i, { path, descending }] of index.fields.entries()) {
-    if (i === hashed) writer.string(path.text, 'hashed')
+  for (const [i, { path, descending, geo }] of index.fields.entries()) {
+    if (geo !== undefined) writer.string(path.text, geo.kind)
+    else if (i === hashed) writer.string(path.text, 'hashed')
     else writer.int32(path.text, descending ? -1 : 1)
   }
   writer.end().string('name', index.name)
+  const geo = index.fields.find((field) => field.geo !== undefined)?.geo
+  if (geo?.kind === '2dsphere') writer.int32('2dsphereIndexVersion', 3)
+  else if (geo !== undefined) writer.count('bits', geo.bits).double('min', geo.min).double('max', geo.max)
   if (index.unique && index.name !== '_id_') writer.boolean('unique', true)
   if (index.sparse) writer.boolean('sparse', true)
   if (index.partial !== undefined) writer.value('partialFilterExpression', index.partial.filter)
@@ -282,8 +317,12 @@ function dropIndexes(request: Request): Reply | Promise<Reply> {
 export function indexesNamed(collection: Collection, wanted: BsonValue): readonly Index[] {
   if (wanted.type === bsonType.array) return elementsOf(wanted).flatMap((one) => indexesNamed(collection, one))
   if (wanted.type === bsonType.object) {
-    const key = JSON.stringify(indexDefinition(parseKey(wanted), false)['fields'])
-    const found = collection.indexes.find(({ definition }) => JSON.stringify(definition['fields']) === key)
+    const shapeOf = ({ fields, geo }: JsonObject): string => {
+      const kinds = Object.entries((geo ?? {}) as Readonly<Record<string, GeoField>>).map(([i, { kind }]) => [i, kind])
+      return JSON.stringify([fields, kinds])
+    }
+    const key = shapeOf(indexDefinition(parseKey(wanted), false))
+    const found = collection.indexes.find(({ definition }) => shapeOf(definition) === key)
     if (found !== undefined) return [found]
     throw mongoError(mongoCode.indexNotFound, `can't find index with key: ${key}`, 'undefined_object')
   }

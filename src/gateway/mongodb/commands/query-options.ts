@@ -4,6 +4,7 @@ import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
 import { compileFilter, type Filter } from '../../../language/mql/filter.ts'
 import { evaluateConstant } from '../../../language/mql/expression.ts'
+import { objectOf } from '../../../language/mql/expression-contract.ts'
 import type { Hint } from '../../../language/mql/planner.ts'
 import type { Query } from '../../../language/mql/query.ts'
 import { checkVariableName, rootScope, type Variables } from '../../../language/mql/scope.ts'
@@ -18,7 +19,7 @@ import {
 } from '../../../model/document/bson.ts'
 import { ensureDocumentCollection } from '../../../model/document/document.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
-import { dateValue, isTruthy, readString, toSafeInteger } from '../../../model/document/values.ts'
+import { dateValue, int32Value, isTruthy, readString, toSafeInteger } from '../../../model/document/values.ts'
 import { isDocumentView } from '../../../model/document/view.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
 import { openSource } from '../../../query/open-source.ts'
@@ -130,7 +131,12 @@ export function hintOf(value: BsonValue | undefined, sort?: BsonValue): Hint | u
   if (isEmptyDocument(value)) return undefined
   const inner = getField(value, '$natural')
   if (inner !== undefined) return { kind: 'natural', reverse: toSafeInteger(inner) === -1 }
-  return { kind: 'fields', fields: parseSort(value) }
+  const fields = fieldsOf(value).map(([name, order]) => {
+    const special = order.type === bsonType.string ? readString(order) : undefined
+    const [field] = parseSort(special === undefined ? objectOf([[name, order]]) : objectOf([[name, int32Value(1)]]))
+    return { ...field!, special }
+  })
+  return { kind: 'fields', fields }
 }
 
 /** Strings compare by their bytes, as `{ locale: 'simple' }` says; anything else would change results. */
