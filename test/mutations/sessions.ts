@@ -107,4 +107,11 @@ export const sessionMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/sql/statement/lock-table.ts', scripts, [
     ['ALTER TABLE does not wait for readers', "?? 'access exclusive')", "?? 'share row exclusive')"],
   ]),
+  ...mutationsOf('src/gateway/postgres/client.ts', scripts, [
+    [
+      'what was raised before an error is taken back with the rows',
+      '    this.markOutput()\n  }\n\n  /** False',
+      '  }\n\n  /** False',
+    ],
+  ]),
 ]

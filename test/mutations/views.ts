@@ -72,4 +72,38 @@ export const viewMutations: readonly Mutation[] = [
   ...mutationsOf('src/database/transaction/agenda.ts', inTemporary, [
     ['SET CONSTRAINTS empties temporary tables', '    if (constraint.isOfCommit === true) return true\n', ''],
   ]),
+  ...mutationsOf('src/query/view-target.ts', inGolden, [
+    [
+      'triggers of a view are told the new row for the old one',
+      'const oldRow = row.slice(0, changed.length)',
+      'const oldRow = [...changed]',
+    ],
+    [
+      'what triggers of a view make of a new row is not answered',
+      'isDone ? newRow : undefined',
+      'isDone ? this.#view.columns.map(({ ordinal }) => draft[ordinal] ?? null) : undefined',
+    ],
+    [
+      'a row that a trigger of a view leaves out counts',
+      "'delete', { oldRow, newRow: undefined })\n",
+      "'delete', { oldRow, newRow: undefined }) || true\n",
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/statement/views/create-view.ts', inGolden, [
+    [
+      'CREATE OR REPLACE VIEW forgets the triggers',
+      '() => ({ ...definition, columns, ...kept })',
+      '() => ({ ...definition, columns })',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/bind/updatable-view.ts', inGolden, [
+    ['a view is written through one whose triggers write', 'under.triggered.does(command)', 'false'],
+  ]),
+  ...mutationsOf('src/language/sql/statement/found-rows.ts', inPrivileges, [
+    [
+      'a view that triggers write is read as who writes through another one',
+      'through === undefined ? bind() : through.forTable(bind)',
+      'bind()',
+    ],
+  ]),
 ]

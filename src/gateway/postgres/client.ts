@@ -347,6 +347,14 @@ export class Client implements BlockClient {
     this.#outputMark = this.outbox.flushedBytes + this.outbox.writer.end
   }
 
+  /** What a statement has raised is told even if it fails, in the place of whatever else it has written. */
+  tellRaised(notices: readonly WireNotice[]): void {
+    if (notices.length === 0) return
+    this.takeBackOutput()
+    for (const notice of notices) this.notice(notice)
+    this.markOutput()
+  }
+
   /** False where some of it has left already. */
   takeBackOutput(): boolean {
     const { outbox } = this

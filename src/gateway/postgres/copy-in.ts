@@ -18,7 +18,7 @@ import { decodeUtf8 } from '../../base/bytes.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import type { Client, CopyTarget } from './client.ts'
 import { sqlError } from './errors.ts'
-import { afterDone } from './language.ts'
+import { afterDone, beforeFailure } from './language.ts'
 import { commandComplete, copyResponse } from './wire.ts'
 
 export function runCopyIn(client: Client, prepared: PreparedStatement): Promise<void> {
@@ -156,10 +156,15 @@ class CopyIn implements CopyTarget {
         if (batch === paused) yield execution.waitFor
       }
     }
-    return afterDone(client.run(insert), () => {
-      this.#count += execution?.rowCount ?? 0
-      this.#held = held
-      this.#hold()
-    })
+    const tell = (): void => client.tellRaised(execution?.notices ?? [])
+    return afterDone(
+      beforeFailure(() => client.run(insert), tell),
+      () => {
+        tell()
+        this.#count += execution?.rowCount ?? 0
+        this.#held = held
+        this.#hold()
+      },
+    )
   }
 }

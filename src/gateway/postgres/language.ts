@@ -34,7 +34,21 @@ export function after<T, U>(result: T | Promise<T>, proceed: (value: T) => U | P
   return result instanceof Promise ? result.then(proceed) : proceed(result)
 }
 
-/** The same behind what has no result. */
+/** Lets `tell` say something before the error. */
+export function beforeFailure<T>(work: () => T | Promise<T>, tell: () => void): T | Promise<T> {
+  const failed = (error: unknown): never => {
+    tell()
+    throw error
+  }
+  try {
+    const result = work()
+    return result instanceof Promise ? result.catch(failed) : result
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+/** As `after`, behind what has no result. */
 export function afterDone<U>(result: void | Promise<void>, proceed: () => U | Promise<U>): U | Promise<U> {
   return result instanceof Promise ? result.then(proceed) : proceed()
 }

@@ -1,7 +1,7 @@
 /** One run of a statement that reads or changes data, from its rows to its tag. */
 import type { Rights } from '../../database/access/rights.ts'
 import type { StatementSteps, Transaction, Wait } from '../../database/contract.ts'
-import { paused, type Execution, type PreparedStatement, type Row } from '../../language/sql/contract.ts'
+import { paused, type Execution, type Notice, type PreparedStatement, type Row } from '../../language/sql/contract.ts'
 import { shownNumber } from '../../model/table/types/registry.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
@@ -9,6 +9,7 @@ import { CopyEncoder } from './copy-out.ts'
 import { isLargeRow } from './large-values.ts'
 import { sqlError } from './errors.ts'
 import type { ClientStatement, Portal } from './portal.ts'
+import { afterDone, beforeFailure } from './language.ts'
 import { openWaitingRows, type WaitingRows, writeRows, writeWaiting } from './waiting-rows.ts'
 import { commandComplete, copyDone, copyResponse, portalSuspended, rowDescription } from './wire.ts'
 
@@ -57,26 +58,13 @@ export class QueryRun {
     if (rest !== undefined || isDone) return this.#sendRest(rest)
     this.#client.runningText = this.#statement.parsed?.text ?? ''
     const readOnly = this.#prepared.effect.kind === 'read' || this.#client.isReadOnly
-    let result: void | Promise<void>
-    try {
-      result = this.#client.run((transaction) => this.#attempt(transaction), { readOnly })
-    } catch (error) {
-      this.#tellNotices()
-      throw error
-    }
-    if (result === undefined) return this.#complete()
-    return result.then(
-      () => this.#complete(),
-      (error: unknown) => {
-        this.#tellNotices()
-        throw error
-      },
-    )
+    const run = (): void | Promise<void> => this.#client.run((transaction) => this.#attempt(transaction), { readOnly })
+    const told = beforeFailure(run, () => this.#client.tellRaised(this.#notices))
+    return afterDone(told, () => this.#complete())
   }
 
-  /** What was raised before an error is told before it. */
-  #tellNotices(): void {
-    for (const notice of this.#execution?.notices ?? []) this.#client.notice(notice)
+  get #notices(): readonly Notice[] {
+    return this.#execution?.notices ?? []
   }
 
   #attempt(transaction: Transaction): void | StatementSteps<void> {
@@ -253,7 +241,7 @@ export class QueryRun {
     this.#announce()
     const { writer } = this.#client.outbox
     const execution = this.#execution!
-    this.#tellNotices()
+    for (const notice of this.#notices) this.#client.notice(notice)
     if (this.#prepared.copy !== undefined) copyDone(writer)
     if (this.#isComplete && this.#prepared.columns !== undefined) {
       this.#portal.rest ??= openWaitingRows(this.#client)

@@ -243,13 +243,14 @@ export function beginEvent(transaction: Transaction, table: Table, event: TableE
 
 /** The statement names another table, by which it writes rows of this one: what this one's does with whole statements is not for it. */
 export function passEvent(transaction: Transaction, table: Table, event: RowEvent): void {
-  if (TableRules.of(table).statement.length > 0) transaction.agenda.isFirst(eventOf(table, event))
+  if (TableRules.of(table).statement.length > 0) transaction.agenda.isFirst(eventOf(table.id, event))
 }
 
 /** Of a statement that may do several things: what comes after them comes in the opposite order. */
 export function beginEvents(transaction: Transaction, table: Table, events: readonly RowEvent[]): void {
   const { statement } = TableRules.of(table)
-  const fresh = statement.length === 0 ? [] : events.filter((one) => !transaction.agenda.hasBegun(eventOf(table, one)))
+  const fresh =
+    statement.length === 0 ? [] : events.filter((one) => !transaction.agenda.hasBegun(eventOf(table.id, one)))
   for (const event of fresh) runBefore(transaction, statement, event)
   for (const event of fresh.toReversed()) putOffAfter(transaction, table, statement, event)
 }
@@ -260,7 +261,7 @@ export function openStatement(
   hooks: readonly StatementHooks[],
   event: TableEvent,
 ): void {
-  if (transaction.agenda.hasBegun(eventOf(table, event))) return
+  if (transaction.agenda.hasBegun(eventOf(table.id, event))) return
   // What has to wait in there is run again: it has begun once all of it is done.
   runBefore(transaction, hooks, event)
   putOffAfter(transaction, table, hooks, event)
@@ -276,11 +277,35 @@ function putOffAfter(
   hooks: readonly StatementHooks[],
   event: TableEvent,
 ): void {
+  putOffAll(transaction, table.id, hooks, event, (later) => transitionRows(later, table, event))
+}
+
+function putOffAll(
+  transaction: Transaction,
+  collection: number,
+  hooks: readonly StatementHooks[],
+  event: TableEvent,
+  rows: (later: Transaction) => TransitionRows,
+): void {
   const { agenda } = transaction
-  agenda.isFirst(eventOf(table, event))
+  agenda.isFirst(eventOf(collection, event))
   for (const hook of hooks) {
     if (hook.after === undefined) continue
-    const run = (later: Transaction) => hook.after!(later, event, transitionRows(later, table, event))
-    agenda.putOffBehind({ collection: table.id, sizeBytes: taskBytes, run })
+    const run = (later: Transaction) => hook.after!(later, event, rows(later))
+    agenda.putOffBehind({ collection, sizeBytes: taskBytes, run })
   }
+}
+
+const noRows: TransitionRows = { *each() {} }
+
+/** The same of a view, which keeps no rows. */
+export function beginViewEvent(
+  transaction: Transaction,
+  view: number,
+  hooks: readonly StatementHooks[],
+  event: RowEvent,
+): void {
+  if (hooks.length === 0 || transaction.agenda.hasBegun(eventOf(view, event))) return
+  runBefore(transaction, hooks, event)
+  putOffAll(transaction, view, hooks, event, () => noRows)
 }

@@ -247,7 +247,7 @@ function parentOfTrigger(of: PartAddress, { parent }: TriggerDefinition): Depend
   return [{ of, on: { id: parent.table, part: triggerPart(parent.trigger) }, kind: 'internal' }]
 }
 
-function dependenciesOfTrigger(id: number, trigger: TriggerDefinition): Dependency[] {
+export function dependenciesOfTrigger(id: number, trigger: TriggerDefinition): Dependency[] {
   const of = triggerPart(trigger.id)
   const columns = [...(trigger.columns ?? []), ...(trigger.reads ?? [])]
   return [

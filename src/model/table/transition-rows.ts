@@ -20,8 +20,8 @@ import type {
 import type { Table } from './table.ts'
 
 /** By which a statement knows what it does to a table. */
-export function eventOf(table: Table, event: TableEvent): string {
-  return `${table.id} ${event}`
+export function eventOf(collection: number, event: TableEvent): string {
+  return `${collection} ${event}`
 }
 
 export interface TransitionNotes {
@@ -39,7 +39,7 @@ export function transitionNotes(table: Table): TransitionNotes {
     oldRow: Values | undefined,
     newRow: Values | undefined,
   ): void =>
-    transaction.agenda.note(eventOf(table, event), (into) => {
+    transaction.agenda.note(eventOf(table.id, event), (into) => {
       writeRow(table, oldRow, into)
       writeRow(table, newRow, into)
     })
@@ -70,7 +70,7 @@ function readRow(table: Table, note: ByteReader): Values | undefined {
 export function transitionRows(transaction: Transaction, table: Table, event: TableEvent): TransitionRows {
   return {
     each: (look: (changed: ChangedRow) => void) =>
-      transaction.agenda.eachNote(eventOf(table, event), (note) => {
+      transaction.agenda.eachNote(eventOf(table.id, event), (note) => {
         const oldRow = readRow(table, note)
         look({ oldRow, newRow: readRow(table, note) })
       }),

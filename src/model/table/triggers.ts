@@ -11,8 +11,9 @@
  *   after, a statement      behind all that its rows have put off, with those rows where it has asked for them
  */
 import { PolylogError } from '../../base/errors.ts'
+import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
-import type { RoutineCalls, TableDefinition } from './definition.ts'
+import type { RoutineCalls } from './definition.ts'
 import type { Values } from './keys.ts'
 import { belongs } from './partitions/routing.ts'
 import {
@@ -24,6 +25,7 @@ import {
   type TableEvent,
 } from './row-hooks.ts'
 import type { Table } from './table.ts'
+import type { SqlType } from './types/type.ts'
 import type { SqlValue } from './types/value.ts'
 
 export type TriggerTiming = 'before' | 'after' | 'instead'
@@ -60,9 +62,34 @@ export interface TriggerDefinition extends RoutineCalls {
   readonly state?: Exclude<TriggerState, 'origin'>
 }
 
+export interface TriggerColumn {
+  /** Position in rows. */
+  readonly ordinal: number
+  readonly number: number
+  readonly name: string
+  readonly type: SqlType
+  readonly modifier: number
+}
+
+export interface TriggerList {
+  readonly triggers?: readonly TriggerDefinition[]
+  /** Left out: 1. */
+  readonly nextTrigger?: number
+}
+
+/** What triggers are of: a table, or a view (`view-triggers.ts`). */
+export interface Triggered {
+  readonly id: number
+  readonly schema: string
+  readonly name: string
+  readonly collection: Collection
+  readonly columns: readonly TriggerColumn[]
+  readonly definition: TriggerList
+}
+
 /** What a trigger's function is told. */
 export interface Firing {
-  readonly table: Table
+  readonly table: Triggered
   readonly trigger: TriggerDefinition
   readonly event: TableEvent
   readonly oldRow: Values | undefined
@@ -85,13 +112,13 @@ export function registerTriggerRunner(one: TriggerRunner): void {
   runner = one
 }
 
-export function triggersOf({ definition }: { readonly definition: TableDefinition }): readonly TriggerDefinition[] {
+export function triggersOf({ definition }: { readonly definition: TriggerList }): readonly TriggerDefinition[] {
   return definition.triggers ?? []
 }
 
 /** Those that are due, by name. */
-function dueOn(
-  table: Table,
+export function dueOn(
+  table: Triggered,
   timing: TriggerTiming,
   event: TableEvent,
   isForRow: boolean,
@@ -101,23 +128,24 @@ function dueOn(
     if (trigger.timing !== timing || (trigger.isForRow === true) !== isForRow) return false
     if (!trigger.events.includes(event) || trigger.state === 'disabled' || trigger.state === 'replica') return false
     if (set === undefined || trigger.columns === undefined) return true
-    return trigger.columns.some((number) => set.has(table.columnByNumber(number).ordinal))
+    return table.columns.some(({ number, ordinal }) => trigger.columns!.includes(number) && set.has(ordinal))
   })
   return due.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-interface Placed {
+export interface Placed {
   readonly place: object
   readonly trigger: TriggerDefinition
 }
 
-function placed(triggers: readonly TriggerDefinition[]): readonly Placed[] {
+export function placed(triggers: readonly TriggerDefinition[]): readonly Placed[] {
   return triggers.map((trigger) => ({ place: {}, trigger }))
 }
 
-function runBefore(
+/** They have the row one after the other, and may change the new one. False: one of them has left it out. */
+export function runOnRow(
   transaction: Transaction,
-  table: Table,
+  table: Triggered,
   triggers: readonly Placed[],
   event: RowEvent,
   rows: { readonly oldRow: Values | undefined; readonly newRow: SqlValue[] | undefined },
@@ -130,7 +158,7 @@ function runBefore(
     if (answer === undefined) return false
     if (newRow === undefined) continue
     for (let i = 0; i < newRow.length; i++) newRow[i] = answer[i]!
-    if (event === 'insert' && trigger.parent !== undefined && !belongs(transaction, table, newRow)) {
+    if (event === 'insert' && trigger.parent !== undefined && !belongs(transaction, table as Table, newRow)) {
       throw movingRow(table, trigger)
     }
   }
@@ -138,7 +166,7 @@ function runBefore(
 }
 
 /** The partition was chosen before. */
-function movingRow({ schema, name }: Table, trigger: TriggerDefinition): PolylogError {
+function movingRow({ schema, name }: Triggered, trigger: TriggerDefinition): PolylogError {
   const message = 'moving row to another partition during a BEFORE FOR EACH ROW trigger is not supported'
   const detail = `Before executing trigger "${trigger.name}", the row was to be in partition "${schema}.${name}".`
   return new PolylogError('unsupported', message, { detail: { sqlState: '0A000', detail } })
@@ -174,7 +202,7 @@ export function triggerConstraintId(table: number, trigger: number): string {
   return `${table} trigger ${trigger}`
 }
 
-function statementHooks(table: Table): StatementHooks | undefined {
+export function statementHooks(table: Triggered): StatementHooks | undefined {
   const ofStatements = triggersOf(table).filter(({ isForRow, state }) => isForRow !== true && state !== 'disabled')
   if (ofStatements.length === 0) return undefined
   // A statement may have several events.
@@ -204,7 +232,7 @@ function statementHooks(table: Table): StatementHooks | undefined {
 
 function* runAfter(
   transaction: Transaction,
-  table: Table,
+  table: Triggered,
   event: TableEvent,
   due: readonly TriggerDefinition[],
   changed: Parameters<NonNullable<StatementHooks['after']>>[2],
@@ -228,7 +256,7 @@ const triggers: RowRule = {
     return {
       ...(before.length > 0 && {
         before: (transaction: Transaction, row: SqlValue[]) =>
-          runBefore(transaction, table, before, 'insert', { oldRow: undefined, newRow: row }),
+          runOnRow(transaction, table, before, 'insert', { oldRow: undefined, newRow: row }),
       }),
       ...(after.length > 0 && {
         after: (transaction: Transaction, row: Values) => putOff(transaction, table, after, 'insert', undefined, row),
@@ -247,7 +275,7 @@ const triggers: RowRule = {
       needed: table.columns.map(({ ordinal }) => ordinal),
       ...(before.length > 0 && {
         before: (transaction: Transaction, newRow: SqlValue[], oldRow: Values) =>
-          runBefore(transaction, table, before, 'update', { oldRow, newRow }),
+          runOnRow(transaction, table, before, 'update', { oldRow, newRow }),
       }),
       ...(after.length > 0 && {
         after: (transaction: Transaction, newRow: Values, oldRow: Values) =>
@@ -263,7 +291,7 @@ const triggers: RowRule = {
       needed: table.columns.map(({ ordinal }) => ordinal),
       ...(before.length > 0 && {
         before: (transaction: Transaction, oldRow: Values) =>
-          runBefore(transaction, table, before, 'delete', { oldRow, newRow: undefined }),
+          runOnRow(transaction, table, before, 'delete', { oldRow, newRow: undefined }),
       }),
       ...(after.length > 0 && {
         after: (transaction: Transaction, oldRow: Values) =>
@@ -281,15 +309,15 @@ export function registerTriggers(): void {
 
 // ---- changes of a definition
 
-export function withTrigger(definition: TableDefinition, trigger: Omit<TriggerDefinition, 'id'>): TableDefinition {
+export function withTrigger<D extends TriggerList>(definition: D, trigger: Omit<TriggerDefinition, 'id'>): D {
   const id = definition.nextTrigger ?? 1
   return { ...definition, triggers: [...(definition.triggers ?? []), { ...trigger, id }], nextTrigger: id + 1 }
 }
 
 /** `change` answers undefined for one that goes. */
-export function withChangedTriggers(
-  definition: TableDefinition,
+export function withChangedTriggers<D extends TriggerList>(
+  definition: D,
   change: (trigger: TriggerDefinition) => TriggerDefinition | undefined,
-): TableDefinition {
+): D {
   return { ...definition, triggers: (definition.triggers ?? []).flatMap((one) => change(one) ?? []) }
 }

@@ -7,6 +7,7 @@
  *   part        key                       depends on
  *   column      its number
  *   default     the column's number       its column (automatic), the sequences that it draws from (normal)
+ *   trigger     its number                its function (normal)
  *   (the whole)                           what the query reads: relations, and columns of them (normal)
  */
 import type { Collection, JsonObject } from '../../database/catalog/catalog.ts'
@@ -19,7 +20,8 @@ import {
 } from '../../database/catalog/objects.ts'
 import { damagedDefinition } from './definition.ts'
 import { readDependencies, type StoredQuery } from './stored-query.ts'
-import { columnPart, defaultPart } from './table-kind.ts'
+import { columnPart, defaultPart, dependenciesOfTrigger, triggerPart } from './table-kind.ts'
+import type { TriggerList } from './triggers.ts'
 import { findType, keptContents, shownNumber, storedType } from './types/registry.ts'
 import { contentsIn, type TypeContents } from './types/user/content.ts'
 
@@ -42,7 +44,7 @@ export interface ViewOptions {
   readonly securityInvoker?: boolean
 }
 
-export interface ViewDefinition extends StoredQuery {
+export interface ViewDefinition extends StoredQuery, TriggerList {
   readonly kind: 'view'
   readonly columns: readonly ViewColumn[]
   readonly options?: ViewOptions
@@ -55,15 +57,18 @@ export const viewKind: ObjectKind<ViewDefinition> = registerKind<ViewDefinition>
   model: 'table',
   version: 1,
   decode: decodeView,
-  parts: ({ columns }) =>
-    columns.flatMap(({ number, name, default: text }): Part[] => {
+  parts: ({ columns, triggers = [] }) => [
+    ...columns.flatMap(({ number, name, default: text }): Part[] => {
       const column = { ...columnPart(number), name }
       return text === undefined ? [column] : [column, { ...defaultPart(number), name }]
     }),
+    ...triggers.map(({ id, name }): Part => ({ ...triggerPart(id), name })),
+  ],
   dependencies: (definition, { id }) => [
     ...readDependencies(definition),
     ...typeDependencies(definition),
     ...defaultDependencies(definition, id),
+    ...(definition.triggers ?? []).flatMap((trigger) => dependenciesOfTrigger(id, trigger)),
   ],
 })
 

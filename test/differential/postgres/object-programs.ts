@@ -69,6 +69,13 @@ function objects(random: Random): Made[] {
     `create function named(x int) returns text language plpgsql as $$ begin if x is null then return 'none'; elsif x % 2 = 0 then return 'even'; end if; return 'odd ' || x; exception when others then return sqlstate; end $$`,
     'create function noted() returns trigger language plpgsql as $$ begin insert into log (what, id) values (tg_op, coalesce(new.id, old.id)); return null; end $$',
     `create function changed() returns trigger language plpgsql as $$ begin if new.a < 0 then return null; end if; new.s := coalesce(new.s, 'set'); return new; end $$`,
+    'create view asked as select id, a, s, twice from kept where a > 1',
+    `create function writes() returns trigger language plpgsql as $$ begin
+       if tg_op = 'DELETE' then delete from kept where id = old.id; if old.a = 3 then return null; end if; return old; end if;
+       if tg_op = 'INSERT' then insert into kept (id, a, s) values (new.id, new.a, new.s); new.s := 'put'; return new; end if;
+       update kept set a = new.a, s = new.s || old.s where id = old.id; return new; end $$`,
+    `create trigger writes instead of ${random.pick(['insert or update or delete', 'update or delete', 'insert or update'])} on asked for each row execute function writes()`,
+    'create trigger said after insert or update or delete on asked execute function noted()',
     'create trigger behind after insert or update or delete on kept for each row execute function noted()',
     `create trigger before ${random.pick(['before insert', 'before insert or update', 'before update of a'])} on kept for each row execute function changed()`,
     `create view shown as select * from kept where g < ${random.int(1, 4)}${random.pick(['', ' with check option'])}`,
@@ -275,6 +282,21 @@ function distinctOn(random: Random): Piece {
   )
 }
 
+/** By the triggers of a view. */
+function asking(random: Random): Piece {
+  const [id, a] = [random.int(1, 60), random.int(0, 5)]
+  return text(
+    random.pick([
+      `insert into asked (id, a, s) values (${id}, ${a}, 'new'), (${id + 1}, ${a}, null) returning *`,
+      `insert into asked (id, a) select id + 100, a from asked where id = ${id}`,
+      `update asked set a = a + ${a}, s = 'up' where id < ${id} returning id, a, s, twice`,
+      `update asked set s = v.s from (values (${a}, 'p')) v (a, s) where v.a = asked.a`,
+      `delete from asked where a = ${a} returning *`,
+      `delete from asked using kept k where k.id = asked.id and k.a = ${a}`,
+    ]),
+  )
+}
+
 const queries = [windowed, windowed, grouped, grouped, recursive, lateral, nested, distinctOn]
 
 const alterations: readonly string[] = [
@@ -302,6 +324,7 @@ export function objectStatements(random: Random): Made[] {
     if (roll < 0.25) return { statement: changing(random), isOrdered: false, changes: true }
     if (roll < 0.3) return { statement: writing(random), isOrdered: true, changes: true }
     if (roll < 0.35) return change(random.pick(alterations))
+    if (roll < 0.45) return { statement: asking(random), isOrdered: false, changes: true }
     return { statement: random.pick(queries)(random), isOrdered: true, changes: false }
   })
   const last = [

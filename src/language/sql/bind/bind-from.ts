@@ -80,7 +80,10 @@ function bindName(binder: Binder, scope: Scope, name: RangeVar): Bound {
     }
   }
   const found = findRelation(binder, name)
-  if (found instanceof ViewRelation) return bindViewItem(binder, scope, found, alias, name.alias)
+  if (found instanceof ViewRelation) {
+    binder.access.any(found.collection, privilege.read)
+    return bindViewItem(binder, scope, found, alias, name.alias)
+  }
   const relation = securedFor(binder, found, 'select')
   binder.access.any(relation.collection, privilege.read)
   const bound = bindRelation(scope, asRead(binder, relation), alias, name.alias)
@@ -146,10 +149,9 @@ function writtenAlias(alias: Alias | undefined, columns: readonly ScopeColumn[])
 }
 
 /** A view: its query in FROM, under its name. Who reads it is asked for the view's columns. */
-function bindViewItem(binder: Binder, scope: Scope, view: ViewRelation, alias: string, names?: Alias): Bound {
+export function bindViewItem(binder: Binder, scope: Scope, view: ViewRelation, alias: string, names?: Alias): Bound {
   const { collection } = view
   refuseRestricted(binder, view)
-  binder.access.any(collection, privilege.read)
   const query = bindView(binder, view)
   const id = binder.nextSubquery()
   const placed = { first: scope.width, width: view.columns.length, alias }

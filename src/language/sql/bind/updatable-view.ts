@@ -33,8 +33,9 @@ export interface ViewCheck {
 /** A view with what it comes to at the table that its rows are of. */
 export interface WrittenView {
   readonly view: ViewRelation
-  /** The view that this one shows rows of, or the table. */
+  /** The view that this one shows rows of. */
   readonly below: WrittenView | undefined
+  /** The table, or the view whose triggers write. */
   readonly base: Relation
   /** What each column shows, over the table's row. */
   readonly shown: readonly Expression[]
@@ -69,10 +70,11 @@ function isSingle({ from }: SelectBody): boolean {
   return from?.kind === 'relation' && from.relation.kind !== 'view'
 }
 
-/** Undefined of what cannot be written through; `reason` is told why. */
+/** Undefined of what cannot be written through; `reason` is told why. The way ends where triggers do what `command` says. */
 export function writtenView(
   binder: Binder,
   view: ViewRelation,
+  command?: ViewCommand,
   tell?: (reason: Reason, view: ViewRelation) => void,
 ): WrittenView | undefined {
   const statement = parseQuery(view.definition.query)
@@ -84,15 +86,17 @@ export function writtenView(
   }
   const body = query.body as SelectBody
   const from = body.from!
-  const inner = from.kind === 'query' ? writtenView(binder, from.view as ViewRelation, tell) : undefined
-  if (from.kind === 'query' && inner === undefined) return undefined
+  const under = from.kind === 'query' ? (from.view as ViewRelation) : undefined
+  const isDone = under !== undefined && command !== undefined && under.triggered.does(command)
+  const inner = under === undefined || isDone ? undefined : writtenView(binder, under, command, tell)
+  if (under !== undefined && !isDone && inner === undefined) return undefined
   const over = (one: Expression): Expression =>
     moveExpression(one, (leaf) => (leaf.kind === 'column' ? inner?.shown[leaf.index] : undefined))
   const own = conjunctsOf(body.where).map(over)
   return {
     view,
     below: inner,
-    base: inner?.base ?? (from as RelationItem).relation,
+    base: inner?.base ?? under ?? (from as RelationItem).relation,
     shown: body.targets.slice(0, view.columns.length).map(over),
     columns: view.columns.map((_, i) => columnOf(body.targets[i]!, inner, from.width)),
     ownConditions: own,
@@ -114,7 +118,7 @@ const gerunds = { insert: 'inserting into', update: 'updating', delete: 'deletin
 export function getWrittenView(binder: Binder, view: ViewRelation, command: ViewCommand): WrittenView {
   let why = noSingle
   let failing = view
-  const found = writtenView(binder, view, (reason, at) => {
+  const found = writtenView(binder, view, command, (reason, at) => {
     why = reason
     failing = at
   })

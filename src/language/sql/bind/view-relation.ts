@@ -2,6 +2,7 @@
 import { PolylogError } from '../../../base/errors.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { type ViewDefinition, viewDefinitionOf } from '../../../model/table/view-kind.ts'
+import { TriggeredView } from '../../../model/table/view-triggers.ts'
 import type { Relation, RelationColumn, RelationIndex, RelationReader } from '../../../query/relation.ts'
 
 const known = new WeakMap<Collection, ViewRelation>()
@@ -33,6 +34,10 @@ export class ViewRelation implements Relation {
 
   get name(): string {
     return this.collection.name
+  }
+
+  get triggered(): TriggeredView {
+    return TriggeredView.of(this.collection)
   }
 
   reader(): RelationReader {

@@ -1,7 +1,10 @@
 /** Functions and triggers that were made, as pg_proc and pg_trigger show them, and the functions that write them as text. */
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { Table } from '../../../model/table/table.ts'
-import { type TriggerDefinition, triggersOf } from '../../../model/table/triggers.ts'
+import { type TriggerDefinition, type Triggered, triggersOf } from '../../../model/table/triggers.ts'
+import { isView } from '../../../model/table/view-kind.ts'
+import { TriggeredView } from '../../../model/table/view-triggers.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import { functionText } from '../bind/function-names.ts'
@@ -20,7 +23,6 @@ import { shownExpression } from './shown-expressions.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { ownerOid } from './roles.ts'
 import { allObjects, objectBy, type StoredObjects } from './stored-objects.ts'
-import { tablesAmong } from './stored-tables.ts'
 import { privilege } from '../../../database/access/privileges.ts'
 
 type Values = readonly SqlValue[]
@@ -100,10 +102,17 @@ describe('pg_get_function_sqlbody', ({ definition }) => (definition.isAtomic ===
 
 // ---- triggers
 
-function* triggersAmong({ relations }: StoredObjects): Generator<{ table: Table; trigger: TriggerDefinition }> {
-  for (const table of tablesAmong(relations())) {
+function* triggersAmong({ relations }: StoredObjects): Generator<{ table: Triggered; trigger: TriggerDefinition }> {
+  for (const collection of relations()) {
+    const table = triggeredOf(collection)
+    if (table === undefined) continue
     for (const trigger of triggersOf(table)) yield { table, trigger }
   }
+}
+
+function triggeredOf(collection: Collection): Triggered | undefined {
+  if (isTable(collection)) return Table.of(collection)
+  return isView(collection) ? TriggeredView.of(collection) : undefined
 }
 
 const stateLetters = { origin: 'O', disabled: 'D', always: 'A', replica: 'R' } as const
@@ -170,7 +179,7 @@ export const pgTrigger: Relation = memoryRelation(
   { oid: objectBy.uniquePart, tgrelid: objectBy.relation },
 )
 
-function shownTrigger(run: SqlRun, table: Table, trigger: TriggerDefinition, isPretty: boolean): string {
+function shownTrigger(run: SqlRun, table: Triggered, trigger: TriggerDefinition, isPretty: boolean): string {
   const { context, transaction } = run
   const routine = transaction.catalog.collectionById(trigger.function)
   const full = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`
@@ -185,9 +194,9 @@ for (const takes of [[oid.oid], [oid.oid, oid.bool]]) {
   const call = (run: SqlRun, number: number, isPretty = false): SqlValue => {
     const { catalog } = run.transaction
     const place = triggerByOid(catalog, number)
-    if (place === undefined || !isTable(place.collection)) return null
-    const table = Table.of(place.collection)
-    const trigger = triggersOf(table).find(({ id }) => id === place.id)
+    const table = place && triggeredOf(place.collection)
+    if (table === undefined) return null
+    const trigger = triggersOf(table).find(({ id }) => id === place!.id)
     return trigger === undefined ? null : shownTrigger(run, table, trigger, isPretty)
   }
   defineFunction('pg_get_triggerdef', takes, oid.text, call, { needsRun: true, volatility: 'stable' })

@@ -180,10 +180,17 @@ function kindOfTable({ definition: { partitioning, materialized } }: Table): str
 }
 
 function viewClass(collection: Collection, base: ClassBase): Values {
-  const { columns, options = {} } = viewDefinitionOf(collection)
+  const { columns, options = {}, triggers = [] } = viewDefinitionOf(collection)
   const shown = viewOptionTexts(options)
   const more = shown.length > 0 ? { options: shown } : {}
-  return classRow({ ...base, kind: 'v', columns: columns.length, hasRules: true, ...more })
+  return classRow({
+    ...base,
+    kind: 'v',
+    columns: columns.length,
+    hasRules: true,
+    hasTriggers: triggers.length > 0,
+    ...more,
+  })
 }
 
 /** As a table shows them that was made WITH them. */

@@ -2,6 +2,7 @@
 import { noPrivileges } from '../../../database/access/privileges.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { isView, viewDefinitionOf, type ViewOptions } from '../../../model/table/view-kind.ts'
+import { TriggeredView } from '../../../model/table/view-triggers.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
@@ -75,6 +76,7 @@ export function* standardViews(run: SqlRun): Generator<readonly SqlValue[]> {
   for (const collection of views(run)) {
     if (rights.onAnyColumn(collection) === noPrivileges) continue
     const { checkOption } = viewDefinitionOf(collection).options ?? {}
+    const triggered = TriggeredView.of(collection)
     const isWritable = (writableColumns(run, collection)?.size ?? 0) > 0 ? 'YES' : 'NO'
     yield [
       run.context.database,
@@ -84,9 +86,7 @@ export function* standardViews(run: SqlRun): Generator<readonly SqlValue[]> {
       checkOption?.toUpperCase() ?? 'NONE',
       isWritable,
       isWritable,
-      'NO',
-      'NO',
-      'NO',
+      ...(['update', 'delete', 'insert'] as const).map((event) => (triggered.does(event) ? 'YES' : 'NO')),
     ]
   }
 }

@@ -3,12 +3,14 @@
  * where the caller's search path does not find a name. How, tells who binds them (`statement/shown-expressions.ts`).
  */
 import type { Table } from '../../../model/table/table.ts'
+import type { Triggered } from '../../../model/table/triggers.ts'
 import type { SqlType } from '../../../model/table/types/type.ts'
 import type { SqlRun } from '../plan/run.ts'
 
 /** What its columns are of: a table, the rows before and after a change of one, a domain's value, or nothing. */
 export type ShownOver =
-  | { readonly kind: 'table' | 'change'; readonly table: Table }
+  | { readonly kind: 'table'; readonly table: Table }
+  | { readonly kind: 'change'; readonly table: Triggered }
   | { readonly kind: 'value'; readonly type: SqlType }
   | { readonly kind: 'nothing' }
 

@@ -15,6 +15,7 @@ import { columnComment, objectComment, sharedObjectComment } from '../catalog/pg
 import { viewText, writableColumns } from '../catalog/pg-views.ts'
 import { isTemporaryName } from '../../../model/table/temporary.ts'
 import { isView } from '../../../model/table/view-kind.ts'
+import { TriggeredView } from '../../../model/table/view-triggers.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { Table } from '../../../model/table/table.ts'
 import { roleName } from '../catalog/roles.ts'
@@ -307,12 +308,13 @@ function defineDescriptions(): void {
     columnComment(run, relation, column),
   )
   // INSERT 8, UPDATE 4, DELETE 16.
-  define('pg_relation_is_updatable', [oid.regclass, bool], int4, (run, number: number) => {
+  define('pg_relation_is_updatable', [oid.regclass, bool], int4, (run, number: number, withTriggers: boolean) => {
     const collection = collectionByOid(run.transaction.catalog, number)
     if (collection === undefined || isSequence(collection)) return 0
     if (!isView(collection)) return 28
     const columns = writableColumns(run, collection)
-    return columns === undefined ? 0 : columns.size > 0 ? 28 : 16
+    const through = columns === undefined ? 0 : columns.size > 0 ? 28 : 16
+    return withTriggers ? through | doneByTriggers(TriggeredView.of(collection)) : through
   })
   define('pg_column_is_updatable', [oid.regclass, oid.int2, bool], bool, (run, number: number, column: number) => {
     const collection = collectionByOid(run.transaction.catalog, number)
@@ -361,3 +363,8 @@ defineSession()
 defineWaits()
 defineSequences()
 defineCatalog()
+
+/** The bits of `pg_relation_is_updatable`. */
+function doneByTriggers(view: TriggeredView): number {
+  return (view.does('insert') ? 8 : 0) | (view.does('update') ? 4 : 0) | (view.does('delete') ? 16 : 0)
+}

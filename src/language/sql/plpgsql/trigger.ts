@@ -3,8 +3,7 @@ import type { StatementSteps } from '../../../database/contract.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { withBounds } from '../../../model/table/types/array-bounds.ts'
 import type { Values } from '../../../model/table/keys.ts'
-import type { Firing } from '../../../model/table/triggers.ts'
-import type { Table } from '../../../model/table/table.ts'
+import type { Firing, Triggered } from '../../../model/table/triggers.ts'
 import { collectionOid } from '../catalog/identity.ts'
 import type { Row, SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
@@ -61,11 +60,11 @@ function compiledFor({ routine, caller, context }: Invocation): CompiledTrigger 
   return made
 }
 
-function columnsOf(table: Table): readonly BoundColumn[] {
+function columnsOf(table: Triggered): readonly BoundColumn[] {
   return table.columns.map(({ name, type, modifier }) => ({ name, type: type.oid, modifier }))
 }
 
-function recordOf(table: Table, row: Values | undefined): RecordValue | null {
+function recordOf(table: Triggered, row: Values | undefined): RecordValue | null {
   const columns = columnsOf(table)
   return { columns, values: row === undefined ? columns.map(() => null) : [...row] }
 }
@@ -95,7 +94,7 @@ export function* runTrigger(invocation: Invocation, firing: Firing): StatementSt
 }
 
 /** What it returns becomes a row of the table. */
-function asRow(frame: Frame, table: Table): Row {
+function asRow(frame: Frame, table: Triggered): Row {
   const row = frame.rows[0]!
   const given = frame.returned ?? []
   const columns = columnsOf(table)

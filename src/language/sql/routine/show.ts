@@ -1,8 +1,7 @@
 /** Functions and triggers as text, as PostgreSQL's `ruleutils.c` writes them. */
 import type { Catalog } from '../../../database/catalog/catalog.ts'
 import { formatType } from '../../../model/table/types/registry.ts'
-import type { Table } from '../../../model/table/table.ts'
-import type { TriggerDefinition } from '../../../model/table/triggers.ts'
+import type { TriggerDefinition, Triggered } from '../../../model/table/triggers.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
 import type { RoutineDefinition, RoutineParameter } from './definition.ts'
 import type { Routine } from './routines.ts'
@@ -96,7 +95,7 @@ export interface TriggerNames {
   readonly when: (text: string) => string
 }
 
-export function triggerText(table: Table, trigger: TriggerDefinition, names: TriggerNames): string {
+export function triggerText(table: Triggered, trigger: TriggerDefinition, names: TriggerNames): string {
   const { constraint, when, oldTable, newTable } = trigger
   const parts = [
     `CREATE ${constraint === undefined ? '' : 'CONSTRAINT '}TRIGGER ${quoteIdentifier(trigger.name)}`,
@@ -119,9 +118,11 @@ export function triggerText(table: Table, trigger: TriggerDefinition, names: Tri
   return `${parts.join(' ')} EXECUTE FUNCTION ${names.function}(${given})`
 }
 
-function eventsText(table: Table, { events, columns = [] }: TriggerDefinition): string {
+function eventsText(table: Triggered, { events, columns = [] }: TriggerDefinition): string {
   const order = ['insert', 'delete', 'update', 'truncate'] as const
-  const named = columns.map((number) => quoteIdentifier(table.columnByNumber(number).name)).join(', ')
+  const named = columns
+    .map((number) => quoteIdentifier(table.columns.find((one) => one.number === number)!.name))
+    .join(', ')
   return order
     .filter((event) => events.includes(event))
     .map((event) => (event === 'update' && named !== '' ? `UPDATE OF ${named}` : event.toUpperCase()))

@@ -121,7 +121,7 @@ function copySource(
 
 function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Planned {
   const relation = findRelation(binder, statement.relation!)
-  if (relation instanceof ViewRelation) {
+  if (relation instanceof ViewRelation && !relation.triggered.does('insert')) {
     throw refused(relation, 'to', 'To enable copying to a view, provide an INSTEAD OF INSERT trigger.')
   }
   if (statement.whereClause !== undefined) throw notBuilt('COPY FROM … WHERE')

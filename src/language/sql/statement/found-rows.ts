@@ -6,7 +6,7 @@ import { writePrimaryKey } from '../../../model/table/rows.ts'
 import type { Relation } from '../../../query/relation.ts'
 import { keyBytes } from '../../../query/row-format.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
-import { bindFrom, joinItems, bindRelation, findRelation } from '../bind/bind-from.ts'
+import { bindFrom, joinItems, bindRelation, bindViewItem, findRelation } from '../bind/bind-from.ts'
 import { bindWhere } from '../bind/bind-select.ts'
 import { bindWith } from '../bind/with/bind-with.ts'
 import { freeze, isWrittenTwice } from '../bind/with/freezing.ts'
@@ -25,7 +25,9 @@ import { findPointPath } from '../plan/relation-access.ts'
 import { noRow, type SqlRow, type SqlRun } from '../plan/run.ts'
 import type { Progress } from '../progress.ts'
 import { type PointFinder, type RowFinder, RowsOfPlan } from './held-rows.ts'
-import { WriteThrough } from './views/write-through.ts'
+import { writeThrough, type WriteThrough } from './views/write-through.ts'
+
+const noKey = -1
 
 /** The target and what is joined with it, bound in one scope. */
 export interface BoundTarget {
@@ -35,7 +37,7 @@ export interface BoundTarget {
   readonly through: WriteThrough | undefined
   readonly from: FromItem
   readonly where: Expression | undefined
-  /** Where the row's key stands: behind the target's columns. */
+  /** Where the row's key stands: behind the target's columns. Rows of a view have none: `noKey`. */
   readonly keyPlace: number
   /** Another statement of the same WITH writes it as well. */
   readonly isShared: boolean
@@ -54,13 +56,18 @@ export function bindTargetTable(
   if (withClause !== undefined) bindWith(binder, scope, withClause)
   scope.reservesKeys = true
   const named = findRelation(binder, name)
-  const through = named instanceof ViewRelation ? new WriteThrough(binder, named, command) : undefined
+  const through = writeThrough(binder, named, command)
   const secured = (): Relation => securedFor(binder, through?.base ?? named, command)
   const relation = through === undefined ? secured() : through.forTable(secured)
   const alias = name.alias?.aliasname ?? named.name
   const isShared = isWrittenTwice(binder, relation)
   const read = isShared ? freeze(binder, relation) : relation
-  const target = bindRelation(scope, read, alias, through === undefined ? name.alias : undefined)
+  const names = through === undefined ? name.alias : undefined
+  const bind = (): ReturnType<typeof bindRelation> =>
+    read instanceof ViewRelation
+      ? bindViewItem(binder, scope, read, alias, names)
+      : bindRelation(scope, read, alias, names)
+  const target = through === undefined ? bind() : through.forTable(bind)
   if (through !== undefined) scope.tables.length = 0
   const columns = through?.bindTarget(scope, alias, name.alias) ?? target.columns
   scope.columns = [...columns]
@@ -71,7 +78,7 @@ export function bindTargetTable(
   // Before those of the statement, which may fail on a row that the view does not show.
   const where = conjunction([...conjunctsOf(through?.condition), ...conjunctsOf(given)])
   const from = joined === undefined ? target.item : joinItems(binder, 'inner', target.item, joined, undefined)
-  const keyPlace = target.item.width - 1
+  const keyPlace = relation instanceof ViewRelation ? noKey : target.item.width - 1
   return { scope, relation, through, from, where, keyPlace, isShared, progress: binder.progress }
 }
 
@@ -82,7 +89,8 @@ export function findRows(target: BoundTarget, extra: readonly Expression[], need
   const point = findPoint(target, extra, ordinals)
   if (point !== undefined) return { point }
   const plan = planFound(target, extra, ordinals)
-  if (target.from.kind !== 'join') return { open: (run) => new RowsOfPlan(plan, run) }
+  // Triggers of a view are told of each row that is found.
+  if (target.from.kind !== 'join' || keyPlace === noKey) return { open: (run) => new RowsOfPlan(plan, run) }
   return { open: (run) => new RowsOfPlan(plan, run, newKeys(keyPlace, run)) }
 }
 

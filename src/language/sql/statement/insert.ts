@@ -17,7 +17,6 @@ import type { Binder } from '../bind/binder.ts'
 import { withoutStars } from '../bind/variables.ts'
 import type { BoundQuery } from '../bind/query.ts'
 import { Scope } from '../bind/scope.ts'
-import { ViewRelation } from '../bind/view-relation.ts'
 import { itemsOf } from '../bind/tree.ts'
 import type { Row } from '../contract.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
@@ -42,12 +41,12 @@ import { bindConflict, type TouchedRows } from './on-conflict.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { bindReturning } from './returning.ts'
 import { guardOf, type InsertTests } from './row-guards.ts'
-import { fillDefaults, testThrough, WriteThrough } from './views/write-through.ts'
+import { fillDefaults, testThrough, viewDefaults, writeThrough } from './views/write-through.ts'
 
 export function planInsert(binder: Binder, statement: InsertStmt, scope: Scope = new Scope()): Planned {
   if (statement.withClause !== undefined) bindWith(binder, scope, statement.withClause)
   const named = findRelation(binder, statement.relation!)
-  const through = named instanceof ViewRelation ? new WriteThrough(binder, named, 'insert') : undefined
+  const through = writeThrough(binder, named, 'insert')
   const relation = through?.base ?? named
   const rows = getRowTarget(relation, 'insert into')
   const own = targetColumns(named, statement.cols)
@@ -70,7 +69,7 @@ export function planInsert(binder: Binder, statement: InsertStmt, scope: Scope =
   const reads = clause?.infer !== undefined || returning?.expressions.some((one) => columnsRead(one).size > 0) === true
   tests.inserted = testThrough(binder, relation, { command: 'insert', reads }, through)
   through?.ask(columns.slice(0, given.length).flatMap(({ ordinal }) => (ordinal < 0 ? [] : [ordinal])))
-  const [defaults, check] = [through?.defaults(), through?.checks()]
+  const [defaults, check] = [viewDefaults(binder, relation, through), through?.checks()]
   const options = { skipsTaken: clause !== undefined, isShown: returning !== undefined || check !== undefined }
   const work: Work = function* (run) {
     const shown: Row[] = []

@@ -57,6 +57,11 @@ export function bindConflict(
   if (relation instanceof TableRelation || relation instanceof FamilyRelation) {
     return bindTableConflict(binder, target, clause, relation, tests, through)
   }
+  if (relation.kind === 'view') {
+    // Its triggers do what they do: there is nothing that a row could be in conflict with.
+    if (clause.infer === undefined && clause.action !== 'ONCONFLICT_UPDATE') return undefined
+    throw failure('42P10', 'there is no unique or exclusion constraint matching the ON CONFLICT specification')
+  }
   if (relation.kind === 'documents') throw failure('0A000', 'ON CONFLICT is not supported for documents')
   if (clause.action === 'ONCONFLICT_UPDATE') {
     throw failure('0A000', 'ON CONFLICT DO UPDATE is not supported for Redis data')

@@ -30,8 +30,8 @@ function bindKept(run: SqlRun, over: ShownOver, text: string): Expression {
 function write(bound: Expression, over: ShownOver, names: ObjectNames, isPretty: boolean): string {
   if (over.kind === 'value') return deparseColumns(bound, () => 'VALUE', names, isPretty)
   if (over.kind === 'nothing') return deparseColumns(bound, String, names, isPretty)
+  if (over.kind === 'table') return deparseOver(bound, TableRelation.of(over.table), over.table.name, names, isPretty)
   const { table } = over
-  if (over.kind === 'table') return deparseOver(bound, TableRelation.of(table), table.name, names, isPretty)
   const width = table.columns.length
   const column = (index: number): string =>
     `${index < width ? 'old' : 'new'}.${quoteIdentifier(table.columns[index % width]!.name)}`

@@ -26,7 +26,7 @@ import { type Changed, type ChangeRow, eachFound } from './held-rows.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { bindReturning } from './returning.ts'
 import { guardOf } from './row-guards.ts'
-import { testThrough, type WriteThrough } from './views/write-through.ts'
+import { testThrough, viewDefaults, type WriteThrough } from './views/write-through.ts'
 import { isUntouched } from './with-writes.ts'
 import { getRowTarget } from './written-rows.ts'
 
@@ -41,7 +41,7 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt, scope
   const reads = readsTarget(binder, relation, through)
   const test = testThrough(binder, relation, { command: 'update', reads }, through)
   through?.ask(changes.map(({ column }) => column))
-  const [defaults, check] = [through?.defaults(), through?.checks()]
+  const [defaults, check] = [viewDefaults(binder, relation, through), through?.checks()]
   const values = [...rowsOf, ...changes.flatMap(({ expression }) => expression ?? [])]
   const finder = findRows(target, [...values, ...(returning?.expressions ?? [])], update.needed)
   const compiler = new Planner(binder.progress).compilerAt(0)

@@ -1,22 +1,26 @@
 /** CREATE, ALTER and DROP TRIGGER, and what ALTER TABLE says of triggers: changes of a table's definition. */
 import type { RoutineCalls } from '../../../model/table/definition.ts'
 import { routinesCalled } from '../expression/routines-called.ts'
-import type { CreateTrigStmt, Node, RenameStmt } from 'libpg-query'
+import type { CreateTrigStmt, Node, RangeVar, RenameStmt } from 'libpg-query'
 import { privilege } from '../../../database/access/privileges.ts'
 import { AccessError } from '../../../database/access/rights.ts'
 import type { ObjectAddress } from '../../../database/catalog/objects.ts'
 import type { TableEvent } from '../../../model/table/row-hooks.ts'
 import { redefine } from '../../../model/table/schema.ts'
-import type { Table } from '../../../model/table/table.ts'
+import { Table } from '../../../model/table/table.ts'
 import { triggerPart } from '../../../model/table/table-kind.ts'
 import {
   type TriggerDefinition,
+  type Triggered,
+  type TriggerList,
   type TriggerState,
   type TriggerTiming,
   triggersOf,
   withChangedTriggers,
   withTrigger,
 } from '../../../model/table/triggers.ts'
+import { isView } from '../../../model/table/view-kind.ts'
+import { changeView, TriggeredView } from '../../../model/table/view-triggers.ts'
 import { stringsOf } from '../bind/tree.ts'
 import type { Binder } from '../bind/binder.ts'
 import { routinesOf } from '../bind/bind-routine.ts'
@@ -31,7 +35,7 @@ import type { Routine } from '../routine/routines.ts'
 import { nothing } from '../statement/execution.ts'
 import { currentTable } from '../statement/partitions/links.ts'
 import { changeCopies, replaceCopies, shareWithAll } from '../statement/partitions/shared-triggers.ts'
-import { getTable, refuseBusy, shownName } from '../statement/naming.ts'
+import { findCollection, getTable, refuseBusy, shownName } from '../statement/naming.ts'
 import { type Planned, planSteps } from '../statement/prepared.ts'
 import { bindWhen } from './runner.ts'
 
@@ -51,7 +55,7 @@ function timingOf(mask: number): TriggerTiming {
 export function planCreateTrigger(_binder: Binder, statement: CreateTrigStmt): Planned {
   const { trigname = '', relation, replace } = statement
   return planSteps({ kind: 'schema' }, 'CREATE TRIGGER', (run) => {
-    const table = getTable(run, relation!)
+    const table = getTriggered(run, relation!)
     const { rights } = run.transaction.principal
     if (!rights.owns(table.collection)) rights.require(table.collection, privilege.trigger)
     refuseBusy(run, table, 'CREATE TRIGGER')
@@ -59,9 +63,10 @@ export function planCreateTrigger(_binder: Binder, statement: CreateTrigStmt): P
     const before = triggersOf(table).find(({ name }) => name === trigname)
     run.transaction.access.beginChange(table.id)
     try {
-      if (before === undefined) redefine(run.transaction, table, withTrigger(table.definition, trigger))
-      else replaceTrigger(run, table, before, trigger, replace === true)
-      if (trigger.isForRow === true) shareWithAll(run, currentTable(run, table))
+      if (before !== undefined) replaceTrigger(run, table, before, trigger, replace === true)
+      else if (table instanceof Table) redefine(run.transaction, table, withTrigger(table.definition, trigger))
+      else changeView(run.transaction, table.collection, (definition) => withTrigger(definition, trigger))
+      if (trigger.isForRow === true && table instanceof Table) shareWithAll(run, currentTable(run, table))
     } finally {
       run.transaction.access.endChange(table.id)
     }
@@ -69,9 +74,29 @@ export function planCreateTrigger(_binder: Binder, statement: CreateTrigStmt): P
   })
 }
 
+/** A view, or a table. */
+function getTriggered(run: SqlRun, relation: RangeVar): Table | TriggeredView {
+  const view = findCollection(run, relation)
+  return view !== undefined && isView(view) ? TriggeredView.of(view) : getTable(run, relation)
+}
+
+/** Answers the table as it is then. */
+function changeTrigger(
+  run: SqlRun,
+  table: Table | TriggeredView,
+  trigger: TriggerDefinition,
+  change: (trigger: TriggerDefinition) => TriggerDefinition,
+): Table | undefined {
+  const changed = <D extends TriggerList>(definition: D): D =>
+    withChangedTriggers(definition, (one) => (one.id === trigger.id ? change(one) : one))
+  if (table instanceof Table) return redefine(run.transaction, table, changed(table.definition))
+  changeView(run.transaction, table.collection, changed)
+  return undefined
+}
+
 function replaceTrigger(
   run: SqlRun,
-  table: Table,
+  table: Table | TriggeredView,
   before: TriggerDefinition,
   trigger: Omit<TriggerDefinition, 'id'>,
   isAllowed: boolean,
@@ -85,22 +110,20 @@ function replaceTrigger(
   if (before.constraint !== undefined || trigger.constraint !== undefined) {
     throw failure('42710', `trigger "${before.name}" for relation "${table.name}" is a constraint trigger`)
   }
-  const definition = withChangedTriggers(table.definition, (one) =>
-    one.id === before.id ? { ...trigger, id: before.id } : one,
-  )
-  const changed = redefine(run.transaction, table, definition)
-  replaceCopies(run, changed, { ...trigger, id: before.id })
+  const made = { ...trigger, id: before.id }
+  const changed = changeTrigger(run, table, before, () => made)
+  if (changed !== undefined) replaceCopies(run, changed, made)
 }
 
-function definitionOf(run: SqlRun, table: Table, statement: CreateTrigStmt): Omit<TriggerDefinition, 'id'> {
+function definitionOf(run: SqlRun, table: Triggered, statement: CreateTrigStmt): Omit<TriggerDefinition, 'id'> {
   const { trigname: name = '', row, columns = [], whenClause, args = [], isconstraint } = statement
   const timing = timingOf(statement.timing ?? 0)
   const isForRow = row === true
   const all = eventsOf(statement.events ?? 0)
-  checkShape(table, timing, isForRow, all)
+  checkShape(table, statement, { timing, isForRow, all })
   const numbers = columns.map((node) => {
     const column = stringsOf([node])[0]!
-    const found = table.findColumn(column)
+    const found = table.columns.find((one) => one.name === column)
     if (found === undefined) {
       throw failure('42703', `column "${column}" of relation "${table.name}" does not exist`)
     }
@@ -135,11 +158,37 @@ function constraintOf(
   }
 }
 
-function checkShape(table: Table, timing: TriggerTiming, isForRow: boolean, all: readonly TableEvent[]): void {
-  if (timing === 'instead') {
-    throw failure('42809', `"${table.name}" is a table`, { detail: 'Tables cannot have INSTEAD OF triggers.' })
+function checkShape(table: Triggered, { whenClause, columns, transitionRels }: CreateTrigStmt, shape: Shape): void {
+  const { timing, isForRow, all } = shape
+  const isOfTable = table instanceof Table
+  if (isOfTable && timing === 'instead') {
+    throw misplaced(
+      table,
+      isPartitioned(table) ? 'partitioned table' : 'table',
+      'Tables cannot have INSTEAD OF triggers.',
+    )
   }
+  if (!isOfTable && isForRow && timing !== 'instead') {
+    throw misplaced(table, 'view', 'Views cannot have row-level BEFORE or AFTER triggers.')
+  }
+  if (!isOfTable && all.includes('truncate')) throw misplaced(table, 'view', 'Views cannot have TRUNCATE triggers.')
   if (isForRow && all.includes('truncate')) throw failure('0A000', 'TRUNCATE FOR EACH ROW triggers are not supported')
+  if (timing === 'instead') {
+    if (!isForRow) throw failure('0A000', 'INSTEAD OF triggers must be FOR EACH ROW')
+    if (whenClause !== undefined) throw failure('0A000', 'INSTEAD OF triggers cannot have WHEN conditions')
+    if (columns !== undefined) throw failure('0A000', 'INSTEAD OF triggers cannot have column lists')
+  }
+  if (!isOfTable && transitionRels !== undefined) {
+    throw misplaced(table, 'view', 'Triggers on views cannot have transition tables.')
+  }
+}
+
+function misplaced({ name }: Triggered, word: string, detail: string): Error {
+  return failure('42809', `"${name}" is a ${word}`, { detail })
+}
+
+function isPartitioned({ definition }: Table): boolean {
+  return definition.partitioning !== undefined
 }
 
 interface Shape {
@@ -195,7 +244,7 @@ interface WhenText {
   readonly called: RoutineCalls
 }
 
-function whenText(run: SqlRun, table: Table, node: Node, { isForRow, all }: Shape): WhenText {
+function whenText(run: SqlRun, table: Triggered, node: Node, { isForRow, all }: Shape): WhenText {
   const bound = unfolded(() => bindWhen(currentContext(run), table, node))
   const width = table.columns.length
   const read = [...columnsRead(bound)]
@@ -238,7 +287,7 @@ export function findTrigger(
   relation: { relname: string; schemaname?: string },
   name: string,
 ): ObjectAddress | undefined {
-  const table = getTable(run, relation)
+  const table = getTriggered(run, relation)
   const found = triggersOf(table).find((one) => one.name === name)
   return found && { id: table.id, part: triggerPart(found.id) }
 }
@@ -249,7 +298,7 @@ export function missingTrigger(relation: { relname?: string; schemaname?: string
 
 export function planRenameTrigger({ relation, subname = '', newname = '' }: RenameStmt): Planned {
   return planSteps({ kind: 'schema' }, 'ALTER TRIGGER', (run) => {
-    const table = getTable(run, relation!)
+    const table = getTriggered(run, relation!)
     run.transaction.principal.rights.requireOwner(table.collection)
     const found = triggersOf(table).find(({ name }) => name === subname)
     if (found === undefined) throw missingTrigger(relation!, subname)
@@ -262,8 +311,9 @@ export function planRenameTrigger({ relation, subname = '', newname = '' }: Rena
         hint: `Rename the trigger on the partitioned table "${name}" instead.`,
       })
     }
-    const definition = withChangedTriggers(table.definition, (one) => (one === found ? { ...one, name: newname } : one))
-    changeCopies(run, redefine(run.transaction, table, definition), found, (copy) => ({ ...copy, name: newname }))
+    const rename = (one: TriggerDefinition): TriggerDefinition => ({ ...one, name: newname })
+    const changed = changeTrigger(run, table, found, rename)
+    if (changed !== undefined) changeCopies(run, changed, found, rename)
     return nothing
   })
 }

@@ -6,14 +6,15 @@ import type { Node } from 'libpg-query'
 import { unlimited } from '../../../database/access/rights.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { inStyle, plainStyle } from '../../../model/table/types/text-style.ts'
-import { type Firing, registerTriggerRunner } from '../../../model/table/triggers.ts'
+import { type Firing, registerTriggerRunner, type Triggered } from '../../../model/table/triggers.ts'
 import type { Values } from '../../../model/table/keys.ts'
-import type { Table } from '../../../model/table/table.ts'
+import { Table } from '../../../model/table/table.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import { createBinder } from '../bind/bind.ts'
 import { bindRelation } from '../bind/bind-from.ts'
 import { requireBoolean } from '../bind/coerce.ts'
 import { Scope } from '../bind/scope.ts'
+import { ViewRelation } from '../bind/view-relation.ts'
 import type { Row, SqlContext, SqlValue } from '../contract.ts'
 import { compilePredicate, type Predicate } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
@@ -68,9 +69,9 @@ function* run(own: SqlRun, firing: Firing): StatementSteps<Row | undefined> {
 const conditions = new WeakMap<object, Predicate>()
 
 /** Old columns, then new ones. */
-export function bindWhen(context: SqlContext, table: Table, node: Node): Expression {
+export function bindWhen(context: SqlContext, table: Triggered, node: Node): Expression {
   const scope = new Scope()
-  const relation = TableRelation.of(table)
+  const relation = table instanceof Table ? TableRelation.of(table) : ViewRelation.of(table.collection)
   bindRelation(scope, relation, 'old', { aliasname: 'old' })
   bindRelation(scope, relation, 'new', { aliasname: 'new' })
   scope.forbidsAggregates = 'trigger WHEN conditions'

@@ -1,4 +1,5 @@
 /** ALTER VIEW, and ALTER TABLE of a view: its name, schema, owner, options, and what is said of its columns. */
+import { changeView } from '../../../../model/table/view-triggers.ts'
 import type { AlterTableCmd, AlterTableStmt, RenameStmt } from 'libpg-query'
 import { wordOf } from '../../../../database/access/rights.ts'
 import type { Collection } from '../../../../database/catalog/catalog.ts'
@@ -21,7 +22,7 @@ import { type Planned, planSteps } from '../prepared.ts'
 import { storedDefault } from '../stored-expressions.ts'
 import { bindColumnDefault } from '../table-definition.ts'
 import { viewOptions } from './create-view.ts'
-import { redefineView, renameInQueries } from './view-text.ts'
+import { renameInQueries } from './view-text.ts'
 
 type Definition = ViewDefinition
 
@@ -52,16 +53,16 @@ function alterBy(run: SqlRun, view: Collection, command: AlterTableCmd): Collect
   const nodes = command.def !== undefined && 'List' in command.def ? (command.def.List.items ?? []) : []
   switch (command.subtype) {
     case 'AT_ColumnDefault':
-      return redefineView(transaction, view, (definition) => withDefault(run, view, definition, command))
+      return changeView(transaction, view, (definition) => withDefault(run, view, definition, command))
     case 'AT_ChangeOwner':
       return giveCollection(run, view, newOwner(run, command.newowner))
     case 'AT_SetRelOptions': {
       const set = viewOptions(nodes)
-      return redefineView(transaction, view, ({ options, ...rest }) => ({ ...rest, options: { ...options, ...set } }))
+      return changeView(transaction, view, ({ options, ...rest }) => ({ ...rest, options: { ...options, ...set } }))
     }
     case 'AT_ResetRelOptions': {
       const names = nodes.map((node) => ('DefElem' in node ? (node.DefElem.defname ?? '') : ''))
-      return redefineView(transaction, view, (definition) => withoutOptions(definition, names))
+      return changeView(transaction, view, (definition) => withoutOptions(definition, names))
     }
     default:
       throw unsupportedOn(view, command)
@@ -165,7 +166,7 @@ export function renameViewColumn(run: SqlRun, view: Collection, { subname = '', 
     throw failure('42701', `column "${newname}" of relation "${view.name}" already exists`)
   }
   const before = transaction.catalog
-  redefineView(transaction, view, (definition) => ({
+  changeView(transaction, view, (definition) => ({
     ...definition,
     columns: columns.map((column) => (column.name === subname ? { ...column, name: newname } : column)),
   }))

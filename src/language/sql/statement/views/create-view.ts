@@ -10,6 +10,7 @@ import {
   viewJson,
   type ViewOptions,
 } from '../../../../model/table/view-kind.ts'
+import { changeView } from '../../../../model/table/view-triggers.ts'
 import type { BoundQuery } from '../../bind/query.ts'
 import { optionText, stringsOf } from '../../bind/tree.ts'
 import { whyNotWritten } from '../../bind/updatable-view.ts'
@@ -19,7 +20,7 @@ import type { SqlRun } from '../../plan/run.ts'
 import { refuseBusy, isNameTaken, targetNamespace } from '../naming.ts'
 import { type Planned, planSteps } from '../prepared.ts'
 import { isTemporary, wantsTemporary } from '../temporary.ts'
-import { redefineView, storedQuery, viewColumns } from './view-text.ts'
+import { storedQuery, viewColumns } from './view-text.ts'
 
 const checkOptions: Readonly<Record<string, ViewOptions['checkOption']>> = {
   LOCAL_CHECK_OPTION: 'local',
@@ -136,11 +137,12 @@ function replaceView(run: SqlRun, existing: Collection, definition: ViewDefiniti
   if (!isView(existing)) throw failure('42809', `"${existing.name}" is not a view`)
   transaction.principal.rights.requireOwner(existing)
   refuseBusy(run, existing, 'CREATE OR REPLACE VIEW')
-  const before = viewDefinitionOf(existing).columns
+  const { columns: before, triggers, nextTrigger } = viewDefinitionOf(existing)
   refuseOthers(before, definition.columns)
   // What was said of the columns is said of them still.
   const columns = definition.columns.map((column, i) => ({ ...before[i], ...column }))
-  redefineView(transaction, existing, () => ({ ...definition, columns }))
+  const kept = nextTrigger === undefined ? {} : { triggers: triggers ?? [], nextTrigger }
+  changeView(transaction, existing, () => ({ ...definition, columns, ...kept }))
 }
 
 /** As PostgreSQL's checkViewTupleDesc. */

@@ -13,13 +13,8 @@ import type { StoredQuery } from '../../../../model/table/stored-query.ts'
 import { Table } from '../../../../model/table/table.ts'
 import { isTable } from '../../../../model/table/table-kind.ts'
 import { inStyle, plainStyle } from '../../../../model/table/types/text-style.ts'
-import {
-  isView,
-  type ViewColumn,
-  type ViewDefinition,
-  viewDefinitionOf,
-  viewJson,
-} from '../../../../model/table/view-kind.ts'
+import { isView, type ViewColumn, viewDefinitionOf } from '../../../../model/table/view-kind.ts'
+import { changeView } from '../../../../model/table/view-triggers.ts'
 import { parseQuery } from '../../bind/bind-view.ts'
 import type { Binder } from '../../bind/binder.ts'
 import { unfolded } from '../../bind/coerce.ts'
@@ -161,7 +156,7 @@ function rewritten(bound: BoundQuery, context: SqlContext): string {
 function alongWith(transaction: Transaction, collection: Collection, changed: Pick<StoredQuery, 'query'>): void {
   transaction.access.beginChange(collection.id)
   try {
-    if (isView(collection)) redefineView(transaction, collection, (definition) => ({ ...definition, ...changed }))
+    if (isView(collection)) changeView(transaction, collection, (definition) => ({ ...definition, ...changed }))
     else redefineMaterialized(transaction, Table.of(collection), changed)
   } finally {
     transaction.access.endChange(collection.id)
@@ -171,14 +166,6 @@ function alongWith(transaction: Transaction, collection: Collection, changed: Pi
 function redefineMaterialized(transaction: Transaction, table: Table, changed: Pick<StoredQuery, 'query'>): void {
   const materialized = { ...table.definition.materialized!, ...changed }
   redefine(transaction, table, { ...table.definition, materialized })
-}
-
-export function redefineView(
-  transaction: Transaction,
-  collection: Collection,
-  change: (definition: ViewDefinition) => ViewDefinition,
-): Collection {
-  return transaction.alterCollection(collection, { definition: viewJson(change(viewDefinitionOf(collection))) })
 }
 
 export function viewColumns(columns: readonly OutputColumn[]): ViewColumn[] {

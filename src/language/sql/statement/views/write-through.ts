@@ -21,7 +21,7 @@ import {
   viewScopeColumns,
   type WrittenView,
 } from '../../bind/updatable-view.ts'
-import type { ViewRelation } from '../../bind/view-relation.ts'
+import { ViewRelation } from '../../bind/view-relation.ts'
 import { stringsOf } from '../../bind/tree.ts'
 import { compile, compilePredicate, type Evaluate } from '../../expression/compile.ts'
 import { columnsRead, type Expression } from '../../expression/expression.ts'
@@ -135,22 +135,13 @@ export class WriteThrough {
     return this.#binder.access.readsColumns(this.view.collection)
   }
 
-  /** What the view's own defaults give columns of the table that nothing else gives a value. */
+  /** What the view's own defaults give columns of what is written that nothing else gives a value. */
   defaults(): ReadonlyMap<number, Evaluate> {
     const found = new Map<number, Evaluate>()
     for (let at: WrittenView | undefined = this.#written; at !== undefined; at = at.below) {
-      for (const [i, column] of at.view.definition.columns.entries()) {
-        const ordinal = at.columns[i]
-        if (column.default === undefined || typeof ordinal !== 'number' || found.has(ordinal)) continue
-        const { name, type, modifier } = at.view.columns[i]!
-        const node = parseExpression(column.default)
-        const { view } = at
-        const bound = this.#binder.within(view.collection, 'owner', () => {
-          return bindColumnDefault(this.#binder, node, { name, type, modifier })
-        })
-        found.set(ordinal, compile(bound, new Planner().compilerAt(0)))
-      }
+      addDefaults(this.#binder, at.view, at.columns, found)
     }
+    if (this.base instanceof ViewRelation) addDefaults(this.#binder, this.base, [...this.base.columns.keys()], found)
     return found
   }
 
@@ -172,6 +163,43 @@ export class WriteThrough {
       }
     }
   }
+}
+
+/** `columns`: the places where those of the view are given. */
+function addDefaults(
+  binder: Binder,
+  view: ViewRelation,
+  columns: readonly (number | string)[],
+  found: Map<number, Evaluate>,
+): void {
+  for (const [i, column] of view.definition.columns.entries()) {
+    const ordinal = columns[i]
+    if (column.default === undefined || typeof ordinal !== 'number' || found.has(ordinal)) continue
+    const { name, type, modifier } = view.columns[i]!
+    const node = parseExpression(column.default)
+    const bound = binder.within(view.collection, 'owner', () => {
+      return bindColumnDefault(binder, node, { name, type, modifier })
+    })
+    found.set(ordinal, compile(bound, new Planner().compilerAt(0)))
+  }
+}
+
+/** Undefined of a table, and of a view whose triggers do it. Errors: 55000 where nothing can be written through the view. */
+export function writeThrough(binder: Binder, named: Relation, command: ViewCommand): WriteThrough | undefined {
+  const isThrough = named instanceof ViewRelation && !named.triggered.does(command)
+  return isThrough ? new WriteThrough(binder, named, command) : undefined
+}
+
+/** Those of the views on the way. Undefined: there are none. */
+export function viewDefaults(
+  binder: Binder,
+  relation: Relation,
+  through: WriteThrough | undefined,
+): ReadonlyMap<number, Evaluate> | undefined {
+  if (through !== undefined || !(relation instanceof ViewRelation)) return through?.defaults()
+  const found = new Map<number, Evaluate>()
+  addDefaults(binder, relation, [...relation.columns.keys()], found)
+  return found
 }
 
 /**
