@@ -1,12 +1,19 @@
 /** What is done with documents, `shop.notes`: by MongoDB's commands, and in SQL, where their fields are columns. */
 import { type Operation, operationsOf } from './operation.ts'
-import { isAllowed } from './rules.ts'
+import { type Holdings, isAllowed } from './rules.ts'
+import { namesInShop, viewNames } from './tables.ts'
 
 const notes = 'shop.notes'
 const described = 'read or schema or owner in use'
 const definition = 'owner in use or schema'
 /** By the owner of the schema, too. */
 const droppable = 'owner in use or schema or owner of shop'
+
+const inShop = namesInShop.map((name) => `shop.${name}`)
+const collections = [...inShop, 'bank.vault', 'bank.safe', 'den.lair', 'redis.db0']
+
+const seenIn = (held: Holdings): readonly string[] =>
+  namesInShop.filter((name) => isAllowed(held, 'something', `shop.${name}`))
 
 export const documentOperations: readonly Operation[] = [
   ...operationsOf(
@@ -73,6 +80,12 @@ export const documentOperations: readonly Operation[] = [
         ['read + delete', { findAndModify: 'notes', query: { _id: 1 }, remove: true }, 'notes'],
       ],
       make: [
+        ['create of shop + read of shop.items', { create: 'fresh', viewOn: 'items', pipeline: [] }, 'all'],
+        [
+          'create of shop + read + read of shop.goods',
+          { create: 'fresh', viewOn: 'notes', pipeline: [{ $unionWith: 'goods' }] },
+          'all',
+        ],
         ['create of shop', { create: 'fresh' }, { sql: 'DROP TABLE shop.fresh' }],
         [
           'all insert of shop + create of shop',
@@ -121,10 +134,7 @@ export const documentOperations: readonly Operation[] = [
           'anybody',
           { listCollections: 1, nameOnly: true, authorizedCollections: true },
           {
-            tells: (held) =>
-              ['items', 'notes', 'numbers']
-                .filter((name) => isAllowed(held, 'something', `shop.${name}`))
-                .filter((name) => name !== 'numbers'),
+            tells: (held) => seenIn(held).filter((name) => !viewNames.has(name)),
           },
         ],
         [
@@ -178,13 +188,10 @@ export const documentOperations: readonly Operation[] = [
           'anybody',
           "SELECT name FROM polylog.collections WHERE namespace = 'shop' AND name <> 'numbers' ORDER BY name",
           {
-            tells: (held) =>
-              ['items', 'notes'].filter((name) => isAllowed(held, 'something', `shop.${name}`)).map((name) => [name]),
+            tells: (held) => seenIn(held).map((name) => [name]),
           },
         ],
       ],
     },
   ),
 ]
-
-const collections = ['shop.items', 'shop.notes', 'bank.vault', 'bank.safe', 'den.lair', 'redis.db0']

@@ -21,6 +21,7 @@ export const kinds = [
   'describe',
   'explain',
   'sequence',
+  'call',
   'users',
   'databases',
   'watch',
@@ -30,7 +31,7 @@ export const kinds = [
 ] as const
 export type Kind = (typeof kinds)[number]
 
-export const things = ['table', 'documents', 'keys', 'server'] as const
+export const things = ['table', 'objects', 'documents', 'keys', 'server'] as const
 export type Thing = (typeof things)[number]
 
 export type Command = Readonly<Record<string, unknown>>

@@ -7,6 +7,7 @@ const letters = { sql: 'S', mongodb: 'M', redis: 'R' } as const
 
 const titles: Readonly<Record<Thing, string>> = {
   table: 'A table, as in SQL and by MongoDB',
+  objects: 'Views, partitions, triggers, functions and types',
   documents: 'Documents, by MongoDB and in SQL',
   keys: 'Keys, by Redis, in SQL and by MongoDB',
   server: 'The server and others who use it',

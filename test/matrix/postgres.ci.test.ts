@@ -19,7 +19,7 @@ const rows = subjects.filter(({ by, give }) => {
   return by === 'sql' && give.every((text) => !own.test(text as string) && !onAll.test(text as string))
 })
 const asked = operations.filter(({ door, thing, say, lacks }) => {
-  const isAlike = thing === 'table' || thing === 'server'
+  const isAlike = thing === 'table' || thing === 'objects' || thing === 'server'
   return door === 'sql' && isAlike && lacks === undefined && !own.test(say as string)
 })
 
@@ -27,6 +27,7 @@ const asked = operations.filter(({ door, thing, say, lacks }) => {
 const known: Readonly<Record<string, string>> = {
   '`SUPERUSER`: SET SESSION AUTHORIZATION clerk; RESET SESSION AUTHORIZATION':
     'there it counts what the session was when it began',
+  '`pg_write_all_data`: UPDATE shop.asking SET price = 5': 'what the condition of the view reads is asked for here',
   '`pg_read_all_data`: SELECT rolpassword FROM pg_authid': 'secrets are for superusers here',
 }
 

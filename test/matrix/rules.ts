@@ -9,11 +9,13 @@
  *  5. Something may be made in a namespace by its owner, by whom that was given, and by who may change the definitions of all
  *     that is in it. New namespaces need the same of the database.
  *  6. An owner may do everything with what it owns. Who owns a namespace may drop what is in it, no more.
- *  7. Who may write everything in a namespace, in any way, draws from its sequences. Those of pg_read_all_data and
+ *  7. Who may write everything in a namespace, in any way, draws from its sequences and makes things of its types. Those of pg_read_all_data and
  *     pg_write_all_data have what their names say, on everything.
  *  8. A pattern of keys counts at Redis's door. For each key one pattern, with what is given for all keys, has to allow all
  *     that is done with it.
- *  9. Rules about commands narrow what is sent at Redis's door.
+ *  9. Everybody may call a function and use a type, where its namespace may be used, unless that was taken away (`closed`).
+ * 10. Through a view its owner is asked for what is below it.
+ * 11. Rules about commands narrow what is sent at Redis's door.
  */
 export type Privilege =
   | 'read'
@@ -32,10 +34,11 @@ export type Privilege =
   | 'history'
   | 'fork'
   | 'administer'
+  | 'execute'
 
 /**
  * What somebody has, by place: `database`, a namespace (`shop`), a collection (`shop.items`), a column (`shop.items(id)`), a
- * pattern of keys (`redis a:*`).
+ * pattern of keys (`redis a:*`), a function (`shop.total()`).
  */
 export interface Holdings {
   readonly on?: Readonly<Record<string, readonly Privilege[]>>
@@ -122,6 +125,17 @@ function onAnyColumn(held: Holdings, collection: string, privilege: Privilege): 
   return onCollection(held, collection, privilege) || columns.some((one) => onColumn(held, collection, one, privilege))
 }
 
+/** What not everybody has. */
+const closed: ReadonlySet<string> = new Set(['shop.closed()', 'shop.sealed_note()', 'shop.mood'])
+
+/** Rule 10. */
+const viewsAbove: Readonly<Record<string, string>> = { 'shop.goods': 'shop.cheap', 'bank.vault': 'shop.kept' }
+
+/** Rule 9. */
+function onFunctionOrType(held: Holdings, place: string, privilege: Privilege): boolean {
+  return mayUse(held, namespaceOf(place)) && (!closed.has(place) || owns(held, place) || given(held, place, privilege))
+}
+
 /** To be told that it is there: whoever has anything of it, of a part of it, or owns it. */
 function hasSomethingOf(held: Holdings, collection: string): boolean {
   const namespace = namespaceOf(collection)
@@ -157,7 +171,7 @@ export function mayReadKey(held: Holdings, key: string): boolean {
 /**
  * `read + update(price) or owner`: alternatives, of which each asks for one or several things. `of PLACE` says of what, where it
  * is not of what the operation is about: a collection, a namespace, a key (`a:s`). `granted`: not by owning it. `all`: on all that
- * is in a namespace. `give`: to give it to others.
+ * is in a namespace. `give`: to give it to others. `below`: of the owner of the view above.
  */
 export function isAllowed(held: Holdings, needs: string, thing: string): boolean {
   if (is(held, 'superuser')) return needs !== 'nobody'
@@ -192,10 +206,16 @@ function has(held: Holdings, word: string, columns: string | undefined, place: s
   if (word === 'owner') return owns(held, place)
   if (word === 'owner in use') return owns(held, place) && mayUse(held, namespaceOf(place))
   if (word === 'something') return hasSomethingOf(held, place)
+  if (word === 'execute') return onFunctionOrType(held, place, 'execute')
+  if (word === 'type') return onFunctionOrType(held, place, 'usage') || onCollection(held, place, 'usage')
   if (word === 'use') return mayUse(held, place)
   if (word === 'any') return ofKeys.some((one) => onKey(held, place, [one]))
   if (word === 'create' && place === 'database') return given(held, place, 'create') || given(held, place, 'schema')
   if (word === 'create') return mayMakeIn(held, place)
+  if (word.startsWith('below ')) {
+    const isOwn = owns(held, viewsAbove[place] ?? '')
+    return !isOwn || has(held, word.slice('below '.length), columns, place)
+  }
   if (word.startsWith('granted ')) return has({ ...held, owns: [] }, word.slice('granted '.length), columns, place)
   if (word.startsWith('all ')) return onAllOf(held, place, word.slice('all '.length) as Privilege)
   if (word.startsWith('give ')) return mayGive(held, place, word.slice('give '.length) as Privilege)

@@ -128,6 +128,60 @@ const owners: readonly Subject[] = [
   sql('the owner of a schema', ['ALTER SCHEMA shop OWNER TO ada'], { owns: ['shop'] }),
 ]
 
+const useOfShop = use[0]!
+const ofObject = (name: string, give: string, held: On): Subject =>
+  sql(name, [useOfShop, `GRANT ${give} TO ada`], { on: { shop: ['usage'], ...held } })
+const all: readonly Privilege[] = ['read', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']
+const ownerOf = (kind: string, words_: string, place: string): Subject =>
+  sql(`the owner of ${kind}`, [useOfShop, `ALTER ${words_} OWNER TO ada`], { on: { shop: ['usage'] }, owns: [place] })
+
+const ofObjects: readonly Subject[] = [
+  ofObject('`ALL` on a view', 'ALL ON shop.cheap', { 'shop.cheap': all }),
+  ofObject('`SELECT (id)` on a view', 'SELECT (id) ON shop.cheap', { 'shop.cheap(id)': ['read'] }),
+  ofObject('`ALL` on a view that asks for its reader', 'ALL ON shop.asking', { 'shop.asking': all }),
+  ofObject(
+    '`ALL` on such a view and what is below',
+    'ALL ON shop.asking, shop.goods',
+    on(['shop.asking', 'shop.goods'], ...all),
+  ),
+  ofObject('`SELECT` on a materialized view', 'SELECT ON shop.kept', { 'shop.kept': ['read'] }),
+  ofObject('`ALL` on a partitioned table', 'ALL ON shop.parts', { 'shop.parts': all }),
+  ofObject('`ALL` on a partition', 'ALL ON shop.parts_low', { 'shop.parts_low': all }),
+  ofObject(
+    '`ALL` on tables with triggers',
+    'ALL ON shop.watched, shop.guarded, shop.goods',
+    on(['shop.watched', 'shop.guarded', 'shop.goods'], ...all),
+  ),
+  ofObject(
+    '`INSERT` on a table with a trigger, and where that writes',
+    'INSERT ON shop.watched, shop.trail',
+    on(['shop.watched', 'shop.trail'], 'insert'),
+  ),
+  ofObject(
+    '`EXECUTE`',
+    'EXECUTE ON FUNCTION shop.closed(), shop.sealed_note()',
+    on(['shop.closed()', 'shop.sealed_note()'], 'execute'),
+  ),
+  sql('`EXECUTE` without the schema', ['GRANT EXECUTE ON FUNCTION shop.closed() TO ada'], {
+    on: { 'shop.closed()': ['execute'] },
+  }),
+  ofObject('`USAGE` of a type', 'USAGE ON TYPE shop.mood', { 'shop.mood': ['usage'] }),
+  sql(
+    '`USAGE` of a type and `CREATE`',
+    ['GRANT USAGE, CREATE ON SCHEMA shop TO ada', 'GRANT USAGE ON TYPE shop.mood TO ada'],
+    {
+      on: { shop: ['usage', 'create'], 'shop.mood': ['usage'] },
+    },
+  ),
+  ownerOf('a view', 'VIEW shop.cheap', 'shop.cheap'),
+  ownerOf('a materialized view', 'MATERIALIZED VIEW shop.kept', 'shop.kept'),
+  ownerOf('a partitioned table', 'TABLE shop.parts', 'shop.parts'),
+  ownerOf('a table with a trigger', 'TABLE shop.watched', 'shop.watched'),
+  ownerOf('a function', 'FUNCTION shop.total()', 'shop.total()'),
+  ownerOf('a closed function', 'FUNCTION shop.closed()', 'shop.closed()'),
+  ownerOf('a type', 'TYPE shop.mood', 'shop.mood'),
+]
+
 const attributes: readonly Subject[] = [
   sql('`SUPERUSER`', ['ALTER ROLE ada SUPERUSER'], { is: ['superuser'] }),
   sql('`CREATEROLE`', ['ALTER ROLE ada CREATEROLE'], { is: ['createrole'] }),
@@ -314,6 +368,7 @@ export const subjects: readonly Subject[] = [
   ...onSequences,
   ...memberships,
   ...owners,
+  ...ofObjects,
   ...attributes,
   ...predefined,
   ...others,

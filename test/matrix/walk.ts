@@ -1,6 +1,7 @@
 /** Walks cells of the matrix: says each operation as `ada`, who has what the row says, and compares with the rules. */
 import { documentOperations } from './document-operations.ts'
 import { keyOperations } from './key-operations.ts'
+import { objectOperations } from './object-operations.ts'
 import type { Operation } from './operation.ts'
 import { type Holdings, isAllowed } from './rules.ts'
 import { serverOperations } from './server-operations.ts'
@@ -10,6 +11,7 @@ import type { Answer, World } from './world.ts'
 
 export const operations: readonly Operation[] = [
   ...tableOperations,
+  ...objectOperations,
   ...documentOperations,
   ...keyOperations,
   ...serverOperations,

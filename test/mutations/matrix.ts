@@ -40,7 +40,26 @@ export const matrixMutations: readonly Mutation[] = [
   ...mutationsOf('src/gateway/redis/command-table.ts', walk, [
     ['who may not delete flushes', "  ['flushdb', privilege.delete],\n", ''],
   ]),
+  ...mutationsOf('src/gateway/mongodb/commands/collections.ts', walk, [
+    [
+      'a view shows what its maker may not read',
+      '      requireBelow(transaction, database, view)\n',
+      '      void requireBelow\n',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/statement/drop-objects.ts', walk, [
+    [
+      'partitions stay with their owners when the whole is dropped',
+      'plan.dropped.filter(({ id }) => !targeted.has(id))',
+      'cascaded.map(({ dependent }) => dependent)',
+    ],
+  ]),
   ...mutationsOf('src/database/access/rights.ts', walk, [
+    [
+      'who changes definitions replaces what acts for its owner',
+      '    if (findKind(collection.kind)?.actsForOwner !== true) return this.requireDrop(collection)\n',
+      '    if (collection.id !== 0) return this.requireDrop(collection)\n',
+    ],
     [
       'what is given and taken away counts for none of the open sessions',
       'return this.member === member && this.access === access',

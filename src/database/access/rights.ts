@@ -242,15 +242,17 @@ export class Rights {
     return new AccessError(wordOf(collection), titleOf(collection))
   }
 
-  /** To change its definition, to drop it, to give it away. */
+  /** To change its definition: its owner, or who may change the definitions of what does nothing in its owner's name. */
   requireOwner(collection: Collection): void {
-    if (this.ownsAsIf(collection)) return
+    if (this.owns(collection)) return
+    if (findKind(collection.kind)?.actsForOwner !== true) return this.requireDrop(collection)
     throw notOwner(wordOf(collection), titleOf(collection))
   }
 
-  /** It is the owner, or may do what an owner may with the definition. */
-  ownsAsIf(collection: Collection): boolean {
-    return this.owns(collection) || (this.onCollection(collection) & privilege.schema) !== 0
+  /** To drop it: also who may change definitions. */
+  requireDrop(collection: Collection): void {
+    if (this.owns(collection) || (this.onCollection(collection) & privilege.schema) !== 0) return
+    throw notOwner(wordOf(collection), titleOf(collection))
   }
 
   /** To drop it, or to say something of it. */

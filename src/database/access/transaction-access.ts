@@ -118,6 +118,12 @@ export class TransactionAccess {
     if (!this.isChanging(collection.id)) this.#transaction.principal.rights.requireOwner(collection)
   }
 
+  /** Likewise, to drop it: the owner of the namespace may, and need not have anything to do with it otherwise. */
+  requireDrop(collection: Collection): void {
+    const { rights } = this.#transaction.principal
+    if (!this.isChanging(collection.id) && !rights.owns(collection.namespace)) rights.requireDrop(collection)
+  }
+
   /** What the server does of its own, for a caller that may have it done. */
   asServer<T>(run: () => T): T {
     const transaction = this.#transaction

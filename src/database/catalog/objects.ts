@@ -67,6 +67,8 @@ export interface ObjectKind<D> {
   readonly firstAccess?: AccessList
   /** Whoever makes one is its owner. */
   readonly isOwned?: boolean
+  /** What it does, it does with its owner's rights, or may be told to: nobody else changes its definition. */
+  readonly actsForOwner?: boolean
   /** Of the definition; grows with every change of its form. */
   readonly version: number
   /** Validates, and brings a definition of an older version up to date. Errors: `data_corrupted`. */

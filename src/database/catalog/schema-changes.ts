@@ -136,8 +136,11 @@ export function newId(transaction: KernelTransaction): number {
 
 function mayCreateNamespace({ principal }: KernelTransaction, name: string): void {
   const { rights, database } = principal
-  if ((rights.ofDatabase & (privilege.create | privilege.schema)) !== 0) return
-  throw name === 'public' ? new AccessError('schema', name) : new AccessError('database', database)
+  // To clients it is always there: it is made with the first thing in it, by who may create that.
+  const isPublic = name === 'public'
+  const may = isPublic ? rights.ofNamespace(undefined) : rights.ofDatabase
+  if ((may & (privilege.create | privilege.schema)) !== 0) return
+  throw isPublic ? new AccessError('schema', name) : new AccessError('database', database)
 }
 
 export function dropNamespace(transaction: KernelTransaction, namespace: Namespace): void {
@@ -364,16 +367,11 @@ function current(transaction: KernelTransaction, collection: Collection): Collec
 export function dropCollections(transaction: KernelTransaction, collections: readonly Collection[]): void {
   const dropped = new Set(collections.map(({ id }) => id))
   for (const collection of collections) {
-    requireDrop(transaction, collection)
+    transaction.access.requireDrop(collection)
     transaction.locks.lockCollection(collection.id, 'access exclusive')
     refuseReferred(transaction, collection, dropped)
   }
   for (const collection of collections) dropCollection(transaction, collection)
-}
-
-/** Who owns the namespace may drop what is in it, and need not have anything to do with that otherwise. */
-function requireDrop({ principal, access }: KernelTransaction, collection: Collection): void {
-  if (!principal.rights.owns(collection.namespace)) access.requireChange(collection)
 }
 
 function refuseReferred(transaction: KernelTransaction, collection: Collection, dropped: ReadonlySet<number>): void {
@@ -435,7 +433,7 @@ function nextIndexId(transaction: KernelTransaction, collection: Collection): nu
 }
 
 export function dropIndex(transaction: KernelTransaction, collection: Collection, index: Index): void {
-  requireDrop(transaction, collection)
+  transaction.access.requireDrop(collection)
   holdUnchanged(transaction, collection)
   const now = current(transaction, collection)
   transaction.access.asServer(() => transaction.deleteRange(keyspaceRange(collection.id, index.id), 'derived'))

@@ -54,6 +54,7 @@ export const viewKind: ObjectKind<ViewDefinition> = registerKind<ViewDefinition>
   name: 'view',
   word: 'view',
   isOwned: true,
+  actsForOwner: true,
   model: 'table',
   version: 1,
   decode: decodeView,

@@ -18,7 +18,7 @@ import { documentViewKind, isDocumentView, viewOf } from '../../../model/documen
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { findAllowed, findDroppable, maySee, requireAnyInAll, requireCreate, requireInAll } from '../access.ts'
 import { checkCollectionName, checkDatabaseName, type Command, type Reply, type Request } from '../request.ts'
-import { withCollectionOptions, validationOptions, viewOption } from './modify-collection.ts'
+import { requireBelow, withCollectionOptions, validationOptions, viewOption } from './modify-collection.ts'
 import { cursorReply } from './cursor-reply.ts'
 import { sizeOfRange } from './range-size.ts'
 import { checkCollation, refuseOptions, requireCollection, variablesOf } from './query-options.ts'
@@ -198,8 +198,9 @@ function create(request: Request): Reply | Promise<Reply> {
       )
     }
     if (view !== undefined) {
+      requireBelow(transaction, database, view)
       const namespace = ensureNamespace(transaction, database)
-      transaction.createCollection(namespace, collectionName, documentViewKind, view)
+      transaction.createCollection(namespace, collectionName, documentViewKind, view.definition)
       noteSchema(transaction, 'create', database, collectionName, (writer) => {
         writer.beginObject('operationDescription').string('viewOn', request.getString('viewOn')!)
         writer.value('pipeline', request.get('pipeline') ?? arrayOf([])).end()

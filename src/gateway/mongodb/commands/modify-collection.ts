@@ -1,4 +1,5 @@
 /** `collMod`: changes what a collection, a view or an index is, without making it anew; and the options of `create`. */
+import { privilege } from '../../../database/access/privileges.ts'
 import type { Collection, JsonObject } from '../../../database/catalog/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
 import { arrayOf } from '../../../language/mql/expression-contract.ts'
@@ -11,6 +12,7 @@ import { type IndexOptions, optionsOf, storableDocument } from '../../../model/d
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { isTruthy, readString } from '../../../model/document/values.ts'
 import { isDocumentView, viewDefinition } from '../../../model/document/view.ts'
+import { type Asked, findAllowed } from '../access.ts'
 import type { Command, Reply, Request } from '../request.ts'
 import { changeIndexOptions, expiryOf, indexesNamed, requireDocuments } from './indexes.ts'
 import { requireCollection, variablesOf } from './query-options.ts'
@@ -58,7 +60,18 @@ function oneOf(request: Request, name: string, allowed: readonly string[]): stri
 }
 
 /** What `create` and `collMod` say of a view. */
-export function viewOption(request: Request, name: string): JsonObject | undefined {
+export interface SaidView {
+  readonly definition: JsonObject
+  /** The collections that it reads, by name. */
+  readonly reads: readonly string[]
+}
+
+/** Whoever may read the view needs nothing of what is below it, so who says what that is must have it. Errors: `AccessError`. */
+export function requireBelow(asked: Asked, database: string, { reads }: SaidView): void {
+  for (const name of reads) findAllowed(asked, database, name, privilege.read)
+}
+
+export function viewOption(request: Request, name: string): SaidView | undefined {
   const viewOn = request.getString('viewOn')
   const pipeline = request.get('pipeline')
   if (viewOn === undefined) {
@@ -69,7 +82,8 @@ export function viewOption(request: Request, name: string): JsonObject | undefin
   const { database } = request
   const stages = pipeline ?? arrayOf([])
   const variables = variablesOf(request)
-  const query = pipelineQuery(stages, { variables, reader: uncheckedReader({ database, variables }) })
+  const reader = uncheckedReader({ database, variables })
+  const query = pipelineQuery(stages, { variables, reader })
   if (query.write !== undefined) {
     throw mongoError(
       mongoCode.optionNotSupportedOnView,
@@ -77,7 +91,7 @@ export function viewOption(request: Request, name: string): JsonObject | undefin
     )
   }
   checkViews(request.catalog, database, name, viewOn)
-  return viewDefinition(viewOn, stages)
+  return { definition: viewDefinition(viewOn, stages), reads: [viewOn, ...reader.names] }
 }
 
 function modify(request: Request): Reply | Promise<Reply> {
@@ -88,7 +102,8 @@ function modify(request: Request): Reply | Promise<Reply> {
     if (isDocumentView(collection)) {
       if (view === undefined)
         throw mongoError(mongoCode.invalidOptions, 'of a view only viewOn and pipeline can be changed')
-      transaction.alterCollection(collection, { definition: view })
+      requireBelow(transaction, database, view)
+      transaction.alterCollection(collection, { definition: view.definition })
       return () => undefined
     }
     if (view !== undefined) throw mongoError(mongoCode.invalidOptions, "'viewOn' is of views alone")

@@ -55,6 +55,7 @@ export const routineKind: ObjectKind<RoutineDefinition> = registerKind<RoutineDe
   word: 'function',
   title: ({ name }) => name as string,
   isOwned: true,
+  actsForOwner: true,
   firstAccess: [{ to: everybody, by: noOwner, may: privilege.execute, mayGive: noPrivileges }],
   version: 1,
   decode: decodeRoutine,

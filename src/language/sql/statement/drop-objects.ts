@@ -37,12 +37,14 @@ export function* dropTargets(
     const collection = part === undefined ? transaction.catalog.collectionById(id) : undefined
     if (collection !== undefined) refuseBusy(run, collection, 'DROP TABLE')
   }
-  // What goes along goes as its owner would have it.
-  for (const { dependent } of cascaded) transaction.access.beginChange(dependent.id)
+  // What goes along, its partitions and parts of it too, goes as its owner would have it.
+  const targeted = new Set(targets.map(({ id }) => id))
+  const along = plan.dropped.filter(({ id }) => !targeted.has(id))
+  for (const { id } of along) transaction.access.beginChange(id)
   try {
     yield* dropObjects(transaction, plan)
   } finally {
-    for (const { dependent } of cascaded) transaction.access.endChange(dependent.id)
+    for (const { id } of along) transaction.access.endChange(id)
   }
 }
 
@@ -51,7 +53,7 @@ function requireOwner({ catalog, principal }: Transaction, { id }: ObjectAddress
   const { rights } = principal
   const collection = catalog.collectionById(id)
   if (collection !== undefined) {
-    if (!rights.owns(collection.namespace)) rights.requireOwner(collection)
+    if (!rights.owns(collection.namespace)) rights.requireDrop(collection)
     return
   }
   const namespace = catalog.namespaceById(id)
