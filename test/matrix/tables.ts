@@ -52,8 +52,6 @@ export const takingAll: readonly string[] = [
 ]
 
 /** The collections of `shop`, in the order of their names; of SQL's views, MongoDB knows nothing. */
-export const namesInShop: readonly string[] = [
-  ...['asking', 'cheap', 'goods', 'guarded', 'items', 'kept', 'notes'],
-  ...['parts', 'parts_high', 'parts_low', 'trail', 'watched'],
-]
+export const namesInShop: readonly string[] =
+  'asking cheap goods guarded items kept notes parts parts_high parts_low trail watched'.split(' ')
 export const viewNames: ReadonlySet<string> = new Set(['asking', 'cheap'])
