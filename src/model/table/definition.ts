@@ -70,6 +70,8 @@ export interface KeyDefinition {
   readonly name: string
   /** Column numbers in key order. */
   readonly columns: readonly number[]
+  /** INCLUDE: named, and no part of the key. */
+  readonly include?: readonly number[]
   /** The partitioned table of whose primary key it is a part. */
   readonly parent?: number
 }

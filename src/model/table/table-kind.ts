@@ -209,7 +209,7 @@ function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Colle
   const { primaryKey } = definition
   if (primaryKey !== undefined) {
     const constraint = constraintPart(primaryKey.name)
-    onColumns(constraint, primaryKey.columns)
+    onColumns(constraint, [...primaryKey.columns, ...(primaryKey.include ?? [])])
     dependencies.push({ of: indexPart(primaryIndexKey), on: { id, part: constraint }, kind: 'internal' })
     if (primaryKey.parent !== undefined) {
       dependencies.push({

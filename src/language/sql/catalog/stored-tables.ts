@@ -42,11 +42,12 @@ export interface ShownIndex {
   readonly parts: readonly KeyPart[]
   /** Of one of a partitioned table. */
   readonly isPart: boolean
-  /** Of all but a primary key that rows lie under. */
+  /** Of a primary key that rows lie under: what it includes, if anything. */
   readonly definition?: IndexDefinition
 }
 
 export function indexesOfTable(table: Table): ShownIndex[] {
+  const include = table.definition.primaryKey?.include
   const primary: ShownIndex[] =
     table.primaryKey === undefined
       ? []
@@ -61,6 +62,7 @@ export function indexesOfTable(table: Table): ShownIndex[] {
             deferrable: undefined,
             parts: table.primaryKey,
             isPart: table.definition.primaryKey!.parent !== undefined,
+            ...(include && { definition: { columns: [], include } }),
           },
         ]
   const others = table.indexes.map((index): ShownIndex => {

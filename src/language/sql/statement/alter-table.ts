@@ -43,7 +43,7 @@ import { noRow, currentContext, type SqlRun } from '../plan/run.ts'
 import { retypeStep } from './alter-column-type.ts'
 import { ownSequence, planOwnSequence, planRenameSequence, renameSequence } from './alter-sequence.ts'
 import { assignTo } from './assignment.ts'
-import { giveSequence, keyIndex, makeSequence, numbersOf } from './create-table.ts'
+import { giveSequence, keyColumns, keyIndex, makeSequence } from './create-table.ts'
 import { skipping } from './create-schema.ts'
 import { dropTargets } from './drop-objects.ts'
 import { nothing, type Outcome, settled } from './execution.ts'
@@ -94,6 +94,7 @@ import { objectWords } from './statement-names.ts'
 import {
   bindCheck,
   bindColumnDefault,
+  checkChangedOptions,
   type ColumnPlan,
   type ConstraintPlan,
   type KeyPlan,
@@ -221,6 +222,10 @@ function planCommand(binder: Binder, command: AlterTableCmd, tableName: string, 
       return (run, table) => {
         return Table.of(giveCollection(run, table.collection, newOwner(run, command.newowner)))
       }
+    case 'AT_SetRelOptions':
+    case 'AT_ResetRelOptions':
+      checkChangedOptions(command)
+      return (_run, table) => table
     case 'AT_SetStatistics':
     case 'AT_ClusterOn':
       return (_run, table) => table
@@ -409,10 +414,9 @@ function* addConstraint(
 
 function* addKey(run: SqlRun, table: Table, key: KeyPlan, taken: (name: string) => boolean): StatementSteps<Table> {
   const { transaction } = run
-  const columns = numbersOf(table.definition, key)
   if (key.kind === 'primary' && key.deferrable === undefined) {
     const name = key.name ?? freeName(taken, table.name, 'pkey')
-    return yield* addPrimaryKey(transaction, table, { name, columns })
+    return yield* addPrimaryKey(transaction, table, { name, ...keyColumns(table.definition, key) })
   }
   let changed = table
   if (key.kind === 'primary') {

@@ -228,7 +228,7 @@ function* createFrom(
   if (primary?.deferrable !== undefined) definition = withNotNull(definition, numbersOf(definition, primary))
   else if (primary !== undefined) {
     const name = primary.name ?? freeName(taken, plan.name, 'pkey')
-    definition = withPrimaryKey(definition, { name, columns: numbersOf(definition, primary) })
+    definition = withPrimaryKey(definition, { name, ...keyColumns(definition, primary) })
   }
   refusePartialKeys(plan.name, definition, plan.keys)
   let table = createTable(transaction, namespace, plan.name, definition, plan.engine)
@@ -263,23 +263,36 @@ function withPartitioning(run: SqlRun, plan: TablePlan, definition: TableDefinit
 /** The index of a UNIQUE constraint, or of a deferrable PRIMARY KEY. */
 export function keyIndex(table: Table, key: KeyPlan, isTaken: (name: string) => boolean): NewIndex {
   const isPrimary = key.kind === 'primary'
-  const parts = isPrimary ? ['pkey'] : [...key.columns, 'key']
+  const parts = isPrimary ? ['pkey'] : [...key.columns, ...key.include, 'key']
   const name = key.name ?? freeName(isTaken, table.name, ...parts)
-  const columns = numbersOf(table.definition, key).map((number) => ({ number }))
-  return { name, isUnique: true, isConstraint: true, isPrimary, deferrable: key.deferrable, columns }
+  const { columns: numbers, ...more } = keyColumns(table.definition, key)
+  const columns = numbers.map((number) => ({ number }))
+  return { name, isUnique: true, isConstraint: true, isPrimary, deferrable: key.deferrable, columns, more }
+}
+
+export function keyColumns(
+  definition: TableDefinition,
+  key: KeyPlan,
+): { readonly columns: readonly number[]; readonly include?: readonly number[] } {
+  const include = key.include.map((name) => numberOf(definition, name, key))
+  return { columns: numbersOf(definition, key), ...(include.length > 0 && { include }) }
 }
 
 export function numbersOf(definition: TableDefinition, key: KeyPlan): number[] {
   return key.columns.map((name, i) => {
-    const column = definition.columns.find((one) => one.name === name && one.dropped !== true)
-    if (column === undefined)
-      throw failure('42703', `column "${name}" named in key does not exist`, { location: key.location })
+    const number = numberOf(definition, name, key)
     if (key.columns.indexOf(name) !== i) {
       const what = key.kind === 'primary' ? 'primary key' : 'unique'
       throw failure('42701', `column "${name}" appears twice in ${what} constraint`, { location: key.location })
     }
-    return column.number
+    return number
   })
+}
+
+function numberOf(definition: TableDefinition, name: string, { location }: KeyPlan): number {
+  const column = definition.columns.find((one) => one.name === name && one.dropped !== true)
+  if (column === undefined) throw failure('42703', `column "${name}" named in key does not exist`, { location })
+  return column.number
 }
 
 /** The sequence of a serial or identity column, and the default that draws from it. */

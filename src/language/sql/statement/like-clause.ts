@@ -68,11 +68,15 @@ function copiedKeys(table: Table): ConstraintPlan[] {
   const keys: ConstraintPlan[] = []
   const none = { name: undefined, location: undefined }
   const names = (parts: readonly { readonly column: Column }[]): string[] => parts.map(({ column }) => column.name)
+  const included = (numbers: readonly number[] = []): string[] => numbers.map((one) => table.columnByNumber(one).name)
   if (table.primaryKey !== undefined) {
-    keys.push({ ...none, kind: 'primary', columns: names(table.primaryKey), deferrable: undefined })
+    const include = included(table.definition.primaryKey?.include)
+    keys.push({ ...none, kind: 'primary', columns: names(table.primaryKey), include, deferrable: undefined })
   }
-  for (const { isConstraint, isPrimary, deferrable, parts } of table.indexes) {
-    if (isConstraint) keys.push({ ...none, kind: isPrimary ? 'primary' : 'unique', columns: names(parts), deferrable })
+  for (const { isConstraint, isPrimary, deferrable, parts, index } of table.indexes) {
+    if (!isConstraint) continue
+    const include = included(indexDefinitionOf(index).include)
+    keys.push({ ...none, kind: isPrimary ? 'primary' : 'unique', columns: names(parts), include, deferrable })
   }
   return keys
 }

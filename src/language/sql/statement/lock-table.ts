@@ -67,6 +67,8 @@ const weaker: Readonly<Record<string, TableLockMode>> = {
   AT_SetStatistics: 'share update exclusive',
   AT_ValidateConstraint: 'share update exclusive',
   AT_AttachPartition: 'share update exclusive',
+  AT_SetRelOptions: 'share update exclusive',
+  AT_ResetRelOptions: 'share update exclusive',
   AT_ClusterOn: 'share update exclusive',
   AT_DropCluster: 'share update exclusive',
   AT_EnableTrig: 'share row exclusive',

@@ -1,7 +1,7 @@
 /** Column definitions and constraints of CREATE TABLE and ALTER TABLE, out of the grammar's tree. */
 import type { RoutineCalls } from '../../../model/table/definition.ts'
 import { routinesCalled } from '../expression/routines-called.ts'
-import type { ColumnDef, Constraint, Node } from 'libpg-query'
+import type { AlterTableCmd, ColumnDef, Constraint, Node } from 'libpg-query'
 import { engineNames } from '../../../database/engines.ts'
 import type { Binder } from '../bind/binder.ts'
 import { requireBoolean, unfolded } from '../bind/coerce.ts'
@@ -37,6 +37,8 @@ export interface KeyPlan {
   readonly kind: 'primary' | 'unique'
   readonly name: string | undefined
   readonly columns: readonly string[]
+  /** INCLUDE: named with the key, and no part of it. */
+  readonly include: readonly string[]
   readonly deferrable: 'immediate' | 'deferred' | undefined
   /** ADD PRIMARY KEY USING INDEX is refused, so this is all. */
   readonly location: number | undefined
@@ -186,11 +188,10 @@ export function readConstraint(constraint: Constraint, column?: string): Constra
     case 'CONSTR_UNIQUE': {
       if (constraint.indexname !== undefined) throw notBuilt('a constraint USING INDEX', location)
       if (constraint.nulls_not_distinct === true) throw notBuilt('NULLS NOT DISTINCT', location)
-      if (constraint.including !== undefined) throw notBuilt('INCLUDE', location)
       const columns = column === undefined ? stringsOf(constraint.keys) : [column]
-      return [
-        { kind: constraint.contype === 'CONSTR_PRIMARY' ? 'primary' : 'unique', name, columns, deferrable, location },
-      ]
+      const include = stringsOf(constraint.including)
+      const kind = constraint.contype === 'CONSTR_PRIMARY' ? 'primary' : 'unique'
+      return [{ kind, name, columns, include, deferrable, location }]
     }
     case 'CONSTR_CHECK':
       if (deferrable !== undefined) {
@@ -223,13 +224,29 @@ export function bindCheck(
   return { text: deparse(bound, { asWritten: true }), columns: read, called: routinesCalled(bound) }
 }
 
-/** What storage parameters are known; a fill factor means nothing to a log. The engine, of a table that names one. */
+/** Storage parameters of how PostgreSQL lays out and cleans its files: they mean nothing to a log. */
+const ofFiles: ReadonlySet<string> = new Set([
+  'autosummarize',
+  'buffering',
+  'deduplicate_items',
+  'fastupdate',
+  'fillfactor',
+  'gin_pending_list_limit',
+  'log_autovacuum_min_duration',
+  'pages_per_range',
+  'parallel_workers',
+  'toast_tuple_target',
+  'vacuum_index_cleanup',
+  'vacuum_truncate',
+])
+
+/** The engine, of a table that names one. */
 export function readOptions(options: readonly Node[] | undefined): { readonly engine?: string } {
   let engine: string | undefined
   for (const option of options ?? []) {
     if (!('DefElem' in option)) continue
     const name = option.DefElem.defname ?? ''
-    if (name === 'fillfactor' || name.startsWith('autovacuum_') || name.startsWith('toast.')) continue
+    if (ofFiles.has(name) || name.startsWith('autovacuum_') || option.DefElem.defnamespace === 'toast') continue
     if (name === 'engine') engine = knownEngine(optionText(option.DefElem.arg) ?? '')
     else throw notBuilt(`the storage parameter "${name}"`, option.DefElem.location)
   }
@@ -247,4 +264,10 @@ function knownEngine(name: string): string {
 /** An index lies where its table does. */
 export function checkIndexOptions(options: readonly Node[] | undefined): void {
   if (readOptions(options).engine !== undefined) throw notBuilt('the storage parameter "engine" of an index')
+}
+
+/** SET and RESET of storage parameters. */
+export function checkChangedOptions({ def }: AlterTableCmd): void {
+  const options = def !== undefined && 'List' in def ? def.List.items : undefined
+  if (readOptions(options).engine !== undefined) throw notBuilt('changing the engine of a table')
 }

@@ -64,7 +64,9 @@ export function readIndexParts(run: SqlRun, table: Table, statement: IndexStmt):
       ...(operatorClass === undefined ? {} : { operatorClass }),
     }
   })
-  const include = (statement.indexIncludingParams ?? []).map((node) => includedColumn(table, node).number)
+  const included = (statement.indexIncludingParams ?? []).map((node) => includedColumn(table, node))
+  for (const { name } of included) names.push(freePartName(names, name))
+  const include = included.map(({ number }) => number)
   const more = {
     ...(expressions.length === 0 ? {} : { expressions }),
     ...(statement.whereClause === undefined ? {} : { where: readPredicate(binder, table, statement.whereClause) }),

@@ -60,7 +60,9 @@ export function* sharePrimaryKey(run: SqlRun, parent: Table, child: Table): Stat
     )
   }
   const name = freeName((one) => isNameTaken(transaction, child.schema, one), child.name, 'pkey')
-  return yield* addPrimaryKey(transaction, child, { name, columns, parent: parent.id })
+  const numberOf = (number: number): number => child.getColumn(parent.columnByNumber(number).name).number
+  const include = parent.definition.primaryKey?.include?.map(numberOf)
+  return yield* addPrimaryKey(transaction, child, { name, columns, ...(include && { include }), parent: parent.id })
 }
 
 /** Takes one of the child's that is like it, or makes one. */
@@ -81,6 +83,7 @@ export function* shareIndex(run: SqlRun, parent: Table, index: TableIndex, child
   const names = index.parts.map(({ column }) =>
     column.number === 0 ? /^\w*/.exec(column.name)![0] || 'expr' : column.name,
   )
+  names.push(...(include ?? []).map((number) => parent.columnByNumber(number).name))
   const isTaken = (one: string): boolean => isNameTaken(transaction, child.schema, one)
   const { isUnique, isConstraint, deferrable } = index
   const name = freeName(isTaken, child.name, ...names, isConstraint ? 'key' : 'idx')
