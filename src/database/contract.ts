@@ -120,11 +120,14 @@ export interface Transaction extends TransactionReader {
   /**
    * Holds `key` until the end of the transaction; `put` and `delete` of primary keys lock by themselves. False only under
    * `skip`. Throws `LockWait` for the runner, or `lock_not_available` under `nowait`. A snapshot transaction whose key
-   * changed after its snapshot gets `serialization_failure`; a read-committed one is restarted.
+   * changed after its snapshot gets `serialization_failure`; a read-committed one is restarted; neither where `isStill` says of
+   * the changed key that it is still all that the lock is for.
    */
-  lock(key: Slice, mode: LockMode, policy?: LockPolicy): boolean
+  lock(key: Slice, mode: LockMode, policy?: LockPolicy, isStill?: () => boolean): boolean
   /** The same, whatever has become of the key since the snapshot: the caller looks at `newest`. Waits. */
   hold(key: Slice, mode: LockMode): void
+  /** Nothing that the running statement has read matters later: where it is the first one, the next takes the snapshot. */
+  forgetSnapshot(): void
   /** Of collections as a whole, and of numbers that mean nothing here. */
   readonly locks: Pick<TransactionLocks, 'lockCollection' | 'advisory'>
   /** `get`, not noted as read. */

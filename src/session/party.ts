@@ -132,7 +132,7 @@ export class Party {
   configure(options: BeginOptions): void {
     const shared = this.#open()
     const changes = options.isolation !== undefined && options.isolation !== shared.kernel.isolation
-    const isTooLate = shared.started || !this.isBeginner
+    const isTooLate = shared.kernel.view.isTaken || !this.isBeginner
     if (changes && isTooLate) {
       throw new PolylogError('active_transaction', 'SET TRANSACTION ISOLATION LEVEL must be called before any query')
     }

@@ -51,7 +51,6 @@ export class SharedTransaction {
   /** Why the commit did not last: the log failed before it was synced. */
   lost: PolylogError | undefined
   failed = false
-  started = false
   parties = 1
   readonly #host: Host
   readonly #idleTimeoutMs: number
@@ -173,7 +172,6 @@ export class SharedTransaction {
 
   /** A statement of `party` begins, in its turn. */
   begin(cancellation: Cancellation, party: object): void {
-    this.started = true
     this.#cancellation = cancellation
     this.kernel.readOnly = this.readsOnly(party)
   }

@@ -7,7 +7,8 @@
  *     committed it is run again then, as after `Restart`, but at once: others wait for what it has been granted.
  *   - the first thing that it yields is a lock, at read committed: mostly the holder has changed the row, and it would have
  *     to be run again anyway. So it lets go of its snapshot, which would make whoever commits meanwhile copy pages and
- *     feed the conflict index, and is run again once it has the lock. A second time it waits in place.
+ *     feed the conflict index, and is run again once it has the lock. A second time it waits in place, and so it does for an
+ *     advisory lock, which tells nothing of rows, where it has begun to go through some.
  *   - it throws `Restart` (read committed met newer data): rolled back to its start, run again on the newest state.
  *   - it throws a wait (a page, a lock) and has not yielded yet: it is one batch. Taken back, waited for, run again as if it
  *     began now, with its pages pinned. So what returns at once need not know of waits, nor what comes before the first
@@ -31,6 +32,7 @@ import {
   type StatementSteps,
   type Wait,
 } from '../database/contract.ts'
+import { advisoryLocked } from '../database/transaction/advisory-locks.ts'
 import { prepareRollback } from '../database/transaction/sliced-rollback.ts'
 import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import { isSteps, isThrownWait, type ThrownWait } from '../database/transaction/wait.ts'
@@ -141,6 +143,7 @@ export class StatementRunner {
       else {
         const end = transaction.statementEnd()
         if (end === undefined) {
+          refuseStaleReads(transaction)
           transaction.endStatement()
           return result
         }
@@ -148,6 +151,7 @@ export class StatementRunner {
       }
       const step = steps.next()
       if (step.done === true) {
+        refuseStaleReads(transaction)
         transaction.endStatement()
         return step.value
       }
@@ -155,7 +159,7 @@ export class StatementRunner {
     } catch (error) {
       return this.#again(transaction, statement, caller, { start, steps: undefined }, error)
     }
-    if (wait instanceof LockWait && !isRepeat && transaction.isolation === 'read committed') {
+    if (wait instanceof LockWait && !isRepeat && mayLookAgain(transaction, wait)) {
       closeSteps(steps)
       return this.#again(transaction, statement, caller, { start, steps: undefined }, wait)
     }
@@ -185,6 +189,7 @@ export class StatementRunner {
         transaction.slice.renew()
         const step = steps.next()
         if (step.done === true) {
+          refuseStaleReads(transaction)
           transaction.endStatement()
           return step.value
         }
@@ -267,6 +272,23 @@ export class StatementRunner {
     }
   }
 }
+
+/** Who has waited for `wait` goes on with what is newest then. */
+function mayLookAgain({ isolation, view }: KernelTransaction, { key }: LockWait): boolean {
+  return isolation === 'read committed' && !(view.hasCursors && advisoryLocked(key) !== undefined)
+}
+
+/**
+ * A serializable transaction that has written, and read what has changed since, cannot commit: it hears so with the statement
+ * that made it so, as long as little was read; of more, its commit looks.
+ */
+function refuseStaleReads(transaction: KernelTransaction): void {
+  const { reads, writes, isSingleStatement } = transaction
+  if (reads === undefined || isSingleStatement || writes.count === 0 || reads.size > readsLookedAtMax) return
+  transaction.validateReads()
+}
+
+const readsLookedAtMax = 256
 
 /** A step has thrown what it should have yielded: run again, its statement might never end. */
 function escaped(wait: ThrownWait): PolylogError {

@@ -97,6 +97,34 @@ export const sessionMutations: readonly Mutation[] = [
       'instanceof TakesTurns)) void 0',
     ],
   ]),
+  ...mutationsOf('src/session/statement-runner.ts', scripts, [
+    ['who cannot commit hears of it at COMMIT alone', '  transaction.validateReads()\n', ''],
+    ['whose reads have changed may not even read on', 'writes.count === 0 ||', ''],
+    ['who waits for an advisory lock looks again', 'view.hasCursors && advisoryLocked(key) !== undefined', 'false'],
+  ]),
+  ...mutationsOf('src/database/transaction/transaction.ts', scripts, [
+    ['SET takes the snapshot', 'if (!this.#isFirst) return', 'if (true) return'],
+    ['SET gives up the snapshot', '    this.#isFirst = false\n', ''],
+  ]),
+  ...mutationsOf('src/model/table/row-locks.ts', scripts, [
+    ['FOR KEY SHARE waits until nothing has changed', "mode === 'key share' ?", 'false ?'],
+    ['a key that has changed passes for the same', 'before[ordinal] === now[ordinal]', 'ordinal >= 0'],
+    [
+      'a row that is gone passes for the same',
+      '|| now === undefined) return false',
+      ') return false\n  if (now === undefined) return true',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/statement/table-locks.ts', scripts, [
+    [
+      'who locks rows holds the table as a writer',
+      "command === 'SELECT' && !binder.writes",
+      "command === 'SELECT' && false",
+    ],
+  ]),
+  ...mutationsOf('src/model/table/reference-schema.ts', scripts, [
+    ['VALIDATE CONSTRAINT keeps writers out', ', { besideWriters: true })', ')'],
+  ]),
   ...mutationsOf('src/session/session.ts', scripts, [
     [
       'a session that ends keeps its locks',

@@ -316,15 +316,18 @@ export interface CollectionChange {
   readonly definition?: JsonObject
   /** The same ones, otherwise defined or named: their entries stay as they are. */
   readonly indexes?: readonly Index[]
+  /** Who writes by the definition as it was does nothing wrong: writers and the change do not wait for each other. */
+  readonly besideWriters?: true
 }
 
 export function alterCollection(
   transaction: KernelTransaction,
   collection: Collection,
-  change: CollectionChange,
+  { besideWriters, ...change }: CollectionChange,
 ): Collection {
   transaction.access.requireChange(collection)
-  holdUnchanged(transaction, collection)
+  if (besideWriters === true) transaction.locks.lockCollection(collection.id, 'share update exclusive')
+  else holdUnchanged(transaction, collection)
   const before = current(transaction, collection)
   const definitionVersion = findKind(before.kind)?.version ?? before.definitionVersion
   const version = transaction.kernel.nextVersion()

@@ -17,8 +17,11 @@
  *
  * So lost updates are impossible at every level; write skew is possible below serializable. Whether something has changed
  * since a sequence, the conflict index knows (`conflict-index.ts`), which is fed while somebody may ask. Serializable
- * transactions log the keys and ranges that they read (`read-log.ts`) and look once, at commit: commit order is the serial
- * order, so every prefix of the log is a state that a serial execution had, and who only reads never fails.
+ * transactions log the keys and ranges that they read (`read-log.ts`) and look at commit: commit order is the serial
+ * order, so every prefix of the log is a state that a serial execution had, and who only reads never fails. One that has
+ * written, and cannot commit any more, hears so with the statement after which that is certain.
+ *
+ * The snapshot of a transaction is that of its first statement that may read rows: SET, SHOW and LOCK TABLE take none.
  *
  * Writers lock keys as they write (`locks.ts`), readers lock none. A lock is held to the end of its transaction. The modes
  * are PostgreSQL's four; collections as a whole are locked in its eight, under names that are no keys: SQL's readers hold

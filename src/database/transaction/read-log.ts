@@ -98,6 +98,11 @@ export class ReadLog {
   /** What lies around the first `count` ranges. */
   #aroundFirst = { start: '', end: '', count: -1 }
 
+  /** Keys and ranges. */
+  get size(): number {
+    return this.#everything ? Infinity : this.#points.size + this.#ranges.length
+  }
+
   read(key: Slice): void {
     this.#note(key)
     if (this.#everything) return

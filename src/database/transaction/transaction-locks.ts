@@ -35,8 +35,8 @@ export interface LockingTransaction {
   readonly ownerAccount: MemoryAccount | undefined
   /** It meets somebody, so it can no longer be alone: calls `takeNoted`. */
   interleave(): void
-  /** Throws where the key was changed after the transaction's snapshot. */
-  checkUnchanged(key: string): void
+  /** Throws where the key was changed after the transaction's snapshot, and `isStill` does not say that it may stay so. */
+  checkUnchanged(key: string, isStill?: () => boolean): void
   /** Throws where the collection's schema was changed after the transaction's snapshot. */
   checkSchema(keyspace: number): void
 }
@@ -128,11 +128,11 @@ export class TransactionLocks {
     if (this.#owned?.has(keyspaceOf(key)) !== true) this.#lockNamed(sliceToLatin1(key), mode, 'wait')
   }
 
-  lock(key: Slice, mode: LockMode, policy: LockPolicy): boolean {
+  lock(key: Slice, mode: LockMode, policy: LockPolicy, isStill?: () => boolean): boolean {
     this.#look(keyspaceOf(key))
     const name = sliceToLatin1(key)
     if (this.#owned?.has(keyspaceOf(key)) !== true && !this.#lockNamed(name, mode, policy)) return false
-    this.#transaction.checkUnchanged(name)
+    this.#transaction.checkUnchanged(name, isStill)
     return true
   }
 

@@ -69,6 +69,11 @@ export class TransactionView {
     if (this.#pinned === undefined) this.#cursors.push(cursor)
   }
 
+  /** The running statement goes through keys of this state. */
+  get hasCursors(): boolean {
+    return this.#cursors.length > 0
+  }
+
   forgetCursors(): void {
     if (this.#cursors.length > 0) this.#cursors = []
   }

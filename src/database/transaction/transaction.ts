@@ -102,7 +102,9 @@ export class KernelTransaction implements Transaction {
   /** Also for the marks of the client's savepoints. */
   readonly locks: TransactionLocks
   readonly #clock: StatementClock
-  readonly #view: TransactionView
+  /** There was no snapshot before the running statement. */
+  #isFirst = false
+  readonly view: TransactionView
   readonly #catalog: TransactionCatalog
   reads: ReadLog | undefined
   readonly #result = new MutableSlice()
@@ -120,7 +122,7 @@ export class KernelTransaction implements Transaction {
     )
     this.#clock = new StatementClock(() => kernel.pipeline.timeMs())
     this.locks = new TransactionLocks(this, kernel.locks)
-    this.#view = new TransactionView(kernel)
+    this.view = new TransactionView(kernel)
     this.#catalog = new TransactionCatalog(kernel.catalog)
     this.reopen(options)
   }
@@ -136,7 +138,7 @@ export class KernelTransaction implements Transaction {
     this.locks.reset(options.failFast === true)
     this.ended = false
     this.origin = 'client'
-    this.#view.sequence = 0
+    this.view.sequence = 0
     this.createdCollections = this.usedNumbers = false
     this.committedAt = this.sessionKey = undefined
     this.callerAccount = this.kernel.account
@@ -170,7 +172,8 @@ export class KernelTransaction implements Transaction {
   /** Gives the statement its snapshot and its first slice; returns where to roll back to if it fails. */
   beginStatement(): Savepoint {
     if (this.doomed !== undefined) throw this.doomed
-    if (!this.#view.isTaken || this.isolation === 'read committed') this.#refresh()
+    if (!this.view.isTaken) this.#isFirst = true
+    if (!this.view.isTaken || this.isolation === 'read committed') this.#refresh()
     else this.#clock.nextStatement()
     this.slice.renew()
     this.#agenda?.beginStatement()
@@ -193,7 +196,7 @@ export class KernelTransaction implements Transaction {
   }
 
   #refresh(): void {
-    this.#view.refresh()
+    this.view.refresh()
     this.#clock.forget()
     if (this.interleaved) void this.timeMs
     this.#catalog.refresh(this.kernel.catalog)
@@ -202,7 +205,7 @@ export class KernelTransaction implements Transaction {
 
   /** Of the snapshot. */
   get sequence(): Sequence {
-    return this.#view.sequence
+    return this.view.sequence
   }
 
   get timeMs(): number {
@@ -211,22 +214,29 @@ export class KernelTransaction implements Transaction {
 
   /** Before the thread is given up while a statement or the transaction still needs this snapshot. */
   leaveTurn(statementGoesOn: boolean): void {
-    if (this.ended || !this.#view.isTaken) return
+    if (this.ended || !this.view.isTaken) return
     void this.timeMs
     if (statementGoesOn) this.interleave()
-    else if (this.isolation === 'read committed') return this.#view.unpin()
-    this.#view.pin()
+    else if (this.isolation === 'read committed') return this.view.unpin()
+    this.view.pin()
+  }
+
+  forgetSnapshot(): void {
+    if (!this.#isFirst) return
+    this.view.forget()
+    this.reads = undefined
   }
 
   /** The statement is over: its cursors are gone. */
   endStatement(): void {
+    this.#isFirst = false
     this.locks.endStatement()
     this.#forgetStatement()
-    this.#view.releasePages()
+    this.view.releasePages()
   }
 
   #forgetStatement(): void {
-    this.#view.forgetCursors()
+    this.view.forgetCursors()
     this.#workspace?.close()
     this.#workspace = undefined
   }
@@ -251,17 +261,17 @@ export class KernelTransaction implements Transaction {
   }
 
   batchDone(): void {
-    if (!this.keepsPages) this.#view.releasePages()
+    if (!this.keepsPages) this.view.releasePages()
   }
 
   /** Brings in a page that was missed; it stays until the batch is done, or its statement is over. */
   load(miss: Miss): Promise<void> {
-    return this.#view.load(miss)
+    return this.view.load(miss)
   }
 
   /** After a lock was granted: what the statement has read may be too old to write upon. */
   isOutdated({ key }: LockWait): boolean {
-    return this.isolation === 'read committed' && this.#view.isChanged(key)
+    return this.isolation === 'read committed' && this.view.isChanged(key)
   }
 
   /** From here on it may meet others: takes the locks that being alone has spared it. */
@@ -300,7 +310,7 @@ export class KernelTransaction implements Transaction {
 
   /** The catalog that the next statement will see, outside of a statement. */
   get nextCatalog(): Catalog {
-    const stays = this.#view.isTaken && this.isolation !== 'read committed'
+    const stays = this.view.isTaken && this.isolation !== 'read committed'
     return stays ? this.#catalog.own : this.#catalog.over(this.kernel.catalog)
   }
 
@@ -339,11 +349,11 @@ export class KernelTransaction implements Transaction {
 
   get(key: Slice): Slice | undefined {
     this.reads?.read(key)
-    return this.#getOver(this.#view.base, key)
+    return this.#getOver(this.view.base, key)
   }
 
   peek(key: Slice): Slice | undefined {
-    return this.#getOver(this.#view.base, key)
+    return this.#getOver(this.view.base, key)
   }
 
   #getOver(base: Reader, key: Slice): Slice | undefined {
@@ -357,21 +367,21 @@ export class KernelTransaction implements Transaction {
 
   scan(range: KeyRange, options: ScanOptions = {}): Cursor {
     const tracker = this.reads?.scanned(range, options.reverse === true)
-    return this.#scanOver(() => this.#view.base, range, options, tracker)
+    return this.#scanOver(() => this.view.base, range, options, tracker)
   }
 
   #scanOver(base: () => Reader, range: KeyRange, options: ScanOptions, tracker?: ReadRangeTracker): Cursor {
     this.#mayTouch(range.start, false)
     const cursor = new TransactionCursor(base, this.writes, range, options, tracker)
-    this.#view.opened(cursor)
+    this.view.opened(cursor)
     return cursor
   }
 
   count(range: KeyRange): number | undefined {
     this.#mayTouch(range.start, false)
-    const own = this.writes.count === 0 ? 0 : this.writes.countChange(range, this.#view.base)
+    const own = this.writes.count === 0 ? 0 : this.writes.countChange(range, this.view.base)
     if (own === undefined) return undefined
-    const counted = this.#view.base.count(range)
+    const counted = this.view.base.count(range)
     if (counted === undefined) return undefined
     this.reads?.scanned(range, false)?.reached(undefined)
     return counted + own
@@ -429,8 +439,8 @@ export class KernelTransaction implements Transaction {
     if (this.#catalog.isOutdated(keyspace, this.kernel.catalog)) this.changedMeanwhile('the schema of the collection')
   }
 
-  lock(key: Slice, mode: LockMode, policy: LockPolicy = 'wait'): boolean {
-    return this.locks.lock(key, mode, policy)
+  lock(key: Slice, mode: LockMode, policy: LockPolicy = 'wait', isStill?: () => boolean): boolean {
+    return this.locks.lock(key, mode, policy, isStill)
   }
 
   hold(key: Slice, mode: LockMode): void {
@@ -441,9 +451,8 @@ export class KernelTransaction implements Transaction {
     return this.sequence === this.kernel.newestSequence
   }
 
-  /** Throws where the key was changed after the snapshot. */
-  checkUnchanged(key: string): void {
-    if (this.#view.isChanged(key)) this.changedMeanwhile('the row')
+  checkUnchanged(key: string, isStill?: () => boolean): void {
+    if (this.view.isChanged(key) && isStill?.() !== true) this.changedMeanwhile('the row')
   }
 
   /** Data newer than this statement's snapshot is in the way. */
@@ -549,7 +558,7 @@ export class KernelTransaction implements Transaction {
     assert(!this.ended, 'a transaction is committed twice')
     assert(this.#agenda?.isEmpty !== false, 'a transaction commits before its deferred constraints were checked')
     if (this.writes.count === 0) {
-      const seen = this.#view.isTaken ? this.sequence : this.kernel.newestSequence
+      const seen = this.view.isTaken ? this.sequence : this.kernel.newestSequence
       this.end(seen)
       return seen
     }
@@ -571,13 +580,13 @@ export class KernelTransaction implements Transaction {
   }
 
   validateReads(): void {
-    if (!this.#view.isPinned || this.reads === undefined) return
+    if (!this.view.isPinned || this.reads === undefined) return
     if (this.reads.changedSince(this.sequence, this.kernel.conflicts)) throw readsChanged()
   }
 
   /** The same, bit by bit. */
   validation(): ReadValidation | undefined {
-    return this.#view.isPinned ? this.reads?.validation(this.sequence, this.kernel.conflicts) : undefined
+    return this.view.isPinned ? this.reads?.validation(this.sequence, this.kernel.conflicts) : undefined
   }
 
   rollback(): void {
@@ -586,7 +595,7 @@ export class KernelTransaction implements Transaction {
 
   end(committed?: Sequence): void {
     this.ended = true
-    this.#view.forget()
+    this.view.forget()
     this.endStatement()
     this.locks.release()
     if (this.interleaved) this.writes.release()

@@ -44,8 +44,9 @@ export function execute(client: Client, portal: Portal, options: ExecuteOptions)
       refuseWrite(client, prepared)
       client.block.isFresh = false
       return runQuery(client, portal, options)
-    case 'read':
     case 'session':
+      return runQuery(client, portal, options)
+    case 'read':
     case 'copy out':
       client.block.isFresh = false
       return runQuery(client, portal, options)

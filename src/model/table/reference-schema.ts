@@ -52,11 +52,15 @@ export function* refuseUnmet(transaction: Transaction, table: Table, name: strin
   })
 }
 
-/** VALIDATE CONSTRAINT. */
+/** VALIDATE CONSTRAINT. Rows that come meanwhile have been looked at already: who writes them knows the foreign key. */
 export function* validateForeignKey(transaction: Transaction, table: Table, name: string): StatementSteps<Table> {
   const change = ({ notValid: _, ...rest }: ForeignKeyDefinition): ForeignKeyDefinition => rest
   const definition = withChangedForeignKey(table.definition, name, change)
-  const changed = yield* inPlace(transaction, () => redefine(transaction, table, definition))
+  const changed = yield* inPlace(transaction, () => {
+    const { references } = table.foreignKeys.find((one) => one.name === name)!
+    transaction.locks.lockCollection(references, 'row share')
+    return redefine(transaction, table, definition, { besideWriters: true })
+  })
   yield* refuseUnmet(transaction, changed, name)
   return changed
 }

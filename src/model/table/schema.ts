@@ -5,6 +5,7 @@
  * constraints that are not given are made as PostgreSQL makes them (`orders_pkey`, `orders_email_key`).
  */
 import type { Collection, Namespace } from '../../database/catalog/catalog.ts'
+import type { CollectionChange } from '../../database/catalog/schema-changes.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { inPlace } from '../../database/transaction/wait.ts'
 import type { RowCheck } from './constraints.ts'
@@ -57,8 +58,13 @@ export function createTable(
   return table
 }
 
-export function redefine(transaction: Transaction, table: Table, definition: TableDefinition): Table {
-  const altered = transaction.alterCollection(table.collection, { definition: toJson(definition) })
+export function redefine(
+  transaction: Transaction,
+  table: Table,
+  definition: TableDefinition,
+  how: Pick<CollectionChange, 'besideWriters'> = {},
+): Table {
+  const altered = transaction.alterCollection(table.collection, { ...how, definition: toJson(definition) })
   spreadContent(transaction, altered)
   return Table.of(altered)
 }

@@ -5,6 +5,7 @@
  */
 import { sliceOf } from '../../../base/slice.ts'
 import type { LockMode, LockPolicy } from '../../../database/contract.ts'
+import { lockRow } from '../../../model/table/row-locks.ts'
 import { type Batch, batchRows, InputCursor, type Operator, paused } from '../../../query/operator.ts'
 import type { Bounds } from '../../../query/row-operators.ts'
 import type { SqlRow, SqlRun } from './run.ts'
@@ -57,7 +58,7 @@ export class LockRows implements Operator<SqlRow, SqlRun> {
       const key = row[place]
       // The missing side of an outer join.
       if (key === null || key === undefined) continue
-      if (!run.transaction.lock(sliceOf(key as Uint8Array), mode, policy)) return false
+      if (!lockRow(run.transaction, sliceOf(key as Uint8Array), mode, policy)) return false
     }
     return true
   }

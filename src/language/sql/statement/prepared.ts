@@ -2,6 +2,8 @@
 import { noOwner } from '../../../database/access/access-list.ts'
 import type { Rights } from '../../../database/access/rights.ts'
 import type { Catalog } from '../../../database/catalog/catalog.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
+import { isSteps } from '../../../database/transaction/wait.ts'
 import { plainStyle, type TextStyle } from '../../../model/table/types/text-style.ts'
 import { type Binder, type Dependency, holdsIn, type Owner } from '../bind/binder.ts'
 import type { OutputColumn } from '../bind/query.ts'
@@ -14,6 +16,7 @@ import type {
   StatementEffect,
 } from '../contract.ts'
 import { failure } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
 import { type Work, StepsExecution } from './execution.ts'
 import { LockedExecution, locksOf, type TableLock } from './table-locks.ts'
 import { OwnersExecution } from './owners-execution.ts'
@@ -36,7 +39,24 @@ export function planSteps(
   work: Work,
   columns?: readonly OutputColumn[],
 ): Planned {
-  return { effect, command, columns, work, execute: (parameters) => new StepsExecution(work, parameters) }
+  const whole = effect.kind === 'session' ? withoutSnapshot(work) : work
+  return { effect, command, columns, work: whole, execute: (parameters) => new StepsExecution(whole, parameters) }
+}
+
+/** SET, SHOW, LOCK TABLE and their like: the transaction's snapshot is that of its first statement that reads rows. */
+function withoutSnapshot(work: Work): Work {
+  return (run) => {
+    const done = work(run)
+    if (isSteps(done)) return thenWithoutSnapshot(run, done)
+    run.transaction.forgetSnapshot()
+    return done
+  }
+}
+
+function* thenWithoutSnapshot<T>({ transaction }: SqlRun, steps: StatementSteps<T>): StatementSteps<T> {
+  const result = yield* steps
+  transaction.forgetSnapshot()
+  return result
 }
 
 /** A statement that the door itself carries out: nothing is left to execute. */
@@ -80,7 +100,7 @@ export class Prepared implements PreparedStatement {
     if (planned.copy !== undefined) this.copy = planned.copy
     if (planned.outputs !== undefined) this.outputs = planned.outputs
     this.#dependencies = binder.dependencies
-    this.#locks = locksOf(binder, planned.effect)
+    this.#locks = locksOf(binder, planned)
     this.#checkedCatalog = binder.catalog
   }
 

@@ -16,6 +16,7 @@ import {
   type SqlContext,
   type StatementEffect,
 } from '../contract.ts'
+import type { Planned } from './prepared.ts'
 
 export interface TableLock {
   readonly id: number
@@ -25,13 +26,17 @@ export interface TableLock {
 const usingRows: ReadonlySet<StatementEffect['kind']> = new Set(['read', 'write', 'join', 'copy in', 'copy out'])
 const changing = privilege.insert | privilege.update | privilege.delete
 
-export function locksOf(binder: Binder, { kind }: StatementEffect): readonly TableLock[] {
-  if (!usingRows.has(kind)) return []
+export function locksOf(
+  binder: Binder,
+  { effect, command }: Pick<Planned, 'effect' | 'command'>,
+): readonly TableLock[] {
+  if (!usingRows.has(effect.kind)) return []
   const changed = new Set<number>()
   for (const { access } of [binder, ...binder.owners]) {
     for (const [id, wanted] of access.wanted()) if ((wanted & changing) !== 0) changed.add(id)
   }
-  const strong = kind === 'read' ? 'row share' : 'row exclusive'
+  // What a query may change, where nothing in it writes, is what it locks.
+  const strong = command === 'SELECT' && !binder.writes ? 'row share' : 'row exclusive'
   return binder.dependencies.flatMap(({ collection }): TableLock[] => {
     if (collection === undefined || collection.space !== undefined || isSequence(collection)) return []
     return [{ id: collection.id, mode: changed.has(collection.id) ? strong : 'access share' }]
