@@ -33,6 +33,7 @@ import {
   type Wait,
 } from '../database/contract.ts'
 import { advisoryLocked } from '../database/transaction/advisory-locks.ts'
+import { isOutdated } from '../database/transaction/isolation.ts'
 import { prepareRollback } from '../database/transaction/sliced-rollback.ts'
 import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import { isSteps, isThrownWait, type ThrownWait } from '../database/transaction/wait.ts'
@@ -184,7 +185,7 @@ export class StatementRunner {
         transaction.leaveTurn(true)
         await this.#whenOver(transaction, wait, caller, slices)
         checkGoesOn(transaction, caller)
-        if (wait instanceof LockWait && transaction.isOutdated(wait))
+        if (wait instanceof LockWait && isOutdated(transaction, wait))
           throw new Restart('what it waited for has changed')
         transaction.slice.renew()
         const step = steps.next()

@@ -198,7 +198,8 @@ class LargeCommit {
     await this.#encode()
     do await this.#fill()
     while (!this.#draft!.isOpen)
-    this.#validation = this.#transaction.validation()
+    const { reads, sequence, view } = this.#transaction
+    this.#validation = view.isPinned ? reads?.validation(sequence, this.#transaction.kernel.conflicts) : undefined
     if (this.#validation !== undefined) await this.#validate(this.#validation)
     // While the reads were compared the store may have gone back, or a range have been deleted.
     while (!this.#draft!.isOpen) await this.#fill()

@@ -55,7 +55,8 @@
  * two come by themselves, the third ends with the client's patience (`shared-transaction.ts`, stall).
  */
 import { PolylogError } from '../../base/errors.ts'
-import { type Isolation, Restart } from '../contract.ts'
+import { type Isolation, type LockWait, Restart } from '../contract.ts'
+import type { TransactionView } from './transaction-view.ts'
 
 /** Data newer than a statement's snapshot is in the way: what it is told. */
 export function newerThanSnapshot(isolation: Isolation, what: string): Restart | PolylogError {
@@ -63,4 +64,14 @@ export function newerThanSnapshot(isolation: Isolation, what: string): Restart |
   return new PolylogError('serialization_failure', 'could not serialize access due to concurrent update', {
     detail: { hint: 'The transaction might succeed if retried.' },
   })
+}
+
+interface Reading {
+  readonly isolation: Isolation
+  readonly view: TransactionView
+}
+
+/** After a lock was granted: what the statement has read may be too old to write upon. */
+export function isOutdated({ isolation, view }: Reading, { key }: LockWait): boolean {
+  return isolation === 'read committed' && view.isChanged(key)
 }

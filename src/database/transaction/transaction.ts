@@ -26,7 +26,6 @@ import type {
   Isolation,
   LockMode,
   LockPolicy,
-  LockWait,
   NewestReader,
   Origin,
   Principal,
@@ -46,7 +45,7 @@ import type { ObjectAddress } from '../catalog/objects.ts'
 import { encodeReply, findReply, type RememberedReply } from './remembered-reply.ts'
 import { type Interruption, isLarge } from '../commit/large-commits.ts'
 import { nobody } from '../nobody.ts'
-import { ReadLog, readsChanged, type ReadValidation } from './read-log.ts'
+import { ReadLog, readsChanged } from './read-log.ts'
 import { GlobalChanges } from '../catalog/global-changes.ts'
 import * as schema from '../catalog/schema-changes.ts'
 import { takeBackInSlices } from './sliced-rollback.ts'
@@ -267,11 +266,6 @@ export class KernelTransaction implements Transaction {
   /** Brings in a page that was missed; it stays until the batch is done, or its statement is over. */
   load(miss: Miss): Promise<void> {
     return this.view.load(miss)
-  }
-
-  /** After a lock was granted: what the statement has read may be too old to write upon. */
-  isOutdated({ key }: LockWait): boolean {
-    return this.isolation === 'read committed' && this.view.isChanged(key)
   }
 
   /** From here on it may meet others: takes the locks that being alone has spared it. */
@@ -582,11 +576,6 @@ export class KernelTransaction implements Transaction {
   validateReads(): void {
     if (!this.view.isPinned || this.reads === undefined) return
     if (this.reads.changedSince(this.sequence, this.kernel.conflicts)) throw readsChanged()
-  }
-
-  /** The same, bit by bit. */
-  validation(): ReadValidation | undefined {
-    return this.view.isPinned ? this.reads?.validation(this.sequence, this.kernel.conflicts) : undefined
   }
 
   rollback(): void {

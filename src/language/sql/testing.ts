@@ -7,6 +7,7 @@ import { PolylogError } from '../../base/errors.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import { Elsewhere, LockWait, Restart, type Principal, type Wait } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
+import { isOutdated } from '../../database/transaction/isolation.ts'
 import type { KernelTransaction } from '../../database/transaction/transaction.ts'
 import { isMiss } from '../../storage/store.ts'
 import { getType } from '../../model/table/types/registry.ts'
@@ -232,7 +233,7 @@ export class TestSql {
     transaction.leaveTurn(true)
     if (wait instanceof LockWait) {
       await wait.granted
-      if (transaction.isOutdated(wait)) throw new Restart('what it waited for has changed')
+      if (isOutdated(transaction, wait)) throw new Restart('what it waited for has changed')
     } else if (wait instanceof Elsewhere) await wait.done
     else if (isMiss(wait)) await transaction.load(wait)
     else await wait
