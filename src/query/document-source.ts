@@ -72,6 +72,8 @@ export interface DocumentSource {
   readonly hasRules: boolean
   /** The first is that of `_id`. */
   readonly indexes: readonly SourceIndex[]
+  /** The order of their insertion, where it is kept: that of a scan. */
+  readonly insertions?: SourceIndex | undefined
   /** Whether one document may have several entries in an index of this path. */
   mayHoldArray(path: Path): boolean
   /** Ranges in the index's order; bounds for its first fields, all but the last of them points. `undefined`: not possible. */

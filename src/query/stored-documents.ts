@@ -6,7 +6,9 @@ import { keyspaceRange, KeyWriter, prefixRange, primaryIndex } from '../base/tup
 import type { Collection } from '../database/catalog/catalog.ts'
 import type { Transaction } from '../database/contract.ts'
 import type { BsonValue } from '../model/document/bson.ts'
+import { insertionIndex, insertionRange } from '../model/document/capped.ts'
 import { documentStart } from '../model/document/codec.ts'
+import { optionsOf } from '../model/document/collection-options.ts'
 import {
   findDocument,
   insertDocument,
@@ -48,6 +50,16 @@ const primary: StoredIndex = {
   expireAfterSeconds: undefined,
 }
 
+/** Of capped collections. */
+const insertions: StoredIndex = {
+  ...primary,
+  id: insertionIndex,
+  name: '$natural',
+  isPrimary: false,
+  isOrdered: false,
+  fields: [],
+}
+
 type StoredIndex = DocumentIndex & SourceIndex
 
 /** More ranges than this cost more than they save. */
@@ -62,9 +74,11 @@ export class StoredDocuments implements DocumentSource {
   readonly hasRules = false
   readonly collection: Collection
   readonly indexes: readonly SourceIndex[]
+  readonly insertions: SourceIndex | undefined
 
   constructor(collection: Collection) {
     this.collection = collection
+    this.insertions = optionsOf(collection).capped === undefined ? undefined : insertions
     this.indexes = [primary, ...indexesOf(collection).map(ordered)]
   }
 
@@ -73,6 +87,7 @@ export class StoredDocuments implements DocumentSource {
   }
 
   ranges(index: SourceIndex, bounds: readonly FieldBounds[]): KeyRange[] | undefined {
+    if (index === insertions) return [insertionRange(this.collection)]
     return rangesOf(this.collection.id, index as StoredIndex, bounds)
   }
 

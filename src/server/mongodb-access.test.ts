@@ -79,6 +79,7 @@ describe('a user who has been given nothing', () => {
     listCollections: [{ listCollections: 1 }, 'refused'],
     create: [{ create: 'mine' }, 'refused'],
     collMod: [{ collMod: 'orders', validationLevel: 'off' }, 'refused'],
+    convertToCapped: [{ convertToCapped: 'orders', size: 4096 }, 'refused'],
     drop: [{ drop: 'orders' }, 'refused'],
     dropDatabase: [{ dropDatabase: 1 }, 'refused'],
     renameCollection: [{ renameCollection: 'shop.orders', to: 'shop.mine' }, 'refused'],

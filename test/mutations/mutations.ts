@@ -34,6 +34,7 @@ import { streamMutations } from './streams.ts'
 import { textStyleMutations } from './text-styles.ts'
 import { transportMutations } from './transport.ts'
 import { turnMutations } from './turns.ts'
+import { cappedMutations } from './capped.ts'
 import { catalogMutations } from './catalogs.ts'
 import { typeMutations } from './types.ts'
 import { upperMutations } from './upper.ts'
@@ -72,6 +73,7 @@ export const mutations: readonly Mutation[] = [
   ...functionMutations,
   ...geometryMutations,
   ...viewMutations,
+  ...cappedMutations,
   ...catalogMutations,
   ...typeMutations,
   ...attackMutations,

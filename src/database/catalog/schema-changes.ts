@@ -409,7 +409,8 @@ function clearKeys(transaction: KernelTransaction, collection: Collection): void
   if (effects.areObserved) effects.touched(collection.id, undefined, 'removed', 0, false)
   const rows = keyspaceRange(collection.id, primaryIndex)
   const all = keyspaceRange(collection.id)
-  transaction.deleteRange(rows)
+  // What lies before the rows is as much the model's own.
+  transaction.deleteRange({ start: all.start, end: rows.end })
   transaction.deleteRange({ start: rows.end, end: all.end }, 'derived')
 }
 

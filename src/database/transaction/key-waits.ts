@@ -8,7 +8,7 @@
  *                     waited longest first, to `look` again, as statements of their own. What those write is delivered next
  *   leave(waiter)     served, its time is over, its client has gone
  *
- * A key is one of index 1 (a row's, a document's, a Redis header's). A commit pays nothing while nobody waits, and then one
+ * A key is one of index 1 (a row's, a document's, a Redis header's), or of index 0 (the state of a capped collection). A commit pays nothing while nobody waits, and then one
  * look-up for each header that it writes, however many wait. Waiters of a kind are asked as long as they are served: where
  * an item was taken and nothing is left, those behind need not look. Streams give the same to everybody: there each is
  * asked (`isShared`).
@@ -324,7 +324,7 @@ const visitedEnd = new MutableSlice()
 
 function isPrimary({ bytes, start, end }: Slice): boolean {
   const at = start + orderedVarintWidth(bytes[start]!)
-  return at < end && bytes[at] === primaryIndex
+  return at < end && bytes[at]! <= primaryIndex
 }
 
 function startsBehindPrimary({ bytes, start, end }: Slice): boolean {

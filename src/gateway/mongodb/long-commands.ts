@@ -179,6 +179,15 @@ export function longCommands(given: () => Db, { size, huge, rows, conditions, fe
         run: command({ createIndexes: 'new', indexes: [{ key: { a: 1 }, name: 'a', unique: true }] }),
       },
     ],
+    convertToCapped: [
+      {
+        before: async () => {
+          await given().dropCollection('new')
+          await on('new').insertMany(numbers.map((_id) => ({ _id })))
+        },
+        run: command({ convertToCapped: 'new', size: 4096 }),
+      },
+    ],
     killCursors: [{ run: command({ killCursors: 'rows', cursors: numbers.map((n) => Long.fromNumber(n + 1)) }) }],
   }
 

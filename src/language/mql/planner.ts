@@ -267,7 +267,7 @@ function isSameKey(index: SourceIndex, fields: readonly HintField[]): boolean {
 }
 
 function scanPlan(source: DocumentSource): Plan {
-  const index = source.indexes[0]!
+  const index = source.insertions ?? source.indexes[0]!
   const ranges = source.ranges(index, [])!
   return { index, ranges, reverse: false, sorted: false, repeats: false, isCollectionScan: true, bounds: [] }
 }

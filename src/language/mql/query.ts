@@ -8,11 +8,12 @@
  * A statement may be run again (`Restart`), so a batch does not change the cursor: it answers the position that the next one takes.
  */
 import { charge } from '../../base/work.ts'
-import type { Slice } from '../../base/slice.ts'
+import { latin1ToBytes, sliceOf, type Slice } from '../../base/slice.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { bsonType, BsonValue } from '../../model/document/bson.ts'
+import { newestInsertion } from '../../model/document/capped.ts'
 import { inPlace, resumed } from '../../database/transaction/wait.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import type { Estimate } from '../../query/cost.ts'
@@ -63,10 +64,47 @@ export interface Query {
   readonly origin?: (() => Documents) | undefined
   /** Its first stage asks for what is near. */
   readonly geoNear?: GeoNearStage | undefined
+  /** It stays open at the end of a capped collection; `awaits`: who asks for more waits for it. */
+  readonly isTailable?: boolean
+  readonly awaits?: boolean
   /** Where its documents go, in place of the caller. */
   readonly write?: PipelineWrite | undefined
   /** The collection below the view that it was asked of. */
   readonly below?: string
+}
+
+/**
+ * A cursor of a capped collection that stays open at the end: it goes on behind the newest document that was there. Errors:
+ * CappedPositionLost (136) where the one that it goes on behind has gone.
+ */
+function* followed(
+  scan: StatementSteps<BatchResult>,
+  { collection }: DocumentSource,
+  transaction: Transaction,
+  position: ScanPosition,
+): StatementSteps<BatchResult> {
+  const { after, limit } = position.progress
+  const isLost = (): boolean => after !== undefined && transaction.get(sliceOf(latin1ToBytes(after))) === undefined
+  if (yield* inPlace(transaction, isLost)) {
+    throw mongoError(136, 'CappedPositionLost: CollectionScan died due to position in capped collection being deleted')
+  }
+  const batch = yield* scan
+  const left = limit === undefined ? undefined : limit - batch.documents.length
+  if (batch.next !== undefined || left === 0) return batch
+  const newest = yield* inPlace(transaction, () => newestInsertion(transaction, collection))
+  const progress = { range: 0, after: newest, skip: 0, limit: left, seen: undefined }
+  return { documents: batch.documents, next: newest === undefined ? undefined : { ...position, progress } }
+}
+
+/** Of what is no capped collection, or in another order. */
+function checkTailable({ sort, hint }: Query, { insertions }: DocumentSource): void {
+  if (insertions === undefined) {
+    const message = 'error processing query: tailable cursor requested on non capped collection'
+    throw mongoError(2, message)
+  }
+  const isBackward = hint?.kind === 'natural' && hint.reverse
+  if (sort.length > 0 || isBackward)
+    throw mongoError(2, 'cannot use tailable option with a sort other than {$natural: 1}')
 }
 
 /** Where the next batch begins. */
@@ -136,6 +174,8 @@ function planOf(query: Query, source: DocumentSource, transaction: Counting): Pl
   return plansOf(query, source, transaction).winning.plan
 }
 
+const insertionOrder = { kind: 'natural', reverse: false } as const
+
 const fewBounds = 256
 
 /** Of a query with long lists the bounds are made in parts. */
@@ -152,21 +192,26 @@ export function* firstBatch(
   wants: BatchWants,
 ): StatementSteps<BatchResult> {
   const query = source === undefined ? given : byDistance(given, source)
+  if (source !== undefined && query.isTailable === true) checkTailable(query, source)
   if (source !== undefined && query.origin === undefined && isStreaming(query)) {
     const { onlyId } = query.filter
     const isPlain = query.skip === 0 && query.stages.length === 0 && query.hint === undefined
-    if (onlyId !== undefined && isPlain && wants.documents > 0 && source.find !== undefined) {
+    if (
+      onlyId !== undefined &&
+      isPlain &&
+      query.isTailable !== true &&
+      wants.documents > 0 &&
+      source.find !== undefined
+    ) {
       return yield* inPlace(transaction, () => batchOfOne(source.find!(transaction, onlyId)))
     }
-    const plan = yield* planning(query, transaction, () => planOf(query, source, transaction))
+    const ordered: Query = query.isTailable === true ? { ...query, hint: insertionOrder } : query
+    const plan = yield* planning(query, transaction, () => planOf(ordered, source, transaction))
     if (plan.sorted || query.sort.length === 0) {
       const progress = { range: 0, after: undefined, skip: query.skip, limit: query.limit, seen: undefined }
-      return yield* scanBatch(query, source, transaction, wants, {
-        kind: 'scan',
-        collection: source.collection,
-        plan,
-        progress,
-      })
+      const position = { kind: 'scan', collection: source.collection, plan, progress } as const
+      const scan = scanBatch(query, source, transaction, wants, position)
+      return query.isTailable === true ? yield* followed(scan, source, transaction, position) : yield* scan
     }
   }
   const documents = yield* planning(query, transaction, () => documentsOf(query, source, transaction))
@@ -184,9 +229,12 @@ export function* nextBatch(
   if (position.kind === 'stream') return { documents: [], next: position }
   const source = open(transaction)
   const isSame = source !== undefined && source.collection.id === position.collection.id
-  const index = isSame ? source.indexes.find(({ name }) => name === position.plan.index.name) : undefined
+  const indexes = isSame ? [...source.indexes, ...(source.insertions === undefined ? [] : [source.insertions])] : []
+  const index = indexes.find(({ name }) => name === position.plan.index.name)
   if (index === undefined) throw mongoError(175, 'collection or index was dropped while a cursor was open on it')
-  return yield* scanBatch(query, source!, transaction, wants, { ...position, plan: { ...position.plan, index } })
+  const reopened = { ...position, plan: { ...position.plan, index } }
+  const scan = scanBatch(query, source!, transaction, wants, reopened)
+  return query.isTailable === true ? yield* followed(scan, source!, transaction, reopened) : yield* scan
 }
 
 function isStreaming({ stages }: Query): boolean {

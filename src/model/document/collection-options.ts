@@ -2,7 +2,7 @@
  * What a collection of documents is beside its documents, in the catalog: a validator, and what can be changed of an index
  * without making it anew.
  *
- *   { validator?: BSON in base64, validationLevel?, validationAction?, images?: true,
+ *   { capped?: { sizeBytes, documents? }, clustered?: its name, validator?: BSON in base64, validationLevel?, validationAction?, images?: true,
  *     indexes?: { <number>: { hidden?: true, expireAfterSeconds? } } }
  *
  * Filters are of the document language, which stands above the models: it registers itself here when it is loaded.
@@ -45,7 +45,16 @@ export interface IndexOptions {
   readonly expireAfterSeconds: number | undefined
 }
 
+/** How much a capped collection holds at most. */
+export interface Cap {
+  readonly sizeBytes: number
+  readonly documents?: number
+}
+
 export interface DocumentOptions {
+  readonly capped: Cap | undefined
+  /** The name of the index that the documents lie in by `_id`, as they always do: somebody has asked for it. */
+  readonly clustered: string | undefined
   readonly validator: Validator | undefined
   /** What was there before a change is kept for change streams. */
   readonly hasImages: boolean
@@ -71,6 +80,8 @@ function decode(definition: JsonObject): DocumentOptions {
   const ofIndexes = (indexes ?? {}) as { readonly [id: string]: JsonObject }
   const filter = typeof validator === 'string' ? storedDocument(validator) : undefined
   return {
+    capped: definition['capped'] as Cap | undefined,
+    clustered: definition['clustered'] as string | undefined,
     validator:
       filter === undefined
         ? undefined

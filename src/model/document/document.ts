@@ -21,9 +21,10 @@ import { registerKind } from '../../database/catalog/objects.ts'
 import type { StatementSteps, Transaction, TransactionReader } from '../../database/contract.ts'
 import { asOneBatch, inPlace } from '../../database/transaction/wait.ts'
 import { bsonType, BsonValue, fieldsOf, findField } from './bson.ts'
-import { documentStart, encodeStored } from './codec.ts'
+import { admit, type CappedState, dismiss, lockState, numberAll, putInsertion, resize } from './capped.ts'
+import { documentStart, encodeStored, numberIn } from './codec.ts'
 import { noteInsert, noteRemove, noteReplace, noteSchema } from './change-notes.ts'
-import { validate } from './collection-options.ts'
+import { optionsOf, validate } from './collection-options.ts'
 import { idOf } from './document-id.ts'
 import { EntryWrites } from './entry-writes.ts'
 import { noteFields } from './fields.ts'
@@ -155,12 +156,55 @@ function* insertSteps(
     return transaction.get(key) === undefined
   }
   if (!(yield* settled(transaction, pauses, isNew))) throw duplicateId(collection, id)
+  const { capped } = optionsOf(collection)
+  const state = capped && (yield* settled(transaction, pauses, () => roomFor(transaction, collection, document)))
   const indexes = indexesOf(collection)
   yield* checkAll(entries, collection, indexes, document)
   yield* noteFields(transaction, collection, document, pauses)
   for (const index of indexes) yield* entries.put(index, document)
-  yield* putDocument(transaction, collection, id, document, pauses)
+  yield* putDocument(transaction, collection, id, document, pauses, state && state.newest + 1)
+  if (state !== undefined) {
+    const remove = (gone: Slice): StatementSteps<void> => evict(transaction, collection, gone, pauses)
+    yield* admit(transaction, collection, state, document, id, pauses, remove)
+  }
   yield* noted(transaction, pauses, () => noteInsert(transaction, collection, document))
+}
+
+/** The state of a capped collection, locked. */
+function roomFor(transaction: Transaction, collection: Collection, document: Slice): CappedState {
+  const { sizeBytes } = optionsOf(collection).capped!
+  if (sliceLength(document) > sizeBytes) {
+    throw mongoError(mongoCode.badValue, `the document is larger than the capped collection: ${sizeBytes} bytes`)
+  }
+  return lockState(transaction, collection)
+}
+
+function numberOf(transaction: Transaction, collection: Collection, document: Slice): number {
+  return numberIn(transaction.get(writeDocumentKey(key, collection, idOf(document)))!)!
+}
+
+/** Of a document that makes room. */
+function* evict(
+  transaction: Transaction,
+  collection: Collection,
+  document: Slice,
+  pauses: boolean,
+): StatementSteps<void> {
+  const entries = new EntryWrites(transaction, collection, idOf(document), pauses)
+  try {
+    yield* takeAway(transaction, collection, document, entries)
+  } finally {
+    entries.close()
+  }
+}
+
+/** The documents that are there get their numbers in the order of their `_id`. The collection has its cap. */
+export function* makeCapped(transaction: Transaction, collection: Collection): StatementSteps<void> {
+  function* put(document: Slice, number: number): StatementSteps<void> {
+    yield* inPlace(transaction, () => putInsertion(transaction, collection, number, idOf(document)))
+    yield* putDocument(transaction, collection, idOf(document), document, true, number)
+  }
+  yield* numberAll(transaction, collection, put, (gone) => evict(transaction, collection, gone, true))
 }
 
 /** Locks a document that is about to be replaced or removed, and answers its newest state. */
@@ -198,13 +242,19 @@ function* replaceSteps(
   yield* checkAll(entries, collection, changed, after)
   yield* noteFields(transaction, collection, after, pauses)
   for (const index of changed) yield* entries.put(index, after)
-  yield* putDocument(transaction, collection, idOf(before), after, pauses)
+  const number = yield* settled(transaction, pauses, () => {
+    if (optionsOf(collection).capped === undefined) return undefined
+    const found = numberOf(transaction, collection, before)
+    resize(transaction, collection, sliceLength(after) - sliceLength(before))
+    return found
+  })
+  yield* putDocument(transaction, collection, idOf(before), after, pauses, number)
   yield* noted(transaction, pauses, () => noteReplace(transaction, collection, before, after))
 }
 
 /** `document` is a copy of the stored one, which is locked. */
 export function removeDocument(transaction: Transaction, collection: Collection, document: Slice): WriteSteps {
-  const write: Write = (entries) => removeSteps(transaction, collection, document, entries)
+  const write: Write = (entries, pauses) => removeSteps(transaction, collection, document, entries, pauses)
   return written(transaction, collection, document, sliceLength(document), write)
 }
 
@@ -213,10 +263,27 @@ function* removeSteps(
   collection: Collection,
   document: Slice,
   entries: EntryWrites,
+  pauses: boolean,
+): StatementSteps<void> {
+  if (optionsOf(collection).capped !== undefined) {
+    const number = yield* settled(transaction, pauses, () => {
+      lockState(transaction, collection)
+      return numberOf(transaction, collection, document)
+    })
+    dismiss(transaction, collection, number, document)
+  }
+  yield* takeAway(transaction, collection, document, entries)
+  noteRemove(transaction, collection, document)
+}
+
+function* takeAway(
+  transaction: Transaction,
+  collection: Collection,
+  document: Slice,
+  entries: EntryWrites,
 ): StatementSteps<void> {
   for (const index of indexesOf(collection)) yield* entries.remove(index, document)
   transaction.delete(writeDocumentKey(key, collection, idOf(document)))
-  noteRemove(transaction, collection, document)
 }
 
 /** Of a large document a turn of its own. */
@@ -258,7 +325,7 @@ function mayShow({ principal }: Transaction, collection: Collection): boolean {
 }
 
 /** The answer of what may wait, and changes nothing. */
-function* settled(transaction: Transaction, pauses: boolean, ask: () => boolean): StatementSteps<boolean> {
+function* settled<T>(transaction: Transaction, pauses: boolean, ask: () => T): StatementSteps<T> {
   if (!pauses) return ask()
   return yield* inPlace(transaction, ask)
 }
@@ -270,8 +337,9 @@ function* putDocument(
   id: BsonValue,
   document: Slice,
   pauses: boolean,
+  number?: number,
 ): StatementSteps<void> {
-  const stored = encodeStored(document)
+  const stored = encodeStored(document, number)
   charge(sliceLength(document))
   if (pauses && transaction.slice.spend(1)) yield undefined
   transaction.put(writeDocumentKey(key, collection, id), stored)

@@ -3,7 +3,7 @@ import { sliceOf, copySlice } from '../../base/slice.ts'
 import { keyspaceRange, primaryIndex } from '../../base/tuple.ts'
 import type { Collection, Index, JsonObject } from '../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
-import { documentOffset } from './codec.ts'
+import { documentStart } from './codec.ts'
 import { indexDocument } from './document.ts'
 import { advance, inPlace, toItsEnd } from '../../database/transaction/wait.ts'
 import { compileIndex } from './index-definition.ts'
@@ -30,7 +30,8 @@ export function* createDocumentIndex(
       yield found
       continue
     }
-    const stored = { ...sliceOf(copySlice(cursor.value)), start: documentOffset }
+    const copy = sliceOf(copySlice(cursor.value))
+    const stored = { ...copy, start: documentStart(copy) }
     yield* toItsEnd(transaction, () => indexDocument(transaction, changed, compiled, stored))
     if (transaction.slice.spend(1)) yield undefined
   }

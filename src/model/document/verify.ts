@@ -2,7 +2,7 @@
  * What must hold of a document collection, from its stored bytes: a document is valid BSON, begins with the `_id` that it
  * lies under, has its fields' types in the catalog, and has exactly the entries in each index that `DocumentEntries` gives.
  */
-import { equalSlices, sliceToLatin1, type Slice } from '../../base/slice.ts'
+import { equalSlices, sliceLength, sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceRange, KeyWriter, primaryIndex } from '../../base/tuple.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../database/contract.ts'
@@ -13,7 +13,10 @@ import {
   type Verification,
 } from '../../database/verification/verification.ts'
 import { bsonTypeName, FieldCursor } from './bson.ts'
-import { documentStart } from './codec.ts'
+import { inPlace } from '../../database/transaction/wait.ts'
+import { insertionIndex, insertionKey, insertionRange, readState } from './capped.ts'
+import { documentStart, numberIn } from './codec.ts'
+import { optionsOf } from './collection-options.ts'
 import { idOf } from './document.ts'
 import { hasUnnoted, typeFields } from './fields.ts'
 import { indexesOf, type DocumentIndex } from './index-definition.ts'
@@ -24,7 +27,9 @@ import { validateDocument } from './validate.ts'
 export const documentVerifier: ModelVerifier = {
   indexes(collection) {
     const secondary = collection.indexes.map(({ id, name }): [number, string] => [id, name])
-    return new Map([[primaryIndex, '_id_'], ...secondary])
+    const insertions: [number, string][] =
+      optionsOf(collection).capped === undefined ? [] : [[insertionIndex, '$natural']]
+    return new Map([...insertions, [primaryIndex, '_id_'], ...secondary])
   },
   *verify(verification, collection) {
     const where = nameOf(collection)
@@ -32,6 +37,7 @@ export const documentVerifier: ModelVerifier = {
       checkDocument(verification, collection, key, value)
     })
     for (const index of indexesOf(collection)) yield* verifyEntries(verification, collection, index)
+    if (optionsOf(collection).capped !== undefined) yield* verifyInsertions(verification, collection)
   },
 }
 
@@ -43,6 +49,13 @@ function documentOf(stored: Slice): Slice {
 
 function checkDocument(verification: Verification, collection: Collection, key: Slice, value: Slice): void {
   const at = { where: nameOf(collection), key }
+  const number = numberIn(value)
+  if ((number !== undefined) !== (optionsOf(collection).capped !== undefined)) {
+    verification.report('different', at, 'a document has a number in capped collections, and in no others')
+  } else if (number !== undefined) {
+    const found = verification.transaction.get(insertionKey(targetWriter, collection, number))
+    if (found === undefined) verification.report('missing', at, 'the document has no entry for its insertion')
+  }
   const document = documentOf(value)
   if (validateDocument(document.bytes, document.start, document.end) !== document.end) {
     return verification.report('unreadable', at, 'there are bytes after the document')
@@ -76,6 +89,29 @@ function checkFields(verification: Verification, collection: Collection, key: Sl
       verification.report('different', at, 'the document does not begin with its _id')
     if (!isComplete || typeFields(collection.fields, cursor.name).has(type)) continue
     verification.report('missing', at, `the catalog does not know that "${cursor.name}" may be of type ${type}`)
+  }
+}
+
+/** Each insertion leads to a document with its number, and the state counts them. */
+function* verifyInsertions(verification: Verification, collection: Collection): StatementSteps<void> {
+  const { transaction } = verification
+  const at = { where: nameOf(collection), index: '$natural' }
+  let [documents, bytes, newest] = [0, 0, 0]
+  yield* eachReadableEntry(verification, at, insertionRange(collection), (key, value) => {
+    targetWriter.begin(collection.id, primaryIndex).slice(value)
+    const stored = transaction.get(targetWriter)
+    if (stored === undefined) return verification.report('extra', { ...at, key }, 'the entry leads to no document')
+    const number = numberIn(stored)
+    if (number === undefined || !equalSlices(insertionKey(targetWriter, collection, number), key)) {
+      return verification.report('different', { ...at, key }, 'the document has another number')
+    }
+    documents++
+    bytes += sliceLength(documentOf(stored))
+    newest = number
+  })
+  const state = yield* inPlace(transaction, () => readState(transaction, collection))
+  if (state.documents !== documents || state.bytes !== bytes || state.newest < newest) {
+    verification.report('different', at, `the state counts ${state.documents} documents of ${state.bytes} bytes`)
   }
 }
 

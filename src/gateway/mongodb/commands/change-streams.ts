@@ -34,7 +34,7 @@ export const wholeDatabase = '$cmd.aggregate'
 
 const batchBytes: number = 4 * 1024 * 1024
 /** How long `getMore` waits where the client does not say. */
-const awaitMs = 1000
+export const awaitMs = 1000
 
 export function isChangeStream(pipeline: BsonValue): boolean {
   if (pipeline.type !== bsonType.array) return false

@@ -19,6 +19,7 @@ import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { findAllowed, findDroppable, maySee, requireAnyInAll, requireCreate, requireInAll } from '../access.ts'
 import { checkCollectionName, checkDatabaseName, type Command, type Reply, type Request } from '../request.ts'
 import { requireBelow, withCollectionOptions, validationOptions, viewOption } from './modify-collection.ts'
+import { convertToCapped, kindOf, kindOptions } from './collection-kinds.ts'
 import { cursorReply } from './cursor-reply.ts'
 import { sizeOfRange } from './range-size.ts'
 import { checkCollation, refuseOptions, requireCollection, variablesOf } from './query-options.ts'
@@ -139,7 +140,15 @@ function describeCollection(collection: Collection, nameOnly: boolean): BsonValu
 }
 
 function writeOptions(writer: BsonWriter, collection: Collection): void {
-  const { validator, hasImages } = optionsOf(collection)
+  const { validator, hasImages, capped, clustered } = optionsOf(collection)
+  if (capped !== undefined) {
+    writer.boolean('capped', true).count('size', capped.sizeBytes)
+    if (capped.documents !== undefined) writer.count('max', capped.documents)
+  }
+  if (clustered !== undefined) {
+    writer.beginObject('clusteredIndex').int32('v', 2).beginObject('key').int32('_id', 1).end()
+    writer.string('name', clustered).boolean('unique', true).end()
+  }
   if (validator !== undefined) {
     writer.value('validator', validator.filter)
     writer.string('validationLevel', validator.level).string('validationAction', validator.action)
@@ -147,15 +156,7 @@ function writeOptions(writer: BsonWriter, collection: Collection): void {
   if (hasImages) writer.beginObject('changeStreamPreAndPostImages').boolean('enabled', true).end()
 }
 
-const refusedCreateOptions = [
-  'capped',
-  'size',
-  'max',
-  'timeseries',
-  'expireAfterSeconds',
-  'clusteredIndex',
-  'encryptedFields',
-]
+const refusedCreateOptions = ['timeseries', 'expireAfterSeconds', 'encryptedFields']
 
 /** MongoDB has options for each engine that may be; a collection lies in one here, and none has options. */
 function engineOption(request: Request): string | undefined {
@@ -188,6 +189,7 @@ function create(request: Request): Reply | Promise<Reply> {
   const engine = engineOption(request)
   const { database, collectionName } = request
   const view = viewOption(request, collectionName)
+  const kind = kindOf(request)
   return request.session.run((transaction): Reply => {
     requireCreate(transaction, database)
     if (transaction.catalog.findCollection(database, collectionName) !== undefined) {
@@ -208,7 +210,7 @@ function create(request: Request): Reply | Promise<Reply> {
       return () => undefined
     }
     const made = ensureDocumentCollection(transaction, database, collectionName, engine)
-    const definition = withCollectionOptions(request, made.definition)
+    const definition = { ...withCollectionOptions(request, made.definition), ...kind }
     if (Object.keys(definition).length > 0) transaction.alterCollection(made, { definition })
     return () => undefined
   })
@@ -301,6 +303,7 @@ export const collectionCommands: readonly Command[] = [
     name: 'create',
     fields: [
       ...refusedCreateOptions,
+      ...kindOptions,
       ...validationOptions,
       'viewOn',
       'pipeline',
@@ -312,6 +315,7 @@ export const collectionCommands: readonly Command[] = [
     inTransaction: true,
     run: create,
   },
+  { name: 'convertToCapped', fields: ['size', 'max'], access: 'collections', run: convertToCapped },
   { name: 'drop', fields: [], access: 'collections', run: drop },
   { name: 'dropDatabase', fields: [], access: 'collections', run: dropDatabase },
   { name: 'renameCollection', fields: ['to', 'dropTarget'], access: 'collections', run: renameCollection },

@@ -10,6 +10,7 @@ import type { CursorAsker, OpenCursor } from '../cursors.ts'
 import { nextEvents, wholeDatabase } from './change-streams.ts'
 import type { ChangeStream } from '../change-stream.ts'
 import { checkCollectionName, missingField, type Command, type Reply, type Request } from '../request.ts'
+import { awaitBatch } from './await-batch.ts'
 import { batchWants, cursorReply } from './cursor-reply.ts'
 import { refuseOptions, sourceOfQuery } from './query-options.ts'
 
@@ -24,12 +25,18 @@ function getMore(request: Request): Reply | Promise<Reply> {
   if (cursor.position.kind === 'stream') return moreEvents(request, cursor, batchSize ?? 0)
   try {
     // Only a cursor that waits for more can be given a time to wait.
-    refuseOptions(request, ['maxTimeMS'])
+    if (cursor.query.awaits !== true) refuseOptions(request, ['maxTimeMS'])
   } catch (error) {
     request.gateway.cursors.done(cursor, cursor.position)
     throw error
   }
   const wants = batchWants(request, batchSize === undefined || batchSize === 0 ? Infinity : batchSize)
+  if (cursor.query.awaits === true) {
+    return awaitBatch(request, cursor, () => readBatch(request, cursor, wants)).then(
+      (batch) => batchReply(request, cursor, batch),
+      (error: unknown) => dropped(request, cursor, error),
+    )
+  }
   try {
     const result = readBatch(request, cursor, wants)
     if (!(result instanceof Promise)) return batchReply(request, cursor, result)

@@ -267,7 +267,7 @@ function writeIndex(writer: BsonWriter, index: SourceIndex): void {
   const geo = index.fields.find((field) => field.geo !== undefined)?.geo
   if (geo?.kind === '2dsphere') writer.int32('2dsphereIndexVersion', 3)
   else if (geo !== undefined) writer.count('bits', geo.bits).double('min', geo.min).double('max', geo.max)
-  if (index.unique && index.name !== '_id_') writer.boolean('unique', true)
+  if (index.unique && !index.isPrimary) writer.boolean('unique', true)
   if (index.sparse) writer.boolean('sparse', true)
   if (index.partial !== undefined) writer.value('partialFilterExpression', index.partial.filter)
   if (index.expireAfterSeconds !== undefined) writer.count('expireAfterSeconds', index.expireAfterSeconds)
@@ -279,13 +279,15 @@ function listIndexes(request: Request): Reply | Promise<Reply> {
   const listed = request.read((transaction) => {
     const collection = there(findDescribed(transaction, database, collectionName), database, collectionName)
     if (isDocumentView(collection)) throw ofView(collection)
-    return openSource(collection).indexes.map(
-      (index) =>
-        new BsonValue(
-          bsonType.object,
-          buildDocument((writer) => writeIndex(writer, index)),
-        ),
-    )
+    const clustered = collection.model === 'document' ? optionsOf(collection).clustered : undefined
+    return openSource(collection).indexes.map((index) => {
+      const isClustered = index.isPrimary && clustered !== undefined
+      const bytes = buildDocument((writer) => {
+        writeIndex(writer, isClustered ? { ...index, name: clustered } : index)
+        if (isClustered) writer.boolean('unique', true).boolean('clustered', true)
+      })
+      return new BsonValue(bsonType.object, bytes)
+    })
   })
   const reply = (indexes: BsonValue[]): Reply => cursorReply('firstBatch', indexes, 0n, namespace)
   return listed instanceof Promise ? listed.then(reply) : reply(listed)

@@ -4,6 +4,7 @@ import type { Collection, JsonObject } from '../../../database/catalog/catalog.t
 import type { Transaction } from '../../../database/contract.ts'
 import { arrayOf } from '../../../language/mql/expression-contract.ts'
 import { compileFilter } from '../../../language/mql/filter.ts'
+import { nearElsewhere } from '../../../language/mql/filter-operators.ts'
 import { pipelineQuery } from '../../../language/mql/pipeline.ts'
 import { noVariables } from '../../../language/mql/scope.ts'
 import { bsonType, type BsonValue, fieldsOf, getField } from '../../../model/document/bson.ts'
@@ -30,7 +31,7 @@ export function withCollectionOptions(request: Request, before: JsonObject): Jso
   const after: Record<string, JsonObject[string]> = { ...before }
   const validator = request.getObject('validator')
   if (validator !== undefined) {
-    compileFilter(validator, noVariables)
+    if (compileFilter(validator, noVariables).near !== undefined) throw nearElsewhere()
     delete after['validator']
     if (fieldsOf(validator).length > 0) after['validator'] = storableDocument(validator)
   }

@@ -62,7 +62,7 @@ function ofNamed(request: Request, query: Query): Query {
 }
 
 export function parseFind(request: Request): Query {
-  refuseOptions(request, ['tailable', 'awaitData', 'returnKey', 'showRecordId', 'min', 'max'])
+  refuseOptions(request, ['returnKey', 'showRecordId', 'min', 'max'])
   checkCollation(request.getObject('collation'))
   const given = request.getObject('filter')
   const sort = request.getObject('sort')
@@ -74,7 +74,13 @@ export function parseFind(request: Request): Query {
   const usesVariables = !isLookUp || hasProjection || request.get('let') !== undefined
   const variables = usesVariables ? variablesOf(request) : noVariables
   const filter = filterOf(given, variables)
+  const isTailable = request.getBoolean('tailable', false)
+  const awaits = request.getBoolean('awaitData', false)
+  if (awaits && !isTailable) {
+    throw mongoError(mongoCode.failedToParse, "Cannot set 'awaitData' without also setting 'tailable'")
+  }
   return ofNamed(request, {
+    ...(isTailable && { isTailable, awaits }),
     filter,
     sort: sortOf(sort),
     skip: request.getCount('skip') ?? 0,

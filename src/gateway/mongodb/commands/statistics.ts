@@ -3,17 +3,22 @@ import { keyspaceRange, primaryIndex } from '../../../base/tuple.ts'
 import { privilege } from '../../../database/access/privileges.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import { type Cap, optionsOf } from '../../../model/document/collection-options.ts'
 import type { BsonWriter } from '../../../model/document/bson-writer.ts'
 import { findDescribed, requireAnyInAll } from '../access.ts'
 import type { Command, Reply, Request } from '../request.ts'
 import { sizeOfRange } from './range-size.ts'
 
 export interface Totals {
+  readonly capped?: Cap | undefined
   readonly count: number
   readonly sizeBytes: number
   readonly indexBytes: number
   readonly indexes: readonly { readonly name: string; readonly entries: number; readonly bytes: number }[]
 }
+
+/** What is told where no number is the most. */
+const mostDocuments = 0x7fff_ffff
 
 const noTotals: Totals = { count: 0, sizeBytes: 0, indexBytes: 0, indexes: [] }
 
@@ -25,18 +30,22 @@ export function* totalsOf(transaction: Transaction, collection: Collection): Sta
     indexes.push({ name, entries: index.entries, bytes: index.keyBytes + index.valueBytes })
   }
   const indexBytes = indexes.reduce((sum, { bytes }) => sum + bytes, 0)
-  return { count: entries, sizeBytes: valueBytes, indexBytes, indexes }
+  const capped = collection.model === 'document' ? optionsOf(collection).capped : undefined
+  return { capped, count: entries, sizeBytes: valueBytes, indexBytes, indexes }
 }
 
 /** What `collStats` and the stage `$collStats` tell of a collection's bytes. */
 export function writeTotals(
   writer: BsonWriter,
-  { count, sizeBytes, indexBytes, indexes }: Totals,
+  { capped, count, sizeBytes, indexBytes, indexes }: Totals,
   scale: number,
 ): void {
   writer.count('count', count).count('size', Math.floor(sizeBytes / scale))
   if (count > 0) writer.count('avgObjSize', Math.floor(sizeBytes / count))
-  writer.count('storageSize', Math.floor(sizeBytes / scale)).boolean('capped', false)
+  writer.count('storageSize', Math.floor(sizeBytes / scale)).boolean('capped', capped !== undefined)
+  if (capped !== undefined) {
+    writer.count('max', capped.documents ?? mostDocuments).count('maxSize', Math.floor(capped.sizeBytes / scale))
+  }
   writer
     .int32('nindexes', indexes.length + 1)
     .beginObject('indexSizes')

@@ -78,6 +78,9 @@ function outOf(request: Request, specification: BsonValue): Write {
   const write: Write['write'] = function* (transaction, documents) {
     const wanted = privilege.insert | privilege.delete
     const source = yield* inPlace(transaction, () => ensureSource(transaction, database, collection, wanted))
+    if (source.insertions !== undefined) {
+      throw mongoError(17_152, `namespace '${database}.${collection}' is capped so it can't be used for $out`)
+    }
     if (source.collection.model !== 'document') {
       const message = `$out replaces collections of documents alone: ${collection} is a ${source.collection.model}`
       throw mongoError(mongoCode.commandNotSupported, message, 'foreign_model_violation')

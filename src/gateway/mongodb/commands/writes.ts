@@ -66,7 +66,7 @@ function insert(request: Request): Reply | Promise<Reply> {
   const [first] = documents
   if (documents.length === 1) {
     return request.write((transaction) => {
-      const source = ensureSource(transaction, database, collectionName, privilege.insert)
+      const source = refusingCapped(request, ensureSource(transaction, database, collectionName, privilege.insert))
       if (source.hasRules) return insertAll(transaction, request, source, documents)
       const errors = new WriteErrors()
       const inserted = insertSingle(transaction, source, first!, errors.add)
@@ -74,7 +74,7 @@ function insert(request: Request): Reply | Promise<Reply> {
     }, true)
   }
   return request.write(function* (transaction): StatementSteps<Reply> {
-    const source = ensureSource(transaction, database, collectionName, privilege.insert)
+    const source = refusingCapped(request, ensureSource(transaction, database, collectionName, privilege.insert))
     return yield* insertAll(transaction, request, source, documents)
   }, true)
 }
@@ -255,7 +255,15 @@ export function sourceFor(
 ): DocumentSource | undefined {
   const { database, collectionName } = request
   const find = creates ? ensureSource : findSource
-  return find(transaction, database, collectionName, wanted)
+  const source = find(transaction, database, collectionName, wanted)
+  return source && refusingCapped(request, source)
+}
+
+/** Insertions into one wait for each other to the end of their transactions. */
+function refusingCapped(request: Request, source: DocumentSource): DocumentSource {
+  if (!request.inTransaction || source.insertions === undefined) return source
+  const name = `Collection '${request.namespace}' is a capped collection`
+  throw mongoError(263, `${name}. Writes in transactions are not allowed on capped collections.`, 'unsupported')
 }
 
 function updateReply({ matched, modified, upserted, errors }: UpdateTotals): Reply {
