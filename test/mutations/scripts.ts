@@ -24,7 +24,8 @@ export const scriptMutations: readonly Mutation[] = [
     ['a script changes the database of its client', 'inner.client = this.#client', 'inner.client = call.client'],
   ]),
   ...mutationsOf('src/gateway/redis/scripts/scripts.ts', scripts, [
-    ['an interpreter that has grown is used again', '    if (interpreter.isLarge) return\n', ''],
+    ['an interpreter that has grown is used again', 'if (interpreter.isLarge || ', 'if ('],
+    ['an interpreter that has failed is used again', ' || interpreter.machine.isBroken) return', ') return'],
   ]),
   ...mutationsOf(
     'src/gateway/redis/command-table.ts',
@@ -44,6 +45,9 @@ export const scriptMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/lua/patterns.ts', golden, [
     ['a frontier takes the byte before it', 's === this.#start ? 0 : memory[s - 1]!', '0'],
     ['an empty match of gmatch comes twice', '(e === s ? 1 : 0)', '0'],
+  ]),
+  ...mutationsOf('src/language/lua/unpack.ts', golden, [
+    ['unpack counts its results in 32 bits', 'last - first >= mostResults', 'last - first >= 2 ** 32'],
   ]),
   ...mutationsOf('src/language/lua/sandbox.ts', golden, [
     ['a library can be written to by rawset', 'real.rawset = given.guard(rawset)', 'real.rawset = rawset'],

@@ -75,6 +75,8 @@ export class LuaMachine {
   readonly state: State
   /** Asked where a script has run for some time: may throw, which ends it. */
   onLook: (isStuck: boolean) => void = () => undefined
+  /** It has failed within WebAssembly: nothing is known of its memory, and nobody may use it again. */
+  isBroken = false
   readonly #scratch: Address
   readonly #names = new Map<string, Address>()
   readonly #hook: number
@@ -317,7 +319,7 @@ export class LuaMachine {
   /** The thread is garbage. */
   end(): void {
     this.threads.forget()
-    this.lua.lua_settop(this.state, 0)
+    if (!this.isBroken) this.lua.lua_settop(this.state, 0)
   }
 
   /**
@@ -325,7 +327,12 @@ export class LuaMachine {
    * Passes on what functions throw.
    */
   resume(thread: State, given = 0): Outcome {
-    return this.threads.resume(thread, given)
+    try {
+      return this.threads.resume(thread, given)
+    } catch (error) {
+      this.isBroken ||= error instanceof WebAssembly.RuntimeError || error instanceof RangeError
+      throw error
+    }
   }
 
   /** Whether no C function lies between here and where the thread was resumed. */

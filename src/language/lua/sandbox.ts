@@ -13,6 +13,7 @@ import { type LuaFunction, LuaMachine, type MachineOptions } from './machine.ts'
 import { globals, PlainFailure, registry } from './values.ts'
 import { replaceStringFunctions } from './patterns.ts'
 import { plainError } from './threads.ts'
+import { pushUnpack } from './unpack.ts'
 import type { State } from './wasm.ts'
 
 const program = `
@@ -48,6 +49,7 @@ local function entries(shown) return step, shown, nil end
 real.pairs = given.guard(pairs, entries, next)
 real.next = given.guard(next, step)
 real.rawset = given.guard(rawset)
+real.unpack = given.checkedUnpack(unpack)
 real.setmetatable = given.guard(setmetatable)
 for _, name in pairs({'insert', 'remove', 'sort', 'setn'}) do table[name] = given.guard(table[name]) end
 
@@ -149,6 +151,7 @@ export function createSandbox(options: MachineOptions): Sandbox {
     resume: (_machine, thread) => machine.threads.resumeCoroutine(thread),
     yield: (_machine, thread) => machine.threads.yieldCoroutine(thread),
     guard: (_machine, thread) => pushGuarded(machine, thread, fronts),
+    checkedUnpack: pushUnpack,
     install: (_machine, thread) => {
       front = lua.luaL_ref(thread, registry)
       protect = lua.luaL_ref(thread, registry)

@@ -306,6 +306,22 @@ describe('what a script has done', () => {
   })
 })
 
+describe('an interpreter that has failed within WebAssembly', () => {
+  it('is not used again', () => {
+    const owner = {}
+    const scripts = new Scripts(server.sessions)
+    const broken = scripts.takeInterpreter(owner)
+    const nowhere = 0x7fff_ff00
+    expect(() => broken.machine.resume(nowhere)).toThrow(WebAssembly.RuntimeError)
+    broken.end()
+    scripts.giveBack(broken)
+    const next = scripts.takeInterpreter(owner)
+    expect(next).not.toBe(broken)
+    scripts.giveBack(next)
+    expect(scripts.takeInterpreter(owner)).toBe(next)
+  })
+})
+
 describe('who runs a script', () => {
   it('may do in it what they may do outside', async () => {
     const users = await openTestServerWithUsers()

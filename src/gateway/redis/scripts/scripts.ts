@@ -39,7 +39,7 @@ export class Scripts {
   }
 
   giveBack(interpreter: Interpreter): void {
-    if (interpreter.isLarge) return
+    if (interpreter.isLarge || interpreter.machine.isBroken) return
     if (interpreter.machine.heldBytes > mostHeldBytes) interpreter.machine.collectGarbage()
     this.#idle.push(interpreter)
     if (this.#idle.length > mostIdle) this.#idle.shift()
