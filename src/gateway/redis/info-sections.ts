@@ -107,6 +107,8 @@ function memory(call: Call): string[] {
     'mem_allocator:node',
     'active_defrag_running:0',
     'lazyfree_pending_objects:0',
+    'lazyfreed_objects:0',
+    'mem_not_counted_for_evict:0',
   ]
 }
 
@@ -162,6 +164,7 @@ function stats(call: Call): string[] {
     `sync_partial_ok:${state.replicas.counts.rest}`,
     `sync_partial_err:${state.replicas.counts.refused}`,
     'latest_fork_usec:0',
+    'migrate_cached_sockets:0',
     'total_forks:0',
     ...listeners(call),
     `total_error_replies:${state.tally.errors}`,

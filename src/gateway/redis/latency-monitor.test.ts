@@ -44,6 +44,9 @@ describe('what was slow', () => {
     expect(await client.sendLine('LATENCY GRAPH nothing')).toContain("No samples available for event 'nothing'")
     expect(await client.sendLine('LATENCY RESET')).toBe(':1')
     await client.sendLine('CONFIG RESETSTAT')
+    expect(await client.sendLine('LATENCY HISTOGRAM')).toMatch(
+      /^\["config\|resetstat" \["calls" :1 [^"]*"[^"]*" \[[^"]*\]\]\]$/,
+    )
     await client.sendLine('SET a 1')
     expect(await client.sendLine('LATENCY HISTOGRAM set nothing')).toMatch(
       /^\["set" \["calls" :1 "histogram_usec" \[:\d+ :1\]\]\]$/,

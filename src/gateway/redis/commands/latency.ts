@@ -80,14 +80,17 @@ function asked(call: Call): readonly Command[] {
 /** Of those that were timed: one in sixteen, and each that has to wait. */
 function histogram(call: Call): void {
   const { reply } = call
-  const found = asked(call).filter(({ usage }) => usage.calls > 0)
+  // The one that asks is not over.
+  const callsOf = (command: Command): number => command.usage.calls - (command === call.command ? 1 : 0)
+  const found = asked(call).filter((command) => callsOf(command) > 0)
   reply.map(found.length)
-  for (const { name, usage } of found) {
+  for (const command of found) {
+    const { name, usage } = command
     const buckets = usage.doublings()
     reply.bulkText(name)
     reply.map(2)
     reply.bulkText('calls')
-    reply.integer(usage.calls)
+    reply.integer(callsOf(command))
     reply.bulkText('histogram_usec')
     reply.map(buckets.length)
     for (const [us, count] of buckets) {

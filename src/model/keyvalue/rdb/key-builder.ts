@@ -12,8 +12,17 @@ import { addMember } from '../sets.ts'
 import { change, setScore } from '../sorted-sets.ts'
 import { checkStringLength, setString } from '../strings.ts'
 import { EntryDraft } from '../stream-entries.ts'
-import { createGroup, findGroup, type Group, type Pending, putPending, seeConsumer } from '../stream-groups.ts'
+import {
+  createGroup,
+  findGroup,
+  type Group,
+  type Pending,
+  putPending,
+  seeConsumer,
+  unknownCount,
+} from '../stream-groups.ts'
 import type { StreamId } from '../stream-ids.ts'
+import { StreamProgress } from '../stream-progress.ts'
 import { noteAppended, stateOf } from '../streams.ts'
 import { eachStep } from '../walk.ts'
 import { badData } from './bad-data.ts'
@@ -106,7 +115,9 @@ export class KeyBuilder implements ValueTaker {
     const [tx, space, stream] = [this.#tx, this.#space, this.#collection!]
     yield* inPlace(tx, () => {
       if (findGroup(tx, space, stream, sliceOf(name)) !== undefined) throw badData('a group is there twice')
-      createGroup(tx, space, stream, sliceOf(name), { lastId, entriesRead })
+      // Files of Redis before 7 do not say it.
+      const known = entriesRead === unknownCount ? new StreamProgress(tx, space, stream).countUpTo(lastId) : entriesRead
+      createGroup(tx, space, stream, sliceOf(name), { lastId, entriesRead: known })
       this.#group = findGroup(tx, space, stream, sliceOf(name))
     })
   }
