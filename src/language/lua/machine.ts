@@ -21,7 +21,7 @@ import { charge, isTurnOver } from '../../base/work.ts'
 import type { Slice } from '../../base/slice.ts'
 import { LuaThreads } from './threads.ts'
 import { LuaFailure, luaType, type Outcome, registry, status } from './values.ts'
-import { addExported, addFunction, instantiate, type Address, type LuaInterface, type State } from './wasm.ts'
+import { addExported, addFunction, instantiate, isTrap, type Address, type LuaInterface, type State } from './wasm.ts'
 
 const typeNames = [
   'no value',
@@ -330,7 +330,7 @@ export class LuaMachine {
     try {
       return this.threads.resume(thread, given)
     } catch (error) {
-      this.isBroken ||= error instanceof WebAssembly.RuntimeError || error instanceof RangeError
+      this.isBroken ||= isTrap(error)
       throw error
     }
   }

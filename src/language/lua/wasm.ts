@@ -199,3 +199,8 @@ export function addExported(lua: LuaInterface, f: unknown): number {
   lua.__indirect_function_table.set(index, f)
   return index
 }
+
+/** An error of WebAssembly itself, after which its memory may hold anything: also where its stack was used up. */
+export function isTrap(error: unknown): boolean {
+  return error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')
+}
