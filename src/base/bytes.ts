@@ -173,6 +173,14 @@ export class ByteWriter implements Slice {
     this.u64le(value)
   }
 
+  /** The same of a safe integer. */
+  safeI64le(value: number): void {
+    this.reserve(8)
+    this.#view.setInt32(this.end, value | 0, true)
+    this.#view.setInt32(this.end + 4, Math.floor(value / 2 ** 32), true)
+    this.end += 8
+  }
+
   f32be(value: number): void {
     this.reserve(4)
     this.#view.setFloat32(this.end, value)
@@ -282,13 +290,17 @@ export class ByteReader {
   readonly bytes: Uint8Array
   at: number
   readonly end: number
-  readonly #view: DataView
+  #lazyView: DataView | undefined
 
   constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
     this.bytes = bytes
     this.at = start
     this.end = end
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
+  /** Made for who needs it: it costs more than what short codes are read with. */
+  get #view(): DataView {
+    return (this.#lazyView ??= viewOf(this.bytes))
   }
 
   static of(slice: Slice): ByteReader {
@@ -354,6 +366,17 @@ export class ByteReader {
 
   i64le(): bigint {
     return this.#view.getBigInt64(this.#take(8), true)
+  }
+
+  /** The same as a number: beyond 2^53 it is only nearly right. */
+  nearI64le(): number {
+    const at = this.#take(8)
+    return this.#int32le(at + 4) * 2 ** 32 + (this.#int32le(at) >>> 0)
+  }
+
+  #int32le(at: number): number {
+    const { bytes } = this
+    return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
   }
 
   f32be(): number {

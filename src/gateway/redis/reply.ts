@@ -4,7 +4,7 @@
  * What only RESP3 has (maps, sets, doubles, null, verbatim text) is written as RESP2's clients know it: flat arrays and
  * bulk strings. Statements that run again begin again at `mark`.
  */
-import type { StatementSteps, Wait } from '../../database/contract.ts'
+import type { StatementSteps } from '../../database/contract.ts'
 import { charge } from '../../base/work.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
@@ -46,7 +46,7 @@ export class Reply {
   writer: ByteWriter = nowhere
   /** `writer` is the reply's own, and is copied to where the others are when the command has ended. */
   isDetached = false
-  /** What is written now goes into another buffer, and is counted. */
+  /** What is written now is counted, and moved to where it belongs. */
   isCounting = false
   /** Of a detached reply: what came before `writer`, in pieces that are not copied any more. */
   #parts: ByteWriter[] = []
@@ -112,7 +112,7 @@ export class Reply {
 
   begin(writer: ByteWriter): void {
     if (this.#parts.length > 0) this.#dropParts(0)
-    this.isDetached = false
+    this.isDetached = this.isCounting = false
     this.writer = writer
     this.mark = writer.end
   }
@@ -367,40 +367,30 @@ export class Reply {
     this.#endLine()
   }
 
-  /** An array or set whose length is known once `write` is done: it answers the count. */
+  /** An array or set whose length is known once `write` is done: it answers the count. What it writes is moved then, once. */
   *counted(begin: (count: number) => void, write: () => StatementSteps<number>): StatementSteps<void> {
-    const items = new ByteWriter(256)
-    const counter = new ReplyPart(this, items)
-    const count = yield* counter.during(write())
-    begin(count)
-    this.writer.slice(items)
-  }
-}
-
-/** Lets a reply's methods write into another buffer while some steps run, not while they are paused. */
-class ReplyPart {
-  readonly #reply: Reply
-  readonly #items: ByteWriter
-
-  constructor(reply: Reply, items: ByteWriter) {
-    this.#reply = reply
-    this.#items = items
-  }
-
-  *during<T>(steps: StatementSteps<T>): StatementSteps<T> {
-    for (;;) {
-      const outer = this.#reply.writer
-      this.#reply.writer = this.#items
-      this.#reply.isCounting = true
-      let step: IteratorResult<Wait, T>
-      try {
-        step = steps.next()
-      } finally {
-        this.#reply.isCounting = false
-        this.#reply.writer = outer
-      }
-      if (step.done === true) return step.value
-      yield step.value
+    const { isCounting } = this
+    const { end } = this.place
+    this.isCounting = true
+    let count = 0
+    try {
+      count = yield* write()
+    } finally {
+      this.isCounting = isCounting
     }
+    this.#insert(end, () => begin(count))
+  }
+
+  /** What is written now comes before what was written of this reply, in its last piece, after `place`. */
+  #insert(place: number, write: () => void): void {
+    const { writer } = this
+    const at = this.mark + place
+    const before = writer.end
+    write()
+    const { bytes, end } = writer
+    const inserted = bytes.slice(before, end)
+    if (before - at > smallBytes) charge(before - at)
+    bytes.copyWithin(at + inserted.length, at, before)
+    bytes.set(inserted, at)
   }
 }

@@ -208,12 +208,12 @@ function decodeStream(reader: ByteReader): StreamState {
 
 function decodePlace(header: Header, reader: ByteReader): void {
   const length = reader.remaining
-  header.position = Number(reader.i64le())
+  header.position = reader.nearI64le()
   header.stepBits = 0
   if (length === 9) header.stepBits = reader.u8()
   else if (length === 16) {
     header.stepBits = uneven
-    header.lastPosition = Number(reader.i64le())
+    header.lastPosition = reader.nearI64le()
   } else if (length !== 8) throw new PolylogError('data_corrupted', `a list's place has ${length} bytes`)
   if (header.stepBits > maxStepBits) {
     throw new PolylogError('data_corrupted', `a list's items lie 2^${header.stepBits} apart`)
@@ -240,8 +240,8 @@ export function encodeCollection(writer: ByteWriter, header: Header): ByteWriter
   if (header.stream !== undefined) encodeStream(writer, header.stream)
   if (header.fieldsExpireMs !== never) writer.i64le(header.fieldsExpireMs)
   if (header.kind !== kind.list) return writer
-  writer.i64le(BigInt(header.position))
-  if (header.stepBits === uneven) writer.i64le(BigInt(header.lastPosition))
+  writer.safeI64le(header.position)
+  if (header.stepBits === uneven) writer.safeI64le(header.lastPosition)
   else if (header.stepBits > 0) writer.u8(header.stepBits)
   return writer
 }

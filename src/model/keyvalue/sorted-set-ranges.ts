@@ -62,15 +62,22 @@ function memberBound(space: Keyspace, sorted: Header, member: Slice, after: bool
   return sliceOf(writer.toBytes())
 }
 
-const scoreView = new DataView(new ArrayBuffer(8))
+const scoreWords = new Int32Array(2)
+const scoreDouble = new Float64Array(scoreWords.buffer)
 
 /** The score of an entry of index 5. `offset` is that of its member. */
-function decodeEntryScore(key: Slice, offset: number): number {
-  const at = key.start + offset - 8
-  const positive = key.bytes[at]! >= 0x80
-  for (let i = 0; i < 8; i++) scoreView.setUint8(i, key.bytes[at + i]! ^ (positive ? (i === 0 ? 0x80 : 0) : 0xff))
-  return scoreView.getFloat64(0)
+function decodeEntryScore({ bytes, start }: Slice, offset: number): number {
+  const at = start + offset - 8
+  const high = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+  const low = (bytes[at + 4]! << 24) | (bytes[at + 5]! << 16) | (bytes[at + 6]! << 8) | bytes[at + 7]!
+  const isPositive = high < 0
+  scoreWords[lowWord] = isPositive ? low : ~low
+  scoreWords[1 - lowWord] = isPositive ? high ^ 0x8000_0000 : ~high
+  return scoreDouble[0]!
 }
+
+/** As the processor has them. */
+const lowWord = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1
 
 /** Visits the entries of a range of index 5 in its order. */
 export function* walkByScore(
@@ -118,6 +125,30 @@ export function* walkByRank(
 ): StatementSteps<void> {
   const range = elementRange(space, index.byScore, sorted.generation)
   yield* walkByScore(reader, space, sorted, range, visit, { reverse, offset: start, limit: stop - start + 1 })
+}
+
+/** The same of few, at once: a statement that has not paused may wait anywhere. */
+export function visitRanks(
+  reader: SlicedReader,
+  space: Keyspace,
+  sorted: Header,
+  start: number,
+  stop: number,
+  reverse: boolean,
+  visit: VisitScored,
+): void {
+  const cursor = reader.scan(elementRange(space, index.byScore, sorted.generation), { reverse })
+  for (let left = start; left > 0;) {
+    const passed = cursor.skip(left)
+    if (passed === 0) return
+    left -= passed
+  }
+  const offset = elementOffset(space, index.byScore, sorted.generation)
+  const member = new MutableSlice()
+  for (let rank = start; rank <= stop && cursor.next(); rank++) {
+    const { key } = cursor
+    visit(decodeLastElement(key, offset, member), decodeEntryScore(key, offset))
+  }
 }
 
 /** How many members come before this one. */

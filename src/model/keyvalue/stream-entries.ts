@@ -23,6 +23,10 @@ import type { SlicedReader } from './walk.ts'
 
 const entryKey = new KeyWriter(64)
 
+/** Of the last draft that was finished, for the next one. */
+let spare: ByteWriter | undefined
+const mostSpareBytes = 4096
+
 /** An entry that is being written: `add` each of its strings, then `finish`. */
 export class EntryDraft {
   readonly #tx: Transaction
@@ -37,8 +41,9 @@ export class EntryDraft {
     this.#tx = tx
     this.#space = space
     this.#stream = stream
-    this.#buffer = new ByteWriter(64)
-    this.#buffer.varint(strings)
+    this.#buffer = spare ?? new ByteWriter(256)
+    spare = undefined
+    this.#buffer.reset().varint(strings)
   }
 
   /** Steps where the entry becomes long, or is. */
@@ -90,6 +95,7 @@ export class EntryDraft {
   finish(id: StreamId): StatementSteps<void> | undefined {
     if (this.#number !== undefined) return this.#finishLong(id, this.#number)
     this.#tx.put(writeEntryKey(entryKey, this.#space, this.#stream.generation, id), this.#buffer)
+    if (this.#buffer.bytes.length <= mostSpareBytes) spare = this.#buffer
     return undefined
   }
 

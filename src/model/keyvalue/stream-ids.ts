@@ -26,8 +26,15 @@ export function sequenceOf(id: StreamId): bigint {
 }
 
 export function formatStreamId(id: StreamId): string {
-  return `${millisecondsOf(id)}-${sequenceOf(id)}`
+  return `${textOf(millisecondsOf(id))}-${textOf(sequenceOf(id))}`
 }
+
+/** A small number is printed in less time. */
+function textOf(part: bigint): string {
+  return String(part <= greatestSafe ? Number(part) : part)
+}
+
+const greatestSafe = BigInt(Number.MAX_SAFE_INTEGER)
 
 /** Sorts as the ids do. */
 export function writeStreamId(writer: ByteWriter, id: StreamId): void {
@@ -37,7 +44,9 @@ export function writeStreamId(writer: ByteWriter, id: StreamId): void {
 
 export function readStreamId(reader: ByteReader): StreamId {
   const milliseconds = reader.u64be()
-  return streamId(milliseconds, reader.u64be())
+  const sequence = reader.u64be()
+  // The most that are stored are none: of a stream of which nothing was deleted.
+  return milliseconds === 0n ? sequence : streamId(milliseconds, sequence)
 }
 
 /** The next one of a stream: of that time, or behind the last one where that is not before. */

@@ -50,7 +50,7 @@ function push(atHead: boolean, onlyExisting: boolean): DataHandler {
 }
 
 function pop(name: string, atHead: boolean): DataHandler {
-  return function* (call: Call): StatementSteps<void> {
+  return (call): Steps => {
     if (call.count > 3) throw wrongArity(name)
     const { reply } = call
     const wanted = call.count > 2 ? readPopCount(call) : undefined
@@ -58,11 +58,20 @@ function pop(name: string, atHead: boolean): DataHandler {
     if (list === undefined) {
       if (wanted === undefined) reply.null()
       else reply.nullArray()
-      return
+      return undefined
     }
+    if (wanted === undefined && !list.hasLong) return popShort(call, list, atHead)
     if (wanted !== undefined) reply.array(Math.min(wanted, list.count))
-    yield* popMany(call, 1, list, wanted ?? 1, atHead)
+    return popMany(call, 1, list, wanted ?? 1, atHead)
   }
+}
+
+/** One, of a list without long items. */
+function popShort(call: Call, list: Header, atHead: boolean): void {
+  const { space, tx } = call
+  const item = popItem(tx, space, list, atHead) as Uint8Array
+  saveCollection(tx, space, call.arg(1), list)
+  call.reply.bulk(sliceOf(item))
 }
 
 /** Writes the items that it takes, without the array around them. */

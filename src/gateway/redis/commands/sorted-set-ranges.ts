@@ -14,6 +14,7 @@ import {
 import {
   memberRange,
   scoreRange,
+  visitRanks,
   walkByMember,
   walkByRank,
   walkByScore,
@@ -21,7 +22,7 @@ import {
 } from '../../../model/keyvalue/sorted-set-ranges.ts'
 import { appendScore, removeScored } from '../../../model/keyvalue/sorted-sets.ts'
 import { countRange, eachStep } from '../../../model/keyvalue/walk.ts'
-import type { Call, DataHandler } from '../call.ts'
+import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 import { readMemberBounds, readRankBounds, readScoreBounds } from './range-bounds.ts'
 
@@ -76,6 +77,9 @@ function parseOptions(call: Call, first: number, form: RangeForm): RangeOptions 
   return options
 }
 
+/** Of a range by rank, so many are visited at once. */
+const few = 64
+
 type Walk = (visit: VisitScored) => StatementSteps<void>
 
 /** Reads the bounds at `first`, then the sorted set at `keyAt`; what walks over the range, nothing where it is empty. */
@@ -109,29 +113,56 @@ function findSorted(call: Call, position: number): Header | undefined {
 }
 
 function range(form: RangeForm): DataHandler {
-  return function* (call: Call): StatementSteps<void> {
-    const { reply } = call
+  return (call: Call): Steps => {
     const options = parseOptions(call, 4, form)
-    const walk = openRange(call, 1, 2, options)
-    const { withScores } = options
-    const nested = withScores && reply.protocol === 3
-    const visit = (member: Slice, score: number): void => {
-      if (nested) reply.array(2)
-      reply.bulk(member)
-      if (withScores) reply.double(formatDouble(score))
-    }
-    yield* reply.counted(
-      (count) => reply.array(withScores && !nested ? 2 * count : count),
-      function* () {
-        let count = 0
-        if (walk === undefined) return 0
-        yield* walk((member, score) => {
-          visit(member, score)
-          count++
-        })
-        return count
-      },
-    )
+    return options.by === 'rank' ? replyWithRanks(call, options) : replyWithRange(call, options)
+  }
+}
+
+function* replyWithRange(call: Call, options: RangeOptions): StatementSteps<void> {
+  const walk = openRange(call, 1, 2, options)
+  const visit = scoredWriter(call, options)
+  yield* call.reply.counted(
+    (count) => beginScored(call, options, count),
+    function* () {
+      let count = 0
+      if (walk === undefined) return 0
+      yield* walk((member, score) => {
+        visit(member, score)
+        count++
+      })
+      return count
+    },
+  )
+}
+
+/** How many there are is known before. */
+function replyWithRanks(call: Call, options: RangeOptions): Steps {
+  const { space, tx } = call
+  const { reverse } = options
+  const bounds = readRankBounds(call, 2)
+  const sorted = findSorted(call, 1)
+  const ranks = sorted === undefined ? undefined : bounds(sorted.count)
+  if (sorted === undefined || ranks === undefined) return beginScored(call, options, 0)
+  const { start, stop } = ranks
+  const count = stop - start + 1
+  beginScored(call, options, count)
+  const visit = scoredWriter(call, options)
+  if (count > few) return walkByRank(tx, space, sorted, start, stop, reverse, visit)
+  visitRanks(tx, space, sorted, start, stop, reverse, visit)
+}
+
+function beginScored({ reply }: Call, { withScores }: RangeOptions, count: number): void {
+  reply.array(withScores && reply.protocol !== 3 ? 2 * count : count)
+}
+
+function scoredWriter({ reply }: Call, { withScores }: RangeOptions): (member: Slice, score: number) => void {
+  if (!withScores) return (member) => reply.bulk(member)
+  const nested = reply.protocol === 3
+  return (member, score) => {
+    if (nested) reply.array(2)
+    reply.bulk(member)
+    reply.double(formatDouble(score))
   }
 }
 
