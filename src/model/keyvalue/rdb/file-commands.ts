@@ -98,7 +98,7 @@ export class FileCommands implements FileTaker, ValueTaker {
   *group({ name, lastId, entriesRead }: ReadGroup): StatementSteps<void> {
     this.#group = name
     if (this.#isOver) return
-    const more = entriesRead < 0n ? [] : ['ENTRIESREAD', entriesRead]
+    const more = entriesRead === undefined || entriesRead < 0n ? [] : ['ENTRIESREAD', entriesRead]
     yield* this.#send('XGROUP', 'CREATE', this.#key, name, formatStreamId(lastId), ...more)
   }
 

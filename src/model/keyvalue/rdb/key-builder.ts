@@ -115,8 +115,7 @@ export class KeyBuilder implements ValueTaker {
     const [tx, space, stream] = [this.#tx, this.#space, this.#collection!]
     yield* inPlace(tx, () => {
       if (findGroup(tx, space, stream, sliceOf(name)) !== undefined) throw badData('a group is there twice')
-      // Files of Redis before 7 do not say it.
-      const known = entriesRead === unknownCount ? new StreamProgress(tx, space, stream).countUpTo(lastId) : entriesRead
+      const known = entriesRead ?? new StreamProgress(tx, space, stream).countUpTo(lastId)
       createGroup(tx, space, stream, sliceOf(name), { lastId, entriesRead: known })
       this.#group = findGroup(tx, space, stream, sliceOf(name))
     })

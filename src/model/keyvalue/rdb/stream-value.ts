@@ -37,8 +37,8 @@ export interface StreamFacts {
 export interface ReadGroup {
   readonly name: Uint8Array
   readonly lastId: StreamId
-  /** −1: not known. */
-  readonly entriesRead: bigint
+  /** −1 where nobody knows; undefined where the file is older than this. */
+  readonly entriesRead: bigint | undefined
 }
 
 /** Takes what a stream holds. */
@@ -129,7 +129,7 @@ function* readNode(master: StreamId, entries: ListpackEntries, taker: StreamTake
 function* readGroup(input: RdbInput, type: number, taker: StreamTaker): StatementSteps<void> {
   const name = yield* input.string()
   const lastId = yield* readId(input)
-  const entriesRead = type === valueType.stream ? -1n : BigInt.asIntN(64, yield* input.length64())
+  const entriesRead = type === valueType.stream ? undefined : BigInt.asIntN(64, yield* input.length64())
   yield* taker.group({ name, lastId, entriesRead })
   const deliveries = new Map<StreamId, Omit<Pending, 'consumer'>>()
   for (let left = yield* input.length(); left > 0; left--) {
