@@ -12,6 +12,20 @@ export const replicaMutations: readonly Mutation[] = [
     ],
     ['keys of a cleared database stay', '      space.isCleared = true\n', ''],
   ]),
+  ...mutationsOf('src/gateway/redis/replication/change-stream.ts', replicas, [
+    [
+      'messages are told before what was written with them',
+      '[...told, ...this.#takeHeard(next.sequence)]',
+      '[...this.#takeHeard(next.sequence), ...told]',
+    ],
+    ['of what was published shards hear nothing', "[scopes.shards]: 'SPUBLISH'", "none: 'SPUBLISH'"],
+  ]),
+  ...mutationsOf('src/database/messages/hub.ts', replicas, [
+    ['replicas are told of events of keys', 'toldAt: undefined })', 'toldAt: sequence })'],
+  ]),
+  ...mutationsOf('src/gateway/redis/commands/pubsub.ts', replicas, [
+    ['replicas hear only what somebody here hears', 'if (count > 0 || effects.hub.isOverheard)', 'if (count > 0)'],
+  ]),
   ...mutationsOf('src/model/keyvalue/changes/key-commands.ts', replicas, [
     ['a key that is made anew is told by its elements', ' || was.header.generation !== after.generation', ''],
     [

@@ -38,6 +38,8 @@ export interface Touched {
 
 export interface Observer {
   touched(touched: Touched): void
+  /** Where it wants every message that transactions have told: when it is delivered. */
+  heard?: (message: Message, sequence: Sequence) => void
 }
 
 /** Where a sequence becomes durable. */
@@ -49,7 +51,14 @@ interface Outgoing {
   readonly messages: readonly Message[]
   readonly sizeBytes: number
   readonly moment: number
+  /** What its transaction has written or seen; undefined of what observers have to say. */
+  readonly toldAt: Sequence | undefined
   state: 'waiting' | 'ready' | 'dropped'
+}
+
+interface Sending extends Pick<Outgoing, 'sizeBytes' | 'toldAt'> {
+  readonly sequence: Sequence
+  readonly log: MessageLog
 }
 
 /** How far the first in the queue has been delivered. */
@@ -77,6 +86,8 @@ export class Hub {
   #rooms: (() => void)[] = []
   /** Somebody wants to know which keys commits touch. */
   observes = false
+  /** Somebody hears every message, whatever its channel. */
+  isOverheard = false
   /** Delivered since the start. */
   delivered = 0
 
@@ -95,12 +106,17 @@ export class Hub {
 
   observe(observer: Observer): void {
     this.#observers.add(observer)
-    this.observes = true
+    this.#count()
   }
 
   ignore(observer: Observer): void {
     this.#observers.delete(observer)
+    this.#count()
+  }
+
+  #count(): void {
     this.observes = this.#observers.size > 0
+    this.isOverheard = [...this.#observers].some(({ heard }) => heard !== undefined)
   }
 
   /** Observers have not heard of all touches yet. */
@@ -133,7 +149,7 @@ export class Hub {
         sizeBytes += sizeOfEffect(effect)
       }
     }
-    if (messages.length > 0) this.#send(messages, sizeBytes, sequence, kernel.pipeline)
+    if (messages.length > 0) this.#send(messages, { sizeBytes, sequence, log: kernel.pipeline, toldAt: sequence })
     for (let at = 0; at < touches.length; at += touchesPerTurn) {
       this.#touched.push({ touches: touches.slice(at, at + touchesPerTurn), sequence, kernel })
     }
@@ -143,11 +159,12 @@ export class Hub {
   /** What an observer has to say of what was committed: behind all that is on its way. */
   send(messages: readonly Message[], sequence: Sequence, log: MessageLog): void {
     const sizeBytes = messages.reduce((sum, message) => sum + sizeOfEffect({ message }), 0)
-    this.#send(messages, sizeBytes, sequence, log)
+    this.#send(messages, { sizeBytes, sequence, log, toldAt: undefined })
   }
 
-  #send(messages: readonly Message[], sizeBytes: number, sequence: Sequence, log: MessageLog): void {
-    const outgoing: Outgoing = { messages, sizeBytes, moment: ++this.#moment, state: 'waiting' }
+  #send(messages: readonly Message[], about: Sending): void {
+    const { sizeBytes, sequence, log, toldAt } = about
+    const outgoing: Outgoing = { messages, sizeBytes, moment: ++this.#moment, toldAt, state: 'waiting' }
     this.#queue.push(outgoing)
     this.#hold(sizeBytes)
     log.whenDurable(sequence, 'synced', (error) => {
@@ -206,12 +223,17 @@ export class Hub {
     this.#isDelivering = false
   }
 
+  #overhear(message: Message, sequence: Sequence): void {
+    for (const observer of this.#observers) observer.heard?.(message, sequence)
+  }
+
   /** A step: one delivery, or one pattern looked at; false where all have been made. */
-  #deliverNext({ messages, moment }: Outgoing): boolean {
+  #deliverNext({ messages, moment, toldAt }: Outgoing): boolean {
     const progress = this.#progress
     const message = messages[progress.message]
     if (message === undefined) return false
     if (progress.subscribers === undefined) {
+      if (progress.receivers === undefined && toldAt !== undefined && this.isOverheard) this.#overhear(message, toldAt)
       progress.receivers ??= this.channels(message.scope).receivers(message.channel)
       const receivers = progress.receivers.next()
       if (receivers.done === true) {

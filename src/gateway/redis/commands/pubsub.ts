@@ -128,7 +128,8 @@ function* publishSliced(call: Call, scope: string, name: string, channels: Chann
 }
 
 function publish(call: Call, scope: string, channel: string, count: number): void {
-  if (count > 0) call.tx.effects.tell({ scope, channel, payload: copySlice(call.arg(2)) })
+  const { effects } = call.tx
+  if (count > 0 || effects.hub.isOverheard) effects.tell({ scope, channel, payload: copySlice(call.arg(2)) })
   call.reply.integer(count)
 }
 

@@ -7,11 +7,13 @@
  *     └────────────┘            a whole synchronisation begins with a state that a step ended at, and the offset there
  *
  * A step takes all that was committed meanwhile, and tells what is different in the end, as one block. So a key that is written a
- * thousand times between two steps is told once, and replicas see states that were there, in their order.
+ * thousand times between two steps is told once, and replicas see states that were there, in their order. What was published meanwhile
+ * follows, each message.
  */
 import type { MemoryAccount } from '../../../base/memory-account.ts'
 import { latin1ToBytes } from '../../../base/slice.ts'
 import type { Sequence } from '../../../database/contract.ts'
+import type { Message } from '../../../database/messages/effects.ts'
 import type { Hub, Observer, Touched } from '../../../database/messages/hub.ts'
 import { ChangedKeys, KnownStreams, nameGenerations } from '../../../model/keyvalue/changes/changed-keys.ts'
 import { type KeyBefore, lookBefore } from '../../../model/keyvalue/changes/key-before.ts'
@@ -19,6 +21,7 @@ import { commandsOf } from '../../../model/keyvalue/changes/key-commands.ts'
 import type { CommandArgument } from '../../../model/keyvalue/rdb/file-commands.ts'
 import type { SessionHost } from '../../../session/contract.ts'
 import { librariesOf } from '../scripts/libraries.ts'
+import { scopes } from '../subscriptions.ts'
 import { encodeCommand } from './backlog.ts'
 import { StateAt } from './state-at.ts'
 
@@ -28,7 +31,15 @@ interface Touch {
   readonly key: Uint8Array
 }
 
+/** A message, and the commit behind which it was delivered. */
+interface Heard {
+  readonly sequence: Sequence
+  readonly command: Uint8Array
+}
+
 const touchBytes = 120
+
+const publishing: Readonly<Record<string, string>> = { [scopes.channels]: 'PUBLISH', [scopes.shards]: 'SPUBLISH' }
 
 export class ChangeStream implements Observer {
   readonly #sessions: SessionHost
@@ -38,6 +49,9 @@ export class ChangeStream implements Observer {
   readonly #touched: MemoryAccount
   readonly #streams = new KnownStreams()
   #touches: Touch[] = []
+  /** What was published and is not told. */
+  #heard: Heard[] = []
+  #heardBytes = 0
   #state: StateAt
   /** Something was touched since the last step began. */
   onTouched: () => void = () => undefined
@@ -64,8 +78,22 @@ export class ChangeStream implements Observer {
   touched({ touches, sequence }: Touched): void {
     // That all of a keyspace is gone is told by the log.
     for (const { keyspace, key } of touches) if (key !== undefined) this.#touches.push({ sequence, keyspace, key })
-    this.#touched.force(this.#touches.length * touchBytes)
+    this.#charge()
     this.onTouched()
+  }
+
+  heard({ scope, channel, payload }: Message, sequence: Sequence): void {
+    const word = publishing[scope]
+    if (word === undefined) return
+    const command = encodeCommand([word, latin1ToBytes(channel), payload])
+    this.#heard.push({ sequence, command })
+    this.#heardBytes += command.length + touchBytes
+    this.#charge()
+    this.onTouched()
+  }
+
+  #charge(): void {
+    this.#touched.force(this.#touches.length * touchBytes + this.#heardBytes)
   }
 
   /** What a session may have seen that is told. */
@@ -82,7 +110,8 @@ export class ChangeStream implements Observer {
       for (let left = beside; left > 0; left--) states.push(new StateAt(this.#sessions))
       await next.durable()
       await this.#settle()
-      commands = Buffer.concat(next.position === this.#state.position ? [] : await this.#tell(next))
+      const told = next.position === this.#state.position ? [] : await this.#tell(next)
+      commands = Buffer.concat([...told, ...this.#takeHeard(next.sequence)])
     } catch (error) {
       for (const state of [next, ...states]) state.close()
       throw error
@@ -90,6 +119,15 @@ export class ChangeStream implements Observer {
     this.#state.close()
     this.#state = next
     return { commands, states }
+  }
+
+  /** What was published up to there: behind what was written by then. */
+  #takeHeard(sequence: Sequence): Uint8Array[] {
+    const later = this.#heard.findIndex((one) => one.sequence > sequence)
+    const taken = this.#heard.splice(0, later < 0 ? this.#heard.length : later).map(({ command }) => command)
+    for (const { length } of taken) this.#heardBytes -= length + touchBytes
+    this.#charge()
+    return taken
   }
 
   /** Until everybody has been told of the touches of commits so far. */
@@ -131,7 +169,7 @@ export class ChangeStream implements Observer {
     for await (const { changes } of feed) for (const change of changes) changed.note(change)
     const later = this.#touches.findIndex(({ sequence }) => sequence > next.sequence)
     const touches = this.#touches.splice(0, later < 0 ? this.#touches.length : later)
-    this.#touched.force(this.#touches.length * touchBytes)
+    this.#charge()
     for (const { keyspace, key } of touches) changed.touched(keyspace, key)
     return changed
   }
@@ -163,6 +201,7 @@ export class ChangeStream implements Observer {
   close(): void {
     this.#hub.ignore(this)
     this.#touches = []
+    this.#heard = []
     this.#state.close()
   }
 }

@@ -181,6 +181,26 @@ it('goes on behind what it has, where the connection was lost', async () => {
   expect(await info(client, 'sync_partial_ok')).toBe('1')
 })
 
+it('hears what is published, behind what was written with it', async () => {
+  await follow()
+  const listener = replica.connect()
+  await listener.sendLine('SUBSCRIBE news')
+  await listener.sendLine('SSUBSCRIBE news')
+  const local = master.connect()
+  await local.sendLine('CONFIG SET notify-keyspace-events KEA')
+  await local.sendLine('PSUBSCRIBE n*')
+  for (const line of ['MULTI', 'SET a 1', 'PUBLISH news "a\\x00b"', 'PUBLISH news two']) await client.sendLine(line)
+  expect(await client.sendLine('EXEC')).toBe('[+OK :1 :1]')
+  expect(await listener.next()).toBe('["message" "news" "a\\u0000b"]')
+  expect(await reader.sendLine('GET a')).toBe('"1"')
+  expect(await listener.next()).toBe('["message" "news" "two"]')
+  for (const line of ['POLYLOG.BEGIN', 'PUBLISH news never', 'POLYLOG.ROLLBACK']) await client.sendLine(line)
+  expect(await client.sendLine('PUBLISH news three')).toBe(':1')
+  expect(await client.sendLine('SPUBLISH news four')).toBe(':0')
+  expect(await listener.next()).toBe('["message" "news" "three"]')
+  expect(await listener.next()).toBe('["smessage" "news" "four"]')
+})
+
 it('WAIT counts who has it, and no longer than it may', async () => {
   expect(await client.sendLine('WAIT 1 0')).toBe(':0')
   expect(await client.sendLine('CONFIG SET min-replicas-to-write 1')).toBe('+OK')
