@@ -12,15 +12,7 @@ import { addMember } from '../sets.ts'
 import { change, setScore } from '../sorted-sets.ts'
 import { checkStringLength, setString } from '../strings.ts'
 import { EntryDraft } from '../stream-entries.ts'
-import {
-  createGroup,
-  findGroup,
-  type Group,
-  type Pending,
-  putPending,
-  seeConsumer,
-  unknownCount,
-} from '../stream-groups.ts'
+import { createGroup, findGroup, type Group, type Pending, putPending, seeConsumer } from '../stream-groups.ts'
 import type { StreamId } from '../stream-ids.ts'
 import { StreamProgress } from '../stream-progress.ts'
 import { noteAppended, stateOf } from '../streams.ts'
