@@ -17,6 +17,7 @@ import { endingsOfMongodb } from './areas/endings-mongodb.ts'
 import { fairness } from './areas/fairness.ts'
 import { kv } from './areas/kv.ts'
 import { mongodbTurns } from './areas/mongodb-turns.ts'
+import { redis } from './areas/redis.ts'
 import { redisTurns } from './areas/redis-turns.ts'
 import { security } from './areas/security.ts'
 import { sql } from './areas/sql.ts'
@@ -33,6 +34,7 @@ import { rowLine } from './row-line.ts'
 
 const areas: readonly Area[] = [
   kv,
+  redis,
   sql,
   document,
   commit,

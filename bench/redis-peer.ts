@@ -62,8 +62,15 @@ export async function runRedisBenchmark(port: number, load: RedisLoad): Promise<
   const amount = ['-n', String(load.requests), '-P', String(load.pipeline), '-d', '64', '-r', '100000']
   const tls = load.authority === undefined ? [] : ['--tls', '--cacert', load.authority]
   const out = await runProgram('redis-benchmark', [...target, ...amount, ...tls, '--csv'])
-  const line = out.split('\n').find((text) => text.toUpperCase().startsWith(`"${load.command.toUpperCase()}`))
-  const rate = Number(line?.split(',')[1]?.replaceAll('"', ''))
+  return rateOf(out)
+}
+
+/** Of what `--csv` prints of one test, whose name may hold anything: seven figures follow it, and the first is the rate. */
+export function rateOf(out: string): number {
+  const line = out.trim().split('\n').at(-1) ?? ''
+  const rate = Number(line.split('","').at(-figures))
   if (!Number.isFinite(rate)) throw new Error(`redis-benchmark said: ${out.slice(0, 500)}`)
   return rate
 }
+
+const figures = 7
