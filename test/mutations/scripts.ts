@@ -46,6 +46,11 @@ export const scriptMutations: readonly Mutation[] = [
     ['a frontier takes the byte before it', 's === this.#start ? 0 : memory[s - 1]!', '0'],
     ['an empty match of gmatch comes twice', '(e === s ? 1 : 0)', '0'],
   ]),
+  ...mutationsOf('src/language/lua/formats.ts', golden, [
+    ['what is not signed is printed with a sign', 'isSigned ? toInt64(value) : toUint64(value)', 'toInt64(value)'],
+    ['zeros fill a width beside a precision', "flags.includes('0') && precision < 0", "flags.includes('0')"],
+    ['a digit beyond the base is taken', 'if (weight >= base) return undefined', 'if (weight > base) return undefined'],
+  ]),
   ...mutationsOf('src/language/lua/unpack.ts', golden, [
     ['unpack counts its results in 32 bits', 'last - first >= mostResults', 'last - first >= 2 ** 32'],
   ]),

@@ -11,6 +11,7 @@
  */
 import { type LuaFunction, LuaMachine, type MachineOptions } from './machine.ts'
 import { globals, PlainFailure, registry } from './values.ts'
+import { pushFormat, pushToNumber } from './formats.ts'
 import { replaceStringFunctions } from './patterns.ts'
 import { plainError } from './threads.ts'
 import { pushUnpack } from './unpack.ts'
@@ -50,6 +51,8 @@ real.pairs = given.guard(pairs, entries, next)
 real.next = given.guard(next, step)
 real.rawset = given.guard(rawset)
 real.unpack = given.checkedUnpack(unpack)
+real.tonumber = given.wideToNumber(tonumber)
+string.format = given.wideFormat(string.format)
 real.setmetatable = given.guard(setmetatable)
 for _, name in pairs({'insert', 'remove', 'sort', 'setn'}) do table[name] = given.guard(table[name]) end
 
@@ -152,6 +155,8 @@ export function createSandbox(options: MachineOptions): Sandbox {
     yield: (_machine, thread) => machine.threads.yieldCoroutine(thread),
     guard: (_machine, thread) => pushGuarded(machine, thread, fronts),
     checkedUnpack: pushUnpack,
+    wideToNumber: pushToNumber,
+    wideFormat: pushFormat,
     install: (_machine, thread) => {
       front = lua.luaL_ref(thread, registry)
       protect = lua.luaL_ref(thread, registry)
