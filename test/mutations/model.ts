@@ -334,7 +334,7 @@ export const modelMutations: readonly Mutation[] = [
         'bound(space, sorted, bounds.max, true)',
       ],
       ['a range of ranks is one short', 'limit: stop - start + 1 })', 'limit: stop - start })'],
-      ['negative scores are read as positive', '(positive ? (i === 0 ? 0x80 : 0) : 0xff)', '(i === 0 ? 0x80 : 0)'],
+      ['negative scores are read as positive', 'const isPositive = high < 0', 'const isPositive = true'],
     ],
   ),
   ...mutationsOf('src/model/keyvalue/hashes.ts', keyvalue, [
