@@ -14,7 +14,7 @@
  * | 0C–1C   | int64                      | 14 is zero; 15–1C: 1–8 bytes big-endian; 13–0C: one's complement          |
  * | 1E      | float8 of a typed column   | 8 bytes, sign bit flipped or all flipped; −0 is +0; one NaN, highest      |
  * | 1F      | number (document, decimal) | see `number-key.ts`                                                       |
- * | 24 / 25 | string / collated string   | UTF-8 with 00 as 00 FF, then 00                                           |
+ * | 24 / 25 | string / collated string   | UTF-8, or a collation's key, with 00 as 00 FF, then 00                    |
  * | 28 / 2A | object / array             | nested elements, 00                                                       |
  * | 2C      | bytes                      | 00 as 00 FF, then 00                                                      |
  * | 2E / 30 | ObjectId / UUID            | 12 / 16 bytes                                                             |
@@ -28,6 +28,7 @@
  * Ordered varint: 0xxxxxxx to 2^7, 10xxxxxx +1 byte to 2^14, 110xxxxx +3 bytes to 2^29, 1110xxxx +7 bytes to 2^53.
  */
 import { ByteWriter } from './bytes.ts'
+import type { Collator } from './collation/collator.ts'
 import { assert, PolylogError } from './errors.ts'
 import { copySlice, sliceOf, type KeyRange, type Slice } from './slice.ts'
 import { writeDoubleNumber, writeInt64Number, writeDecimalNumber } from './number-key.ts'
@@ -210,6 +211,15 @@ export class KeyWriter extends ByteWriter {
     this.u8(tag.string)
     const at = this.end
     this.copy(bytes, start, end)
+    this.#escapeFrom(at)
+    return this
+  }
+
+  /** In a collation's order. The text cannot be had from it. */
+  collated(collator: Collator, text: string): this {
+    this.u8(tag.collated)
+    const at = this.end
+    collator.writeKey(text, this)
     this.#escapeFrom(at)
     return this
   }

@@ -13,6 +13,7 @@ import type { WriteSteps } from '../model/document/document.ts'
 import type { CellRange } from '../model/document/geo/cells.ts'
 import type { GeoField } from '../model/document/geo/geo-index.ts'
 import type { IndexField, PartialFilter } from '../model/document/index-definition.ts'
+import type { Collation } from '../model/document/collation.ts'
 import type { Path } from '../model/document/path.ts'
 
 export interface SourceIndex {
@@ -26,6 +27,8 @@ export interface SourceIndex {
   readonly fields: readonly IndexField[]
   /** Only documents that pass are in it. */
   readonly partial?: PartialFilter | undefined
+  /** Of the texts in its keys; undefined: by their bytes. */
+  readonly collation?: Collation | undefined
   readonly isHashed?: boolean
   readonly hashed?: number | undefined
   /** No query uses it. */

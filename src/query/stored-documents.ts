@@ -8,7 +8,8 @@ import type { Transaction } from '../database/contract.ts'
 import type { BsonValue } from '../model/document/bson.ts'
 import { insertionIndex, insertionRange } from '../model/document/capped.ts'
 import { documentStart } from '../model/document/codec.ts'
-import { optionsOf } from '../model/document/collection-options.ts'
+import type { Collation } from '../model/document/collation.ts'
+import { collationOf, optionsOf } from '../model/document/collection-options.ts'
 import {
   findDocument,
   insertDocument,
@@ -44,6 +45,7 @@ const primary: StoredIndex = {
   isOrdered: true,
   fields: [{ path: idPath, descending: false }],
   partial: undefined,
+  collation: undefined,
   isHashed: false,
   hashed: undefined,
   hidden: false,
@@ -79,7 +81,11 @@ export class StoredDocuments implements DocumentSource {
   constructor(collection: Collection) {
     this.collection = collection
     this.insertions = optionsOf(collection).capped === undefined ? undefined : insertions
-    this.indexes = [primary, ...indexesOf(collection).map(ordered)]
+    const collation = collationOf(collection)
+    this.indexes = [
+      collation === undefined ? primary : { ...primary, collation },
+      ...indexesOf(collection).map(ordered),
+    ]
   }
 
   mayHoldArray(path: Path): boolean {
@@ -94,7 +100,7 @@ export class StoredDocuments implements DocumentSource {
   scan(reader: Transaction, index: SourceIndex, range: KeyRange, { reverse, after }: SourceScan): SourceCursor {
     const scan = reader.scan(range, { reverse })
     const cursor = after === undefined ? scan : new ResumedCursor(scan, after)
-    return index === primary ? new RowCursor(cursor) : new EntryCursor(reader, this.collection, index.unique, cursor)
+    return index.isPrimary ? new RowCursor(cursor) : new EntryCursor(reader, this.collection, index.unique, cursor)
   }
 
   find(reader: Transaction, id: BsonValue): Slice | undefined {
@@ -234,44 +240,56 @@ class EntryCursor implements SourceCursor {
   }
 }
 
+interface Part {
+  readonly field: IndexField
+  readonly collation: Collation | undefined
+}
+
 function rangesOf(keyspace: number, index: DocumentIndex, bounds: readonly FieldBounds[]): KeyRange[] | undefined {
   if (bounds.length === 0) return [keyspaceRange(keyspace, index.id)]
   let prefixes = [new KeyWriter(16).begin(keyspace, index.id).toBytes()]
   for (const [i, bound] of bounds.entries()) {
-    const field = index.fields[i]!
-    if (bound.kind === 'region') return regionRanges(prefixes, field, bound.region)
-    if (bound.kind === 'interval') return prefixes.map((prefix) => intervalRange(prefix, field, bound.low, bound.high))
+    const part = { field: index.fields[i]!, collation: index.collation }
+    if (bound.kind === 'region') return regionRanges(prefixes, part, bound.region)
+    if (bound.kind === 'interval') return prefixes.map((prefix) => intervalRange(prefix, part, bound.low, bound.high))
     if (prefixes.length * bound.values.length > maxRanges) return undefined
-    prefixes = extendPrefixes(prefixes, field, bound.values)
+    prefixes = extendPrefixes(prefixes, part, bound.values)
   }
   return prefixes.map((prefix) => prefixRange(sliceOf(prefix)))
 }
 
-function regionRanges(prefixes: readonly Uint8Array[], field: IndexField, region: GeoRegion): KeyRange[] | undefined {
+function regionRanges(prefixes: readonly Uint8Array[], part: Part, region: GeoRegion): KeyRange[] | undefined {
+  const { field } = part
   const cells = field.geo === undefined ? undefined : region.cellsIn(field.geo)
   if (cells === undefined || cells.length * prefixes.length > maxRanges) return undefined
   return prefixes.flatMap((prefix) =>
     cells.map(({ low, high }) => {
       const [first, last] = [low, high].map((number) => ({ value: doubleValue(number), inclusive: true }))
-      return intervalRange(prefix, field, first, last)
+      return intervalRange(prefix, part, first, last)
     }),
   )
 }
 
 /** Every prefix with every value behind it, in key order and once each. */
-function extendPrefixes(prefixes: Uint8Array[], field: IndexField, values: readonly BsonValue[]): Uint8Array[] {
-  const elements = mapInParts(values, (value) => elementBytes(field, value)).sort((a, b) => Buffer.compare(a, b))
+function extendPrefixes(
+  prefixes: Uint8Array[],
+  { field, collation }: Part,
+  values: readonly BsonValue[],
+): Uint8Array[] {
+  const elements = mapInParts(values, (value) => elementBytes(field, value, collation)).sort((a, b) =>
+    Buffer.compare(a, b),
+  )
   const distinct = elements.filter((element, i) => i === 0 || Buffer.compare(element, elements[i - 1]!) !== 0)
   return prefixes.flatMap((prefix) => distinct.map((element) => joined(prefix, element)))
 }
 
 const unitsPerElement = 1000
 
-function elementBytes(field: IndexField, value: BsonValue): Uint8Array {
+function elementBytes({ descending }: IndexField, value: BsonValue, collation: Collation | undefined): Uint8Array {
   charge(unitsPerElement)
   const writer = new KeyWriter(32)
-  writeKeyElement(writer, value)
-  if (field.descending) writer.descending(0)
+  writeKeyElement(writer, value, collation)
+  if (descending) writer.descending(0)
   return writer.toBytes()
 }
 
@@ -283,17 +301,18 @@ function joined(prefix: Uint8Array, suffix: Uint8Array | readonly number[]): Uin
 }
 
 /** Comparisons stay within the type class of what they compare with, and so does the range. */
-function intervalRange(prefix: Uint8Array, field: IndexField, low?: Bound, high?: Bound): KeyRange {
-  const { from, to } = classBounds((low ?? high)!.value.type)
+function intervalRange(prefix: Uint8Array, part: Part, low?: Bound, high?: Bound): KeyRange {
+  const { field, collation } = part
+  const { from, to } = classBounds((low ?? high)!.value.type, collation)
   const [first, last] = field.descending ? [high, low] : [low, high]
   const [firstByte, lastByte] = field.descending ? [0x100 - to, 0x100 - from] : [from, to]
-  const start = first === undefined ? [firstByte] : edge(field, first, !first.inclusive)
-  const end = last === undefined ? [lastByte] : edge(field, last, last.inclusive)
+  const start = first === undefined ? [firstByte] : edge(part, first, !first.inclusive)
+  const end = last === undefined ? [lastByte] : edge(part, last, last.inclusive)
   return { start: sliceOf(joined(prefix, start)), end: sliceOf(joined(prefix, end)) }
 }
 
 /** `behind`: above every key that continues the element, else below them. */
-function edge(field: IndexField, bound: Bound, behind: boolean): Uint8Array {
-  const element = elementBytes(field, bound.value)
+function edge({ field, collation }: Part, bound: Bound, behind: boolean): Uint8Array {
+  const element = elementBytes(field, bound.value, collation)
   return behind ? joined(element, [0xff]) : element
 }

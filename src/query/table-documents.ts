@@ -13,7 +13,7 @@ import type { Collection } from '../database/catalog/catalog.ts'
 import type { Transaction } from '../database/contract.ts'
 import { BsonWriter } from '../model/document/bson-writer.ts'
 import { bsonType, type BsonValue, fieldsOf, getField } from '../model/document/bson.ts'
-import { equalValues } from '../model/document/order.ts'
+import { isSameValue } from '../model/document/order.ts'
 import { parsePath, type Path } from '../model/document/path.ts'
 import { int64Value } from '../model/document/values.ts'
 import { allRows, boundedRange, rowKeyOfEntry, writeHiddenRowKey, writeKeyOfRowKey } from '../model/table/keys.ts'
@@ -138,7 +138,7 @@ export class TableDocuments implements DocumentSource {
     for (const [i, value] of idParts(this.#table, primaryKey, id).entries()) {
       const { name } = primaryKey[i]!.column
       const given = fields.get(name)
-      if (given !== undefined && !equalValues(given, value)) {
+      if (given !== undefined && !isSameValue(given, value)) {
         // A driver makes an ObjectId where the caller gave no _id: the key's column then says what the key is.
         if (id.type === bsonType.objectId) continue
         throw violation(this.#table, `_id and the key column "${name}" differ`, name)
@@ -167,7 +167,7 @@ export class TableDocuments implements DocumentSource {
       const value = fields.get(column.name)
       const known = getField(before, column.name)
       // What is unchanged stays as it is stored, also where it is shown as text.
-      if (value !== undefined && known !== undefined && equalValues(value, known)) return old[column.ordinal]!
+      if (value !== undefined && known !== undefined && isSameValue(value, known)) return old[column.ordinal]!
       if (value !== undefined) refuseGenerated(table, column)
       else if (column.generated !== undefined) return old[column.ordinal]!
       return value === undefined ? null : bsonToSql(value, column.type, column.modifier, column.name)
@@ -249,7 +249,7 @@ function keyValue(value: BsonValue, column: Column): SqlValue | undefined {
   try {
     const text = Buffer.from(value.bytes.subarray(value.start + 4, value.end - 1)).toString()
     const parsed = column.type.parseText(text)
-    return equalValues(sqlToBson(parsed, column.type), value) ? parsed : undefined
+    return isSameValue(sqlToBson(parsed, column.type), value) ? parsed : undefined
   } catch (error) {
     if (error instanceof PolylogError) return undefined
     throw error

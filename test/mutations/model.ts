@@ -423,7 +423,7 @@ export const modelMutations: readonly Mutation[] = [
         'index.sparse && reached.every(isAbsent)',
         'index.sparse && reached.some(isAbsent)',
       ],
-      ['an empty array has no entry', 'if (isEmpty) yield* eachKey(fields, reached.map(emptied), into, at)', ''],
+      ['an empty array has no entry', 'if (isEmpty) yield* eachKey(shape, reached.map(emptied), into, at)', ''],
       ['a descending field is ascending', 'if (descending) into.descending(mark)', ''],
       [
         'parallel arrays are indexed',

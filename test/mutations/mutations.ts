@@ -31,6 +31,7 @@ import { statementMutations } from './statements.ts'
 import { sessionMutations } from './sessions.ts'
 import { storageMutations } from './storage.ts'
 import { streamMutations } from './streams.ts'
+import { collationMutations } from './collations.ts'
 import { textStyleMutations } from './text-styles.ts'
 import { transportMutations } from './transport.ts'
 import { turnMutations } from './turns.ts'
@@ -69,6 +70,7 @@ export const mutations: readonly Mutation[] = [
   ...blockingMutations,
   ...sessionMutations,
   ...streamMutations,
+  ...collationMutations,
   ...textStyleMutations,
   ...functionMutations,
   ...geometryMutations,

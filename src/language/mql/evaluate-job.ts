@@ -1,7 +1,9 @@
 /** The other thread's part of an evaluation: compiles the specification, applies it, and answers its value or its error. */
 import { PolylogError, type ErrorCode, type ErrorDetail } from '../../base/errors.ts'
 import { toItsEnd } from '../../base/work.ts'
+import type { JsonObject } from '../../database/catalog/catalog.ts'
 import { BsonValue } from '../../model/document/bson.ts'
+import { inOrderOf, storedCollation } from '../../model/document/collation.ts'
 import { compileExpression } from './expression.ts'
 import { compileFilter } from './filter.ts'
 import { rootScope } from './scope.ts'
@@ -16,6 +18,8 @@ export interface EvaluateInput {
   readonly kind: 'expression' | 'filter' | 'update'
   readonly specification: SentValue
   readonly root: SentValue
+  /** As it is stored. */
+  readonly collation: JsonObject | undefined
   readonly variables: readonly (readonly [string, SentValue])[]
 }
 
@@ -25,7 +29,11 @@ export type EvaluateAnswer =
   | { readonly error: { readonly code: ErrorCode; readonly message: string; readonly detail: ErrorDetail } }
 
 export function run(given: unknown): EvaluateAnswer {
-  const { kind, specification, root, variables } = given as EvaluateInput
+  const { collation } = given as EvaluateInput
+  return inOrderOf(storedCollation(collation), () => evaluate(given as EvaluateInput))
+}
+
+function evaluate({ kind, specification, root, variables }: EvaluateInput): EvaluateAnswer {
   try {
     const scope = rootScope(own(root), new Map(variables.map(([name, value]) => [name, own(value)])))
     if (kind === 'filter') {

@@ -17,6 +17,7 @@ import { Elsewhere, type TransactionServices } from '../../database/contract.ts'
 import { servicesOfTurn } from '../../database/transaction/wait.ts'
 import { type JobName, UnknownJobError, WorkerMemoryError } from '../../host/host.ts'
 import { BsonValue } from '../../model/document/bson.ts'
+import { collationInForce, inOrderOf } from '../../model/document/collation.ts'
 import type { EvaluateAnswer, EvaluateInput, SentValue } from './evaluate-job.ts'
 import type { Scope, Variables } from './scope.ts'
 
@@ -45,16 +46,20 @@ export function evaluation<T>(
   let kept: Kept<T>[] = []
   const launch = (scope: Scope, services: TransactionServices): Elsewhere => {
     const giveUp = new AbortController()
+    const collation = collationInForce()
     const root = sent(scope.root)
     const own: Kept<T> = { root: received(root), variables: scope.variables, outcome: { error: undefined } }
     const input: EvaluateInput = {
       kind,
       specification: sent(specification),
       root,
+      collation: collation?.stored(),
       variables: [...scope.variables].map(([name, value]) => [name, sent(value)] as const),
     }
     const done = answerOf(services, input, giveUp.signal).then(
-      (answer) => void (own.outcome = answer === undefined ? valueHere(own) : { value: receive(answer) }),
+      (answer) =>
+        void (own.outcome =
+          answer === undefined ? inOrderOf(collation, () => valueHere(own)) : { value: receive(answer) }),
       (error: unknown) => void (own.outcome = { error }),
     )
     const forget = (): void => {

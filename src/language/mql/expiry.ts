@@ -5,6 +5,7 @@ import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { resumed } from '../../database/transaction/wait.ts'
 import { bsonType, BsonValue, fieldsOf } from '../../model/document/bson.ts'
+import { inOrderOf } from '../../model/document/collation.ts'
 import { idOf } from '../../model/document/document.ts'
 import { type DocumentIndex, indexesOf } from '../../model/document/index-definition.ts'
 import { dateValue } from '../../model/document/values.ts'
@@ -35,10 +36,11 @@ export function* reclaimDocuments(
   const source = new StoredDocuments(current)
   let gone = 0
   for (const index of indexesOf(current).filter(isExpiring)) {
-    const filter = expiredBy(index, nowMs)
+    const { collation } = index
+    const filter = inOrderOf(collation, () => expiredBy(index, nowMs))
     // A hidden index expires as well: what is behind the hint is not asked for it.
     const hint = index.hidden ? undefined : ({ kind: 'name', name: index.name } as const)
-    const query: Query = { filter, sort: [], skip: 0, limit, hint, stages: [] }
+    const query: Query = { filter, sort: [], skip: 0, limit, hint, stages: [], collation }
     for (const document of yield* computeAll(query, source, transaction)) {
       charge(unitsPerDocument)
       if (transaction.slice.spend(1)) yield undefined
@@ -46,7 +48,7 @@ export function* reclaimDocuments(
       const steps = yield* resumed(transaction, () => {
         const found = source.lock(transaction, id)
         const locked = found && new BsonValue(bsonType.object, copySlice(found))
-        if (locked === undefined || !filter.matches(locked)) return undefined
+        if (locked === undefined || !inOrderOf(collation, () => filter.matches(locked))) return undefined
         gone++
         return source.remove(transaction, locked)
       })

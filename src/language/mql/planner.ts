@@ -7,7 +7,8 @@
  */
 import type { KeyRange } from '../../base/slice.ts'
 import type { Transaction } from '../../database/contract.ts'
-import { bsonType, BsonValue } from '../../model/document/bson.ts'
+import { bsonType, BsonValue, isNestedType } from '../../model/document/bson.ts'
+import { type Collation, collationInForce, isSameCollation } from '../../model/document/collation.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, typeClass } from '../../model/document/order.ts'
 import type { Path } from '../../model/document/path.ts'
@@ -120,11 +121,9 @@ class QueryAccess implements AccessRequest<Values, QueryIndex> {
   readonly #ranges = new Map<QueryIndex, KeyRange[] | undefined>()
 
   constructor(request: PlanRequest) {
-    const { source, sort, limit, predicates, transaction } = request
+    const { source, sort, limit, transaction } = request
     this.#request = request
-    this.indexes = source.indexes
-      .filter((index) => isUsable(index, predicates))
-      .map((index) => accessIndex(source, index))
+    this.indexes = source.indexes.filter((index) => isUsable(index, request)).map((index) => accessIndex(source, index))
     this.order = sort.map(({ path, descending }) => {
       return { field: path.text, isDescending: descending, nullsFirst: undefined }
     })
@@ -170,8 +169,14 @@ class QueryAccess implements AccessRequest<Values, QueryIndex> {
     return ranges
   }
 
+  /** One of another collation is walked through from end to end, in no order. */
   indexOf(index: SourceIndex): QueryIndex {
-    return this.indexes.find(({ source }) => source === index) ?? accessIndex(this.#request.source, index)
+    const usable = this.indexes.find(({ source }) => source === index)
+    if (usable !== undefined) return usable
+    const access = accessIndex(this.#request.source, index)
+    return isSameCollation(index.collation, collationInForce())
+      ? access
+      : { ...access, parts: access.parts.map((part) => ({ ...part, field: noField })) }
   }
 
   estimate(path: QueryPath | undefined): Estimate {
@@ -199,11 +204,34 @@ class QueryAccess implements AccessRequest<Values, QueryIndex> {
   }
 }
 
-/** Every match must be in it. Who insists on one gets what is in it. */
-function isUsable({ hidden, partial, fields }: SourceIndex, predicates: readonly Predicate[]): boolean {
+/** A number is the name of none. */
+const noField = -1
+
+/** Every match must be in it, in the query's order. Who insists on one gets what is in it. */
+function isUsable(index: SourceIndex, { predicates, sort }: PlanRequest): boolean {
+  const { hidden, partial, collation, fields } = index
   const ofGeometries = fields.filter(({ geo }) => geo !== undefined)
   if (ofGeometries.length > 0 && !ofGeometries.some(({ path }) => hasRegion(path, predicates))) return false
-  return hidden !== true && (partial === undefined || impliesPartial(predicates, partial))
+  if (hidden === true || !isInOrder(index, predicates)) return false
+  if (isSameCollation(collation, collationInForce()))
+    return partial === undefined || impliesPartial(predicates, partial)
+  return partial === undefined && sort.length === 0
+}
+
+/** Whether its keys are where the conditions on its fields look for them. */
+function isInOrder({ fields, collation }: SourceIndex, predicates: readonly Predicate[]): boolean {
+  return predicates.every(({ path, values }) => {
+    return fields.every((field) => field.path.text !== path.text) || canFind(collation, values)
+  })
+}
+
+/** Whether values lie under the same keys in an order of texts as in the one in force. */
+export function canFind(collation: Collation | undefined, values: readonly BsonValue[]): boolean {
+  return isSameCollation(collation, collationInForce()) || values.every(hasNoText)
+}
+
+function hasNoText({ type }: BsonValue): boolean {
+  return type !== bsonType.string && type !== bsonType.symbol && !isNestedType(type)
 }
 
 function hasRegion(path: Path, predicates: readonly Predicate[]): boolean {

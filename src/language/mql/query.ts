@@ -14,6 +14,7 @@ import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { bsonType, BsonValue } from '../../model/document/bson.ts'
 import { newestInsertion } from '../../model/document/capped.ts'
+import { type Collation, stepsInOrderOf } from '../../model/document/collation.ts'
 import { inPlace, resumed } from '../../database/transaction/wait.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import type { Estimate } from '../../query/cost.ts'
@@ -39,7 +40,7 @@ import { isLong } from './long-lists.ts'
 import { MatchingDocuments } from './matching-documents.ts'
 import { chain, type PipelineStage } from './pipeline.ts'
 import { PlanScan, type ScanPlace } from './plan-scan.ts'
-import { considerPlans, type ConsideredPlans, type Hint, type Plan } from './planner.ts'
+import { canFind, considerPlans, type ConsideredPlans, type Hint, type Plan } from './planner.ts'
 import { noVariables } from './scope.ts'
 import type { SortField } from './sort-order.ts'
 import { sortDocuments } from './sorting.ts'
@@ -58,6 +59,8 @@ export interface Query {
   readonly limit: number | undefined
   readonly hint: Hint | undefined
   readonly stages: readonly PipelineStage[]
+  /** By which its texts compare; undefined: by the one in force. */
+  readonly collation?: Collation | undefined
   /** Other collections that its stages name. */
   readonly reads?: ReadonlySet<string> | undefined
   /** They come from nowhere: its first stage makes them. */
@@ -185,7 +188,16 @@ function* planning<T>({ filter }: Query, transaction: Transaction, plan: () => T
   return isLarge ? yield* resumed(transaction, plan) : plan()
 }
 
-export function* firstBatch(
+export function firstBatch(
+  query: Query,
+  source: DocumentSource | undefined,
+  transaction: Transaction,
+  wants: BatchWants,
+): StatementSteps<BatchResult> {
+  return stepsInOrderOf(query.collation, () => firstSteps(query, source, transaction, wants))
+}
+
+function* firstSteps(
   given: Query,
   source: DocumentSource | undefined,
   transaction: Transaction,
@@ -194,17 +206,10 @@ export function* firstBatch(
   const query = source === undefined ? given : byDistance(given, source)
   if (source !== undefined && query.isTailable === true) checkTailable(query, source)
   if (source !== undefined && query.origin === undefined && isStreaming(query)) {
-    const { onlyId } = query.filter
     const isPlain = query.skip === 0 && query.stages.length === 0 && query.hint === undefined
-    if (
-      onlyId !== undefined &&
-      isPlain &&
-      query.isTailable !== true &&
-      wants.documents > 0 &&
-      source.find !== undefined
-    ) {
-      return yield* inPlace(transaction, () => batchOfOne(source.find!(transaction, onlyId)))
-    }
+    const isLookUp = isPlain && query.isTailable !== true && wants.documents > 0
+    const id = isLookUp ? lookedUp(query.filter, source) : undefined
+    if (id !== undefined) return yield* inPlace(transaction, () => batchOfOne(source.find!(transaction, id)))
     const ordered: Query = query.isTailable === true ? { ...query, hint: insertionOrder } : query
     const plan = yield* planning(query, transaction, () => planOf(ordered, source, transaction))
     if (plan.sorted || query.sort.length === 0) {
@@ -218,7 +223,23 @@ export function* firstBatch(
   return yield* computedBatch(documents, transaction, wants)
 }
 
-export function* nextBatch(
+/** The `_id` that the filter asks for alone, where the source finds it by its key. */
+export function lookedUp({ onlyId }: Filter, source: DocumentSource): BsonValue | undefined {
+  if (onlyId === undefined || source.find === undefined) return undefined
+  return canFind(source.indexes[0]!.collation, [onlyId]) ? onlyId : undefined
+}
+
+export function nextBatch(
+  query: Query,
+  open: OpenSource,
+  transaction: Transaction,
+  wants: BatchWants,
+  position: QueryPosition,
+): StatementSteps<BatchResult> {
+  return stepsInOrderOf(query.collation, () => nextSteps(query, open, transaction, wants, position))
+}
+
+function* nextSteps(
   query: Query,
   open: OpenSource,
   transaction: Transaction,
@@ -431,7 +452,15 @@ function windowOf(documents: Documents, skip: number, limit: number | undefined)
 }
 
 /** The whole result. */
-export function* computeAll(
+export function computeAll(
+  query: Query,
+  source: DocumentSource | undefined,
+  transaction: Transaction,
+): StatementSteps<BsonValue[]> {
+  return stepsInOrderOf(query.collation, () => allSteps(query, source, transaction))
+}
+
+function* allSteps(
   query: Query,
   source: DocumentSource | undefined,
   transaction: Transaction,
@@ -447,7 +476,15 @@ export interface Measured {
 }
 
 /** Runs it for what it costs. */
-export function* measure(
+export function measure(
+  query: Query,
+  source: DocumentSource | undefined,
+  transaction: Transaction,
+): StatementSteps<Measured> {
+  return stepsInOrderOf(query.collation, () => measureSteps(query, source, transaction))
+}
+
+function* measureSteps(
   query: Query,
   source: DocumentSource | undefined,
   transaction: Transaction,
@@ -463,7 +500,11 @@ export function* measure(
 }
 
 /** Counts what matches, without keeping it. */
-export function* countMatching(query: Query, source: DocumentSource, transaction: Transaction): StatementSteps<number> {
+export function countMatching(query: Query, source: DocumentSource, transaction: Transaction): StatementSteps<number> {
+  return stepsInOrderOf(query.collation, () => countSteps(query, source, transaction))
+}
+
+function* countSteps(query: Query, source: DocumentSource, transaction: Transaction): StatementSteps<number> {
   let counted = 0
   const documents = yield* planning(query, transaction, () => documentsOf({ ...query, sort: [] }, source, transaction))
   const counter = new CountDocuments(documents, (count) => {
@@ -477,7 +518,16 @@ export function* countMatching(query: Query, source: DocumentSource, transaction
 /**
  * Calls `visit` with each matching document, in memory of its own, until it answers false.
  */
-export function* visitMatching(
+export function visitMatching(
+  query: Query,
+  source: DocumentSource,
+  transaction: Transaction,
+  visit: (document: BsonValue) => StatementSteps<boolean>,
+): StatementSteps<void> {
+  return stepsInOrderOf(query.collation, () => visitSteps(query, source, transaction, visit))
+}
+
+function* visitSteps(
   given: Query,
   source: DocumentSource,
   transaction: Transaction,

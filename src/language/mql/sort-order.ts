@@ -11,6 +11,7 @@ import { charge } from '../../base/work.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import { compareSlices, sliceOf, sliceToLatin1 } from '../../base/slice.ts'
 import { bsonType, BsonValue, FieldCursor, fieldsOf, findField } from '../../model/document/bson.ts'
+import { collationInForce } from '../../model/document/collation.ts'
 import { compoundKeys } from '../../model/document/index-keys.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues } from '../../model/document/order.ts'
@@ -45,7 +46,7 @@ const writer = new KeyWriter()
 export function sortKey(document: BsonValue, fields: readonly SortField[]): string {
   if (fields.some(({ path }) => meetsArray(document, path))) return firstCompoundKey(document, fields)
   writer.reset()
-  compoundKeys(fields, document, writer).next()
+  compoundKeys({ fields, collation: collationInForce() }, document, writer).next()
   charge(unitsPerByte * writer.end)
   return sliceToLatin1(writer)
 }
@@ -72,7 +73,11 @@ const keysPerStep = 64
 function firstCompoundKey(document: BsonValue, fields: readonly SortField[]): string {
   const begin = (): FirstKey => {
     const candidate = new KeyWriter()
-    return { keys: compoundKeys(fields, document, candidate), candidate, best: undefined }
+    return {
+      keys: compoundKeys({ fields, collation: collationInForce() }, document, candidate),
+      candidate,
+      best: undefined,
+    }
   }
   try {
     const { best } = part(begin, (state) => {

@@ -10,7 +10,7 @@ import { gatherInParts, mapInParts, part } from '../../base/resumption.ts'
 import { charge } from '../../base/work.ts'
 import { bsonType, type BsonValue, elementsOf, FieldCursor, fieldsOf, getField } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
-import { equalValues } from '../../model/document/order.ts'
+import { isSameValue } from '../../model/document/order.ts'
 import { describeKey } from '../../model/document/describe-key.ts'
 import { splitPath } from '../../model/document/path.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
@@ -75,7 +75,7 @@ function replacement({ update, arrayFilters }: UpdateRequest): Update {
 /** The `_id` first, as stored documents have it. */
 export function withId(document: BsonValue, id: BsonValue | undefined): BsonValue {
   const given = longField(document, '_id')
-  if (id !== undefined && given !== undefined && !equalValues(given, id)) throw immutableId(id, given)
+  if (id !== undefined && given !== undefined && !isSameValue(given, id)) throw immutableId(id, given)
   const isFirst = given?.start === document.start + 4 + idHeadBytes
   // Equal numbers of another type are not the same.
   if (isFirst && (id === undefined || (id.type === given.type && equalSlices(id, given)))) return document
@@ -289,7 +289,7 @@ function checkedId(before: BsonValue, after: BsonValue): BsonValue {
   const id = longField(before, '_id')
   const changed = longField(after, '_id')
   if (id === undefined) return changed === undefined ? after : withId(after, undefined)
-  if (changed === undefined || !equalValues(id, changed)) throw immutableId(id, changed)
+  if (changed === undefined || !isSameValue(id, changed)) throw immutableId(id, changed)
   return after
 }
 

@@ -20,7 +20,7 @@ import type { WriteSteps } from '../../model/document/document.ts'
 import type { DocumentSource } from '../../query/document-source.ts'
 import type { Filter, Predicate } from './filter.ts'
 import type { Hint } from './planner.ts'
-import { computeAll, visitMatching, type Query } from './query.ts'
+import { computeAll, lookedUp, visitMatching, type Query } from './query.ts'
 import type { Projection } from './projection.ts'
 import type { SortField } from './sort-order.ts'
 import { documentBytes } from './documents.ts'
@@ -232,11 +232,11 @@ function* visitTargets(
   write: (document: BsonValue) => WriteSteps,
 ): StatementSteps<void> {
   const { filter, hint, sort, isMulti } = targets
-  const { onlyId } = filter
-  if (onlyId !== undefined && hint === undefined && source.find !== undefined) {
+  const id = hint === undefined ? lookedUp(filter, source) : undefined
+  if (id !== undefined) {
     let large: BsonValue | undefined
     yield* writeOne(transaction, source, () => {
-      const found = source.find!(transaction, onlyId)
+      const found = source.find!(transaction, id)
       if (found === undefined) return undefined
       const document = new BsonValue(bsonType.object, copySlice(found))
       if (documentBytes(document) <= largeBytes) return write(document)

@@ -108,7 +108,7 @@ describe('reading in place', () => {
 describe('the order of values', () => {
   const key = (value: BsonValue): Uint8Array => {
     const writer = new KeyWriter()
-    writeKeyElement(writer, value)
+    writeKeyElement(writer, value, undefined)
     return writer.toBytes()
   }
 

@@ -17,7 +17,7 @@ import type { StatementSteps, Transaction, TransactionReader } from '../../datab
 import { advance, inPlace } from '../../database/transaction/wait.ts'
 import type { BsonValue } from './bson.ts'
 import { documentStart, numberIn } from './codec.ts'
-import { type Cap, optionsOf } from './collection-options.ts'
+import { type Cap, collationOf, optionsOf } from './collection-options.ts'
 import { writeKeyElement } from './order.ts'
 
 /** The index of what is here. */
@@ -94,7 +94,7 @@ export function* admit(
 
 export function putInsertion(transaction: Transaction, collection: Collection, number: number, id: BsonValue): void {
   const element = new KeyWriter(32)
-  writeKeyElement(element, id)
+  writeKeyElement(element, id, collationOf(collection))
   transaction.put(insertionKey(key, collection, number), element, 'derived')
 }
 

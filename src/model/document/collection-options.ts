@@ -2,7 +2,8 @@
  * What a collection of documents is beside its documents, in the catalog: a validator, and what can be changed of an index
  * without making it anew.
  *
- *   { capped?: { sizeBytes, documents? }, clustered?: its name, validator?: BSON in base64, validationLevel?, validationAction?, images?: true,
+ *   { capped?: { sizeBytes, documents? }, clustered?: its name, validator?: BSON in base64, validationLevel?, validationAction?,
+ *     images?: true, collation?: see `collation.ts`,
  *     indexes?: { <number>: { hidden?: true, expireAfterSeconds? } } }
  *
  * Filters are of the document language, which stands above the models: it registers itself here when it is loaded.
@@ -12,10 +13,16 @@ import type { Slice } from '../../base/slice.ts'
 import type { Collection, JsonObject, JsonValue } from '../../database/catalog/catalog.ts'
 import type { Transaction } from '../../database/contract.ts'
 import { type BsonValue, documentValue, fieldsOf } from './bson.ts'
+import { type Collation, inOrderOf, storedCollation } from './collation.ts'
 import { idOf } from './document-id.ts'
 import { mongoCode, mongoError } from './mongo-error.ts'
 
 export type DocumentTest = (document: Slice) => boolean
+
+/** Undefined: texts are in the order of their bytes. */
+export function collationOf({ definition }: Collection): Collation | undefined {
+  return storedCollation(definition['collation'])
+}
 
 type FilterLanguage = (filter: BsonValue) => DocumentTest
 
@@ -25,9 +32,11 @@ export function registerFilterLanguage(compile: FilterLanguage): void {
   language = compile
 }
 
-export function compileStoredFilter(filter: BsonValue): DocumentTest {
-  if (language === undefined) throw new PolylogError('internal', 'no language of stored filters is loaded')
-  return language(filter)
+export function compileStoredFilter(filter: BsonValue, collation: Collation | undefined): DocumentTest {
+  const compile = language
+  if (compile === undefined) throw new PolylogError('internal', 'no language of stored filters is loaded')
+  const passes = inOrderOf(collation, () => compile(filter))
+  return (document) => inOrderOf(collation, () => passes(document))
 }
 
 export type ValidationLevel = 'off' | 'moderate' | 'strict'
@@ -89,7 +98,8 @@ function decode(definition: JsonObject): DocumentOptions {
             filter,
             level: (validationLevel ?? 'strict') as ValidationLevel,
             action: (validationAction ?? 'error') as ValidationAction,
-            passes: (document) => (passes ??= compileStoredFilter(filter))(document),
+            passes: (document) =>
+              (passes ??= compileStoredFilter(filter, storedCollation(definition['collation'])))(document),
           },
     hasImages: images === true,
     index(id) {

@@ -33,7 +33,7 @@ export class EntryWrites {
   constructor(transaction: Transaction, collection: Collection, id: BsonValue, pauses: boolean) {
     this.#transaction = transaction
     this.#collection = collection
-    this.#id = encodeId(id)
+    this.#id = encodeId(collection, id)
     this.#pauses = pauses
   }
 

@@ -2,6 +2,7 @@
 import { hasUnnoted, typeFields, type FieldTypes } from './fields.ts'
 import type { Slice } from '../../base/slice.ts'
 import type { BsonValue } from './bson.ts'
+import { type Collation, storedCollation } from './collation.ts'
 import {
   compileStoredFilter,
   type DocumentTest,
@@ -32,6 +33,8 @@ export interface DocumentIndex {
   readonly fields: readonly IndexField[]
   /** Only documents that pass are in it. */
   readonly partial: PartialFilter | undefined
+  /** Of the texts in its keys; undefined: by their bytes. */
+  readonly collation: Collation | undefined
   /** Equality alone is looked up: values of arrays are refused. */
   readonly isHashed: boolean
   /** Which of its fields is. */
@@ -49,12 +52,13 @@ export interface PartialFilter {
 
 /**
  * The JSON kept in the catalog: `{ fields: [[path, 1 | -1], …], sparse?, partial?: BSON in base64, hashed?: which,
- * geo?: { <which>: { kind, … } } }`.
+ * geo?: { <which>: { kind, … } }, collation? }`.
  */
 export function indexDefinition(
   fields: readonly (readonly [string, IndexOrder])[],
   sparse: boolean,
   partial?: Slice,
+  collation?: Collation,
 ): JsonObject {
   const hashed = fields.findIndex(([, order]) => order === 'hashed')
   const geo = fields.flatMap(([, order], i) => (typeof order === 'object' ? [[String(i), { ...order }] as const] : []))
@@ -64,6 +68,7 @@ export function indexDefinition(
     ...(partial !== undefined && { partial: storableDocument(partial) }),
     ...(hashed >= 0 && { hashed }),
     ...(geo.length > 0 && { geo: Object.fromEntries(geo) }),
+    ...(collation !== undefined && { collation: collation.stored() }),
   }
 }
 
@@ -82,7 +87,8 @@ export function compileIndex(index: Index): DocumentIndex {
       const [path, order] = field as [string, number]
       return { path: parsePath(path), descending: order < 0, ...(geo?.[String(i)] && { geo: geo[String(i)] }) }
     }),
-    partial: partialOf(index.definition['partial']),
+    partial: partialOf(index.definition['partial'], storedCollation(index.definition['collation'])),
+    collation: storedCollation(index.definition['collation']),
     isHashed: index.definition['hashed'] !== undefined,
     hashed: index.definition['hashed'] as number | undefined,
     hidden: false,
@@ -92,11 +98,11 @@ export function compileIndex(index: Index): DocumentIndex {
   return made
 }
 
-function partialOf(stored: JsonValue | undefined): PartialFilter | undefined {
+function partialOf(stored: JsonValue | undefined, collation: Collation | undefined): PartialFilter | undefined {
   if (stored === undefined) return undefined
   const filter = storedDocument(stored)
   let passes: DocumentTest | undefined
-  return { filter, passes: (document) => (passes ??= compileStoredFilter(filter))(document) }
+  return { filter, passes: (document) => (passes ??= compileStoredFilter(filter, collation))(document) }
 }
 
 const byCollection = new WeakMap<Collection, readonly DocumentIndex[]>()

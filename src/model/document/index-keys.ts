@@ -11,6 +11,8 @@ import { sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
 import { bsonType, BsonValue, FieldCursor, findField } from './bson.ts'
+import type { Collation } from './collation.ts'
+import { collationOf } from './collection-options.ts'
 import { geoKeys } from './geo/geo-index.ts'
 import type { DocumentIndex } from './index-definition.ts'
 import { mongoCode, mongoError } from './mongo-error.ts'
@@ -28,6 +30,11 @@ interface Reached {
 export interface KeyField {
   readonly path: Path
   readonly descending: boolean
+}
+
+export interface KeyShape {
+  readonly fields: readonly KeyField[]
+  readonly collation: Collation | undefined
 }
 
 /**
@@ -67,13 +74,13 @@ export class DocumentEntries {
 }
 
 function keysOf(index: DocumentIndex, document: Slice, into: KeyWriter): Iterator<void, void> {
-  const { fields } = index
+  const { fields, collation } = index
   if (fields.some(({ geo }) => geo !== undefined)) {
-    return geoKeys(fields, document, into, (field, of, own) => compoundKeys([field], of, own))
+    return geoKeys(fields, document, into, (field, of, own) => compoundKeys({ fields: [field], collation }, of, own))
   }
   const reached = reachedBy(fields, document)
   if (index.isHashed && reached.some(isAtArray)) throw hashedArray()
-  return index.sparse && reached.every(isAbsent) ? none : eachKey(fields, reached, into, 0)
+  return index.sparse && reached.every(isAbsent) ? none : eachKey(index, reached, into, 0)
 }
 
 const none: Iterator<void, void> = { next: () => ({ done: true, value: undefined }) }
@@ -85,9 +92,9 @@ export interface EncodedId {
   readonly size: Slice
 }
 
-export function encodeId(id: BsonValue): EncodedId {
+export function encodeId(collection: Collection, id: BsonValue): EncodedId {
   const element = new KeyWriter(16)
-  writeKeyElement(element, id)
+  writeKeyElement(element, id, collationOf(collection))
   const size = new ByteWriter(8)
   size.varint(element.end)
   return { element, size }
@@ -103,9 +110,9 @@ export function indexKeyPrefixes(collection: Collection, index: DocumentIndex, d
 
 const noId: EncodedId = { element: new KeyWriter(0), size: new KeyWriter(0) }
 
-/** Writes the keys that an index on the fields would have, one after another, each over the one before. */
-export function compoundKeys(fields: readonly KeyField[], document: Slice, into: KeyWriter): Iterator<void, void> {
-  return eachKey(fields, reachedBy(fields, document), into.reset(), 0)
+/** Writes the keys that an index would have, one after another, each over the one before. */
+export function compoundKeys(shape: KeyShape, document: Slice, into: KeyWriter): Iterator<void, void> {
+  return eachKey(shape, reachedBy(shape.fields, document), into.reset(), 0)
 }
 
 function reachedBy(fields: readonly KeyField[], { bytes, start, end }: Slice): Reached[] {
@@ -114,14 +121,12 @@ function reachedBy(fields: readonly KeyField[], { bytes, start, end }: Slice): R
 }
 
 /** Keys behind what is written: of the fields from `from` on, those before them have their elements. */
-function* eachKey(
-  fields: readonly KeyField[],
-  reached: readonly Reached[],
-  into: KeyWriter,
-  from: number,
-): Generator<void, void> {
+function* eachKey(shape: KeyShape, reached: readonly Reached[], into: KeyWriter, from: number): Generator<void, void> {
+  const { fields, collation } = shape
   let at = from
-  for (; at < reached.length && !isAtArray(reached[at]!); at++) writeField(into, fields[at]!, reached[at]!.value)
+  for (; at < reached.length && !isAtArray(reached[at]!); at++) {
+    writeField(into, fields[at]!, reached[at]!.value, collation)
+  }
   if (at === reached.length) {
     yield
     return
@@ -138,24 +143,29 @@ function* eachKey(
     isEmpty = false
     into.end = mark
     if (isLast) {
-      writeField(into, fields[at]!, cursor.value)
+      writeField(into, fields[at]!, cursor.value, collation)
       yield
       continue
     }
     const element = cursor.value.reference()
     yield* eachKey(
-      fields,
+      shape,
       reached.map((one) => (isAtArray(one) ? enter(one, element) : one)),
       into,
       at,
     )
   }
-  if (isEmpty) yield* eachKey(fields, reached.map(emptied), into, at)
+  if (isEmpty) yield* eachKey(shape, reached.map(emptied), into, at)
 }
 
-function writeField(into: KeyWriter, { descending }: KeyField, value: BsonValue): void {
+function writeField(
+  into: KeyWriter,
+  { descending }: KeyField,
+  value: BsonValue,
+  collation: Collation | undefined,
+): void {
   const mark = into.end
-  writeKeyElement(into, value)
+  writeKeyElement(into, value, collation)
   if (descending) into.descending(mark)
 }
 

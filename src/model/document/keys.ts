@@ -1,5 +1,6 @@
 /**
- * Keys of a document collection. All elements are in BSON's order (`order.ts`).
+ * Keys of a document collection. All elements are in BSON's order (`order.ts`), with texts in the order of the index's
+ * collation; the `_id` goes by the collection's.
  *
  *   document        (collection, 1, _id)                              → see `codec.ts`
  *   index           (collection, index, value of each field…, _id)    → varint: bytes that the _id element takes
@@ -17,11 +18,12 @@ import type { KeyWriter } from '../../base/tuple.ts'
 import { primaryIndex } from '../../base/tuple.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
 import type { BsonValue } from './bson.ts'
+import { collationOf } from './collection-options.ts'
 import { writeKeyElement } from './order.ts'
 
 export function writeDocumentKey(writer: KeyWriter, collection: Collection, id: BsonValue): KeyWriter {
   writer.begin(collection.id, primaryIndex)
-  writeKeyElement(writer, id)
+  writeKeyElement(writer, id, collationOf(collection))
   return writer
 }
 

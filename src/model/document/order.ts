@@ -8,7 +8,7 @@
  * | undefined          | 04; an empty array in an index is one                                                       |
  * | missing            | as null                                                                                     |
  * | number             | 1F …; NaN lowest; 1, 1.0, Long(1), Decimal(1.00) are equal                                  |
- * | string, symbol     | 24 …                                                                                        |
+ * | string, symbol     | 24 …; in a collation 25 and its key of the text                                             |
  * | object             | 28, then for each field: its value's type class, 24 name, value; then 00                    |
  * | array              | 2A, elements, 00                                                                            |
  * | binary             | 2C, escaped (length u32 be, subtype, bytes), 00                                             |
@@ -19,13 +19,16 @@
  * | code               | 40, string element                                                                          |
  * | code with scope    | 42, string element, object element                                                          |
  *
+ * What is stored names the collation that it goes by; comparisons and keys that are not stored go by the one in force.
+ *
  * Invariants: `compareValues(a, b)` has the sign of comparing their key bytes.
  */
 import { shortKey } from '../../base/short-key.ts'
 import { charge } from '../../base/work.ts'
-import { compareSlices, sliceToLatin1 } from '../../base/slice.ts'
+import { compareSlices, equalSlices, sliceToLatin1 } from '../../base/slice.ts'
 import { KeyWriter, tag } from '../../base/tuple.ts'
 import { bsonType, BsonValue, FieldCursor, readInt32, valueEnd } from './bson.ts'
+import { type Collation, collationInForce } from './collation.ts'
 import { decodeDecimal128 } from './decimal128.ts'
 import { readBoolean, readDouble, readInt64, readRegex } from './values.ts'
 
@@ -67,12 +70,13 @@ export function typeClass(type: number): number {
 }
 
 /** Bounds of a class in an index: the first byte of its keys, and of the next class. Booleans take two tags. */
-export function classBounds(type: number): { from: number; to: number } {
-  const from = typeClass(type)
+export function classBounds(type: number, collation: Collation | undefined): { from: number; to: number } {
+  const own = typeClass(type)
+  const from = own === tag.string && collation !== undefined ? tag.collated : own
   return { from, to: from === tag.false ? tag.true + 1 : from + 1 }
 }
 
-export function writeKeyElement(writer: KeyWriter, value: BsonValue): void {
+export function writeKeyElement(writer: KeyWriter, value: BsonValue, collation: Collation | undefined): void {
   const { bytes, start, end } = value
   switch (value.type) {
     case bsonType.int32:
@@ -89,7 +93,8 @@ export function writeKeyElement(writer: KeyWriter, value: BsonValue): void {
       return
     case bsonType.string:
     case bsonType.symbol:
-      writer.stringBytes(bytes, start + 4, end - 1)
+      if (collation === undefined) writer.stringBytes(bytes, start + 4, end - 1)
+      else collation.writeKey(writer, bytes, start + 4, end - 1)
       return
     case bsonType.objectId:
       writer.u8(tag.objectId)
@@ -102,17 +107,17 @@ export function writeKeyElement(writer: KeyWriter, value: BsonValue): void {
       writeDate(writer, readInt64(value))
       return
     case bsonType.object:
-      writeObject(writer, value)
+      writeObject(writer, value, collation)
       return
     case bsonType.array:
-      writeArray(writer, value)
+      writeArray(writer, value, collation)
       return
     default:
-      writeRareElement(writer, value)
+      writeRareElement(writer, value, collation)
   }
 }
 
-function writeRareElement(writer: KeyWriter, value: BsonValue): void {
+function writeRareElement(writer: KeyWriter, value: BsonValue, collation: Collation | undefined): void {
   const { bytes, start, end } = value
   writer.u8(typeClass(value.type))
   switch (value.type) {
@@ -140,7 +145,7 @@ function writeRareElement(writer: KeyWriter, value: BsonValue): void {
     case bsonType.codeWithScope: {
       const codeEnd = valueEnd(bytes, bsonType.string, start + 4)
       writer.stringBytes(bytes, start + 8, codeEnd - 1)
-      writeObject(writer, new BsonValue(bsonType.object, bytes, codeEnd, end))
+      writeObject(writer, new BsonValue(bsonType.object, bytes, codeEnd, end), collation)
     }
   }
 }
@@ -166,21 +171,21 @@ function writeBinary(writer: KeyWriter, value: BsonValue): void {
   writer.byteString(content)
 }
 
-function writeObject(writer: KeyWriter, value: BsonValue): void {
+function writeObject(writer: KeyWriter, value: BsonValue, collation: Collation | undefined): void {
   writer.beginObject()
   const cursor = FieldCursor.of(value)
   while (cursor.next()) {
     writer.u8(typeClass(cursor.value.type))
     writer.stringBytes(value.bytes, cursor.nameStart, cursor.nameEnd)
-    writeKeyElement(writer, cursor.value)
+    writeKeyElement(writer, cursor.value, collation)
   }
   writer.endNested()
 }
 
-function writeArray(writer: KeyWriter, value: BsonValue): void {
+function writeArray(writer: KeyWriter, value: BsonValue, collation: Collation | undefined): void {
   writer.beginArray()
   const cursor = FieldCursor.of(value)
-  while (cursor.next()) writeKeyElement(writer, cursor.value)
+  while (cursor.next()) writeKeyElement(writer, cursor.value, collation)
   writer.endNested()
 }
 
@@ -198,8 +203,11 @@ export function compareValues(a: BsonValue, b: BsonValue): number {
         return readInt32(a.bytes, a.start) - readInt32(b.bytes, b.start)
       case bsonType.double:
         return compareDoubles(readDouble(a), readDouble(b))
-      case bsonType.string:
-        return compareText(a, b)
+      case bsonType.string: {
+        const collation = collationInForce()
+        if (collation === undefined) return compareText(a, b)
+        return equalSlices(a, b) ? 0 : compareKeys(a, b, collation)
+      }
       case bsonType.objectId:
       case bsonType.boolean:
         return compareSlices(a, b)
@@ -210,13 +218,22 @@ export function compareValues(a: BsonValue, b: BsonValue): number {
   } else if (isShortNumber(a.type) && isShortNumber(b.type)) {
     return compareDoubles(shortNumber(a), shortNumber(b))
   }
-  writeKeyElement(left.reset(), a)
-  writeKeyElement(right.reset(), b)
+  return compareKeys(a, b, collationInForce())
+}
+
+function compareKeys(a: BsonValue, b: BsonValue, collation: Collation | undefined): number {
+  writeKeyElement(left.reset(), a, collation)
+  writeKeyElement(right.reset(), b, collation)
   return compareSlices(left, right)
 }
 
 export function equalValues(a: BsonValue, b: BsonValue): boolean {
   return compareValues(a, b) === 0
+}
+
+/** Whatever collation is in force. */
+export function isSameValue(a: BsonValue, b: BsonValue): boolean {
+  return classes[a.type] === classes[b.type] && compareKeys(a, b, undefined) === 0
 }
 
 function isShortNumber(type: number): boolean {
@@ -256,6 +273,6 @@ function compareText(a: BsonValue, b: BsonValue): number {
 /** The value's key bytes as a latin1 string: for sets and maps of values, and sort keys. */
 export function keyText(value: BsonValue): string {
   charge(100 + 4 * (value.end - value.start))
-  writeKeyElement(left.reset(), value)
+  writeKeyElement(left.reset(), value, collationInForce())
   return shortKey(sliceToLatin1(left))
 }

@@ -66,7 +66,7 @@ function checkDocument(verification: Verification, collection: Collection, key: 
   }
   checkFields(verification, collection, key, document)
   for (const index of indexesOf(collection)) {
-    const entries = new DocumentEntries(collection, index, document, encodeId(id))
+    const entries = new DocumentEntries(collection, index, document, encodeId(collection, id))
     while (entries.next()) {
       const of = { where: nameOf(collection), index: index.name, key: entries.key }
       const found = verification.transaction.get(entries.key)
@@ -134,7 +134,7 @@ function recentEntries(collection: Collection, index: DocumentIndex) {
   return (target: string, document: Slice): ReadonlySet<string> => {
     const known = kept.get(target)
     if (known !== undefined) return known
-    const entries = new DocumentEntries(collection, index, document, encodeId(idOf(document)))
+    const entries = new DocumentEntries(collection, index, document, encodeId(collection, idOf(document)))
     const keys = new Set<string>()
     while (entries.next()) keys.add(sliceToLatin1(entries.key))
     if (kept.size >= mostKept) kept.clear()

@@ -1,7 +1,7 @@
 /**
  * A view of documents: a collection or another view, seen through a pipeline. It holds nothing.
  *
- *   { viewOn, pipeline: BSON in base64 }
+ *   { viewOn, pipeline: BSON in base64, collation? }
  *
  * It names what it looks at, as in MongoDB: what is dropped under it leaves it empty.
  */
@@ -9,12 +9,15 @@ import type { Collection, JsonObject } from '../../database/catalog/catalog.ts'
 import { definitionOf, registerKind } from '../../database/catalog/objects.ts'
 import { bsonType, type BsonValue, getField } from './bson.ts'
 import { buildDocument } from './bson-writer.ts'
+import { type Collation, storedCollation } from './collation.ts'
 import { storableDocument, storedDocument } from './collection-options.ts'
 
 export interface DocumentView {
   readonly viewOn: string
   /** An array. */
   readonly pipeline: BsonValue
+  /** Of all that reads it. */
+  readonly collation: Collation | undefined
 }
 
 export const documentViewKind = 'document view'
@@ -24,9 +27,10 @@ const kind = registerKind<DocumentView>({
   model: 'view',
   version: 1,
   word: 'view',
-  decode: ({ viewOn, pipeline }) => {
+  decode: ({ viewOn, pipeline, collation }) => {
     const holder = storedDocument(pipeline!)
-    return { viewOn: viewOn as string, pipeline: getField(holder, 'pipeline')! }
+    const made = { viewOn: viewOn as string, pipeline: getField(holder, 'pipeline')! }
+    return { ...made, collation: storedCollation(collation) }
   },
 })
 
@@ -38,10 +42,11 @@ export function viewOf(collection: Collection): DocumentView {
   return definitionOf(kind, collection)
 }
 
-export function viewDefinition(viewOn: string, pipeline: BsonValue): JsonObject {
+export function viewDefinition(viewOn: string, pipeline: BsonValue, collation: Collation | undefined): JsonObject {
   const bytes = buildDocument((writer) => {
     if (pipeline.type === bsonType.array) writer.value('pipeline', pipeline)
     else writer.beginArray('pipeline').end()
   })
-  return { viewOn, pipeline: storableDocument({ bytes, start: 0, end: bytes.length }) }
+  const stored = { viewOn, pipeline: storableDocument({ bytes, start: 0, end: bytes.length }) }
+  return collation === undefined ? stored : { ...stored, collation: collation.stored() }
 }

@@ -13,7 +13,7 @@ import { buildDocument, type BsonWriter } from '../../../model/document/bson-wri
 import { bsonType, BsonValue, fieldsOf } from '../../../model/document/bson.ts'
 import { ensureDocumentCollection, ensureNamespace } from '../../../model/document/document.ts'
 import { noteSchema } from '../../../model/document/change-notes.ts'
-import { optionsOf } from '../../../model/document/collection-options.ts'
+import { collationOf, optionsOf } from '../../../model/document/collection-options.ts'
 import { documentViewKind, isDocumentView, viewOf } from '../../../model/document/view.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { findAllowed, findDroppable, maySee, requireAnyInAll, requireCreate, requireInAll } from '../access.ts'
@@ -22,7 +22,7 @@ import { requireBelow, withCollectionOptions, validationOptions, viewOption } fr
 import { convertToCapped, kindOf, kindOptions } from './collection-kinds.ts'
 import { cursorReply } from './cursor-reply.ts'
 import { sizeOfRange } from './range-size.ts'
-import { checkCollation, refuseOptions, requireCollection, variablesOf } from './query-options.ts'
+import { givenCollation, refuseOptions, requireCollection, variablesOf } from './query-options.ts'
 
 type Matches = (document: BsonValue) => boolean
 
@@ -128,18 +128,22 @@ function describeCollection(collection: Collection, nameOnly: boolean): BsonValu
       writer.beginObject('storageEngine').beginObject(collection.engine).end().end()
     }
     if (isDocumentView(collection)) {
-      const { viewOn, pipeline } = viewOf(collection)
+      const { viewOn, pipeline, collation } = viewOf(collection)
       writer.string('viewOn', viewOn).value('pipeline', pipeline)
+      collation?.write(writer, 'collation')
     } else if (collection.model === 'document') writeOptions(writer, collection)
     writer.end()
     writer.beginObject('info').boolean('readOnly', collection.model === 'view' || collection.model === 'keyvalue')
     writer.string('polylogModel', collection.model).end()
     if (collection.model === 'view') return
-    writer.beginObject('idIndex').int32('v', 2).beginObject('key').int32('_id', 1).end().string('name', '_id_').end()
+    writer.beginObject('idIndex').int32('v', 2).beginObject('key').int32('_id', 1).end().string('name', '_id_')
+    if (collection.model === 'document') collationOf(collection)?.write(writer, 'collation')
+    writer.end()
   })
 }
 
 function writeOptions(writer: BsonWriter, collection: Collection): void {
+  collationOf(collection)?.write(writer, 'collation')
   const { validator, hasImages, capped, clustered } = optionsOf(collection)
   if (capped !== undefined) {
     writer.boolean('capped', true).count('size', capped.sizeBytes)
@@ -182,7 +186,6 @@ function engineOption(request: Request): string | undefined {
 
 function create(request: Request): Reply | Promise<Reply> {
   refuseOptions(request, refusedCreateOptions)
-  checkCollation(request.getObject('collation'))
   if (!request.getBoolean('autoIndexId', true)) {
     throw mongoError(mongoCode.invalidOptions, "a collection has an index of _id: 'autoIndexId' cannot be false")
   }
@@ -210,7 +213,10 @@ function create(request: Request): Reply | Promise<Reply> {
       return () => undefined
     }
     const made = ensureDocumentCollection(transaction, database, collectionName, engine)
-    const definition = { ...withCollectionOptions(request, made.definition), ...kind }
+    const given = request.get('collation')
+    const order = given === undefined ? undefined : givenCollation(given)?.order
+    const before = order === undefined ? made.definition : { ...made.definition, collation: order.stored() }
+    const definition = { ...withCollectionOptions(request, before), ...kind }
     if (Object.keys(definition).length > 0) transaction.alterCollection(made, { definition })
     return () => undefined
   })

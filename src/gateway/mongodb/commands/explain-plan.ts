@@ -1,8 +1,9 @@
 /** A query's plan in the words of the server's `explain`. */
-import type { StatementSteps } from '../../../database/contract.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { measure, type Measured, plansOf, type Query } from '../../../language/mql/query.ts'
 import type { Considered, Plan } from '../../../language/mql/planner.ts'
 import type { BsonWriter } from '../../../model/document/bson-writer.ts'
+import { stepsInOrderOf } from '../../../model/document/collation.ts'
 import { describeKey } from '../../../model/document/describe-key.ts'
 import type { FieldBounds } from '../../../query/document-source.ts'
 import type { Reply, Request } from '../request.ts'
@@ -22,7 +23,7 @@ export function explainQuery(
   runs: boolean,
 ): Reply | Promise<Reply> {
   const { database } = request
-  return request.read(function* (transaction): StatementSteps<Reply> {
+  function* explained(transaction: Transaction): StatementSteps<Reply> {
     const source = sourceOfQuery(transaction, database, collection, query)
     const plans = source === undefined ? undefined : plansOf(query, source, transaction)
     const measured = runs ? yield* measure(query, source, transaction) : undefined
@@ -36,7 +37,8 @@ export function explainQuery(
       if (measured === undefined) return
       writeStatistics(writer, query, plans?.winning.plan, measured, above)
     }
-  })
+  }
+  return request.read((transaction) => stepsInOrderOf(query.collation, () => explained(transaction)))
 }
 
 /** An entry of an index is looked at with its document; the collection's own has no keys beside them. */
@@ -118,7 +120,9 @@ function writeAccessFields(writer: BsonWriter, query: Query, plan: Plan): void {
       if (geo === undefined) writer.int32(path.text, descending ? -1 : 1)
       else writer.string(path.text, geo.kind)
     }
-    writer.end().string('indexName', plan.index.name).boolean('isMultiKey', plan.repeats)
+    writer.end().string('indexName', plan.index.name)
+    plan.index.collation?.write(writer, 'collation')
+    writer.boolean('isMultiKey', plan.repeats)
     writer.boolean('isUnique', plan.index.unique).boolean('isSparse', plan.index.sparse).string('direction', direction)
     writer.beginObject('indexBounds')
     for (const [i, { path }] of plan.index.fields.entries()) {

@@ -1,11 +1,12 @@
 /** `explain`: which index a query takes, in the words of the server's plans. */
 import type { BsonValue } from '../../../model/document/bson.ts'
+import { inOrderOf } from '../../../model/document/collation.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { fieldMap, Request, type Command, type Reply } from '../request.ts'
 import { modifyCommands, targetsOf } from './find-and-modify.ts'
-import { variablesOf } from './query-options.ts'
+import { collationFor, variablesOf } from './query-options.ts'
 import { parseAggregate, parseCount, parseDistinct, parseFind, readCommands } from './reads.ts'
-import { checkDeletes, checkUpdates, parseDelete, parseUpdate, writeCommands } from './writes.ts'
+import { checkDeletes, checkUpdates, collationOfOperation, parseDelete, parseUpdate, writeCommands } from './writes.ts'
 import { wholeDatabase } from './change-streams.ts'
 import { type Explained, explainQuery } from './explain-plan.ts'
 
@@ -53,7 +54,8 @@ function explainedBy(name: string, request: Request): Explained {
       return { query: parseDistinct(request), collection }
     case 'findAndModify': {
       const above = request.getBoolean('remove', false) ? 'DELETE' : 'UPDATE'
-      return { query: { ...targetsOf(request), ...ofOne }, collection, above }
+      const order = collationFor(request, request.get('collation'), collection)
+      return { query: { ...inOrderOf(order, () => targetsOf(request)), ...ofOne, collation: order }, collection, above }
     }
     default:
       return writeExplained(request, name === 'update' ? 'UPDATE' : 'DELETE')
@@ -72,10 +74,13 @@ function writeExplained(request: Request, above: 'UPDATE' | 'DELETE'): Explained
   if (above === 'UPDATE') checkUpdates(operations)
   else checkDeletes(operations)
   const variables = variablesOf(request)
-  const { filter, hint, isMulti } =
-    above === 'UPDATE' ? parseUpdate(operation, variables) : parseDelete(operation, variables)
+  const collation = collationOfOperation(request, operation)
+  const { filter, hint, isMulti } = inOrderOf(collation, () => {
+    return above === 'UPDATE' ? parseUpdate(operation, variables) : parseDelete(operation, variables)
+  })
   const limit = isMulti ? undefined : 1
-  return { query: { filter, hint, sort: [], skip: 0, limit, stages: [] }, collection: request.collectionName, above }
+  const query = { filter, hint, sort: [], skip: 0, limit, stages: [], collation }
+  return { query, collection: request.collectionName, above }
 }
 
 export const explainCommands: readonly Command[] = [

@@ -1,20 +1,20 @@
 /** `findAndModify`: changes or removes one document and answers it as it was or as it is. */
 import { privilege } from '../../../database/access/privileges.ts'
-import type { StatementSteps } from '../../../database/contract.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { resumed } from '../../../database/transaction/wait.ts'
 import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
 import { compileUpdate } from '../../../language/mql/update.ts'
 import { deleteDocuments, projected, type Targets, updateDocuments } from '../../../language/mql/writes.ts'
 import type { BsonValue } from '../../../model/document/bson.ts'
 import { isEmptyDocument } from '../../../model/document/bson.ts'
+import { collationInForce, inOrderOf, stepsInOrderOf } from '../../../model/document/collation.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { copyElements, type Reply, type ShortReply } from '../reply.ts'
 import type { Command, Request } from '../request.ts'
-import { checkCollation, filterOf, hintOf, sortOf, variablesOf } from './query-options.ts'
+import { collationFor, filterOf, hintOf, sortOf, variablesOf } from './query-options.ts'
 import { sourceFor } from './writes.ts'
 
 function findAndModify(request: Request): Reply | Promise<Reply> {
-  checkCollation(request.getObject('collation'))
   const remove = request.getBoolean('remove', false)
   const update = request.get('update')
   if (remove === (update !== undefined)) {
@@ -26,7 +26,8 @@ function findAndModify(request: Request): Reply | Promise<Reply> {
   if (remove && (request.getBoolean('upsert', false) || request.getBoolean('new', false))) {
     throw mongoError(mongoCode.failedToParse, 'Cannot specify both upsert=true or new=true and remove=true')
   }
-  return update === undefined ? removeOne(request) : updateOne(request, update)
+  const collation = collationFor(request, request.get('collation'), request.collectionName)
+  return inOrderOf(collation, () => (update === undefined ? removeOne(request) : updateOne(request, update)))
 }
 
 function projectionOf(request: Request): Projection | undefined {
@@ -61,12 +62,14 @@ function replyOf(write: ShortReply, document: BsonValue | undefined): Reply {
 function removeOne(request: Request): Reply | Promise<Reply> {
   const targets = targetsOf(request)
   const projection = projectionOf(request)
-  return request.write(function* (transaction): StatementSteps<Reply> {
+  const collation = collationInForce()
+  function* remove(transaction: Transaction): StatementSteps<Reply> {
     const source = sourceFor(transaction, request, false, privilege.read | privilege.delete)
     const found = source === undefined ? undefined : (yield* deleteDocuments(transaction, source, targets)).document
     const answered = yield* resumed(transaction, () => projected(found, projection))
     return replyOf((writer) => writer.int32('n', found === undefined ? 0 : 1), answered)
-  })
+  }
+  return request.write((transaction) => stepsInOrderOf(collation, () => remove(transaction)))
 }
 
 function updateOne(request: Request, update: BsonValue): Reply | Promise<Reply> {
@@ -77,7 +80,8 @@ function updateOne(request: Request, update: BsonValue): Reply | Promise<Reply> 
   const compiled = compileUpdate({ update, arrayFilters, variables: variablesOf(request) })
   const operation = { ...targetsOf(request), update: compiled, isUpsert }
   const wanted = privilege.read | privilege.update | (isUpsert ? privilege.insert : 0)
-  return request.write(function* (transaction): StatementSteps<Reply> {
+  const collation = collationInForce()
+  function* change(transaction: Transaction): StatementSteps<Reply> {
     const source = sourceFor(transaction, request, isUpsert, wanted)
     const result = source === undefined ? undefined : yield* updateDocuments(transaction, source, operation)
     const written = isNew ? result?.after : result?.before
@@ -88,7 +92,8 @@ function updateOne(request: Request, update: BsonValue): Reply | Promise<Reply> 
       writer.int32('n', count).boolean('updatedExisting', (result?.matched ?? 0) > 0)
       if (upserted !== undefined) writer.value('upserted', upserted)
     }, answered)
-  }, isUpsert)
+  }
+  return request.write((transaction) => stepsInOrderOf(collation, () => change(transaction)), isUpsert)
 }
 
 export const modifyCommands: readonly Command[] = [

@@ -7,7 +7,9 @@ import { checkPartialFilter } from '../../../language/mql/partial-index.ts'
 import { buildDocument, type BsonWriter } from '../../../model/document/bson-writer.ts'
 import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../../model/document/bson.ts'
 import { noteSchema } from '../../../model/document/change-notes.ts'
+import { type Collation, isSameCollation, storedCollation } from '../../../model/document/collation.ts'
 import {
+  collationOf,
   type IndexOptions,
   noOptions,
   optionsOf,
@@ -25,7 +27,7 @@ import { openSource } from '../../../query/open-source.ts'
 import { findAllowed, findDescribed, findDroppable, requireCreate } from '../access.ts'
 import { type Command, missingField, type Reply, type Request } from '../request.ts'
 import { cursorReply } from './cursor-reply.ts'
-import { checkCollation, ofView, there } from './query-options.ts'
+import { givenCollation, ofView, there } from './query-options.ts'
 
 type KeyField = readonly [string, IndexOrder]
 
@@ -35,6 +37,8 @@ interface IndexSpecification {
   readonly unique: boolean
   readonly sparse: boolean
   readonly partial: BsonValue | undefined
+  /** As it was given; else its collection's. */
+  readonly collation: ReturnType<typeof givenCollation>
   readonly options: Partial<IndexOptions>
 }
 
@@ -67,7 +71,8 @@ function parseIndex(specification: BsonValue): IndexSpecification {
     if (knownOptions.has(name)) continue
     throw mongoError(mongoCode.cannotCreateIndex, `the index option '${name}' is not supported`, 'unsupported')
   }
-  checkCollation(options.get('collation'))
+  const order = options.get('collation')
+  const collation = order === undefined ? undefined : givenCollation(order)
   const fields = parseKey(key, planeOf(options))
   const given = options.get('name')
   if (given?.type !== bsonType.string) {
@@ -76,7 +81,8 @@ function parseIndex(specification: BsonValue): IndexSpecification {
   const flag = (name: string): boolean => options.has(name) && isTruthy(options.get(name)!)
   const seconds = options.get('expireAfterSeconds')
   const partial = options.get('partialFilterExpression')
-  const specified = { name: readString(given), fields, unique: flag('unique'), sparse: flag('sparse'), partial }
+  const flags = { unique: flag('unique'), sparse: flag('sparse') }
+  const specified = { name: readString(given), fields, ...flags, partial, collation }
   checkSpecification(specified, flag('hidden'), seconds)
   const expireAfterSeconds = seconds === undefined ? undefined : expiryOf(seconds)
   return { ...specified, options: { hidden: flag('hidden'), expireAfterSeconds } }
@@ -207,9 +213,13 @@ function* createOne(
   specification: IndexSpecification,
 ): StatementSteps<void> {
   const { name, fields, unique, sparse, partial, options } = specification
-  if (isIdKey(fields)) return
   const collection = transaction.catalog.collectionById(collectionId)!
-  const definition = indexDefinition(fields, sparse, partial)
+  const collation = specification.collation === undefined ? collationOf(collection) : specification.collation.order
+  if (isIdKey(fields)) {
+    checkIdIndex(collection, collation)
+    return
+  }
+  const definition = indexDefinition(fields, sparse, partial, collation)
   const wanted = JSON.stringify(definition)
   const byKey = collection.indexes.find((index) => keyOf(index) === keyOf({ definition }))
   const byName = collection.indexes.find((index) => index.name === name)
@@ -240,6 +250,12 @@ function* createOne(
   }
 }
 
+function checkIdIndex(collection: Collection, collation: Collation | undefined): void {
+  if (isSameCollation(collation, collationOf(collection))) return
+  const message = 'The _id index must have the same collation as the collection'
+  throw mongoError(mongoCode.badValue, message)
+}
+
 export function changeIndexOptions(
   transaction: Transaction,
   collectionId: number,
@@ -252,7 +268,9 @@ export function changeIndexOptions(
 
 /** Of the same key there may be several, each of other documents. */
 function keyOf({ definition }: Pick<Index, 'definition'>): string {
-  return JSON.stringify([definition['fields'], definition['hashed'], definition['partial'], definition['geo']])
+  const { fields, hashed, partial, geo, collation: stored } = definition
+  const collation = storedCollation(stored)?.identity
+  return JSON.stringify([fields, hashed, partial, geo, collation])
 }
 
 function writeIndex(writer: BsonWriter, index: SourceIndex): void {
@@ -271,6 +289,7 @@ function writeIndex(writer: BsonWriter, index: SourceIndex): void {
   if (index.sparse) writer.boolean('sparse', true)
   if (index.partial !== undefined) writer.value('partialFilterExpression', index.partial.filter)
   if (index.expireAfterSeconds !== undefined) writer.count('expireAfterSeconds', index.expireAfterSeconds)
+  index.collation?.write(writer, 'collation')
   if (index.hidden === true) writer.boolean('hidden', true)
 }
 

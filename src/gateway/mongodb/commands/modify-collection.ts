@@ -12,11 +12,11 @@ import { noteSchema } from '../../../model/document/change-notes.ts'
 import { type IndexOptions, optionsOf, storableDocument } from '../../../model/document/collection-options.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { isTruthy, readString } from '../../../model/document/values.ts'
-import { isDocumentView, viewDefinition } from '../../../model/document/view.ts'
+import { isDocumentView, viewDefinition, viewOf } from '../../../model/document/view.ts'
 import { type Asked, findAllowed } from '../access.ts'
 import type { Command, Reply, Request } from '../request.ts'
 import { changeIndexOptions, expiryOf, indexesNamed, requireDocuments } from './indexes.ts'
-import { requireCollection, variablesOf } from './query-options.ts'
+import { givenCollation, requireCollection, variablesOf } from './query-options.ts'
 import { checkViews, uncheckedReader } from './views.ts'
 
 export const validationOptions: readonly string[] = [
@@ -91,8 +91,14 @@ export function viewOption(request: Request, name: string): SaidView | undefined
       'The aggregation stage $out or $merge is not allowed in a view definition',
     )
   }
-  checkViews(request.catalog, database, name, viewOn)
-  return { definition: viewDefinition(viewOn, stages), reads: [viewOn, ...reader.names] }
+  const given = request.get('collation')
+  const replaced = request.catalog.findCollection(database, name)
+  const collation =
+    isDocumentView(replaced) && given === undefined
+      ? viewOf(replaced!).collation
+      : given && givenCollation(given)?.order
+  checkViews(request.catalog, database, { name, collation }, viewOn)
+  return { definition: viewDefinition(viewOn, stages, collation), reads: [viewOn, ...reader.names] }
 }
 
 function modify(request: Request): Reply | Promise<Reply> {

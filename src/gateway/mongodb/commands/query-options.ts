@@ -17,10 +17,12 @@ import {
   getField,
   isEmptyDocument,
 } from '../../../model/document/bson.ts'
+import { type Collation, isSameCollation, parseCollation } from '../../../model/document/collation.ts'
+import { collationOf } from '../../../model/document/collection-options.ts'
 import { ensureDocumentCollection } from '../../../model/document/document.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { dateValue, int32Value, isTruthy, readString, toSafeInteger } from '../../../model/document/values.ts'
-import { isDocumentView } from '../../../model/document/view.ts'
+import { isDocumentView, viewOf } from '../../../model/document/view.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
 import { openSource } from '../../../query/open-source.ts'
 import { type Asked, findAllowed, requireCreate } from '../access.ts'
@@ -139,13 +141,43 @@ export function hintOf(value: BsonValue | undefined, sort?: BsonValue): Hint | u
   return { kind: 'fields', fields }
 }
 
-/** Strings compare by their bytes, as `{ locale: 'simple' }` says; anything else would change results. */
-export function checkCollation(value: BsonValue | undefined): void {
-  if (value === undefined || isEmptyDocument(value)) return
-  const locale = getField(value, 'locale')
-  if (locale?.type === bsonType.string && readString(locale) === 'simple') return
-  const shown = locale?.type === bsonType.string ? readString(locale) : 'unknown'
-  throw mongoError(mongoCode.commandNotSupported, `collation '${shown}' is not supported, only 'simple'`, 'unsupported')
+/** What a command says of its collation, else what its collection does; undefined: by bytes. */
+export function collationFor(
+  request: Request,
+  given: BsonValue | undefined,
+  collectionName: string,
+): Collation | undefined {
+  const collection = request.catalog.findCollection(request.database, collectionName)
+  const collation = given === undefined ? undefined : givenCollation(given)
+  if (collection === undefined || (collation !== undefined && !isDocumentView(collection))) return collation?.order
+  const own = isDocumentView(collection) ? viewOf(collection).collation : defaultOf(collection)
+  if (collation === undefined) return own
+  if (isSameCollation(collation.order, own)) return own
+  throw mongoError(
+    mongoCode.optionNotSupportedOnView,
+    `Cannot override a view's default collation: ${request.database}.${collectionName}`,
+  )
+}
+
+/** Of documents alone: other models have their own order. */
+function defaultOf(collection: Collection): Collation | undefined {
+  return collection.model === 'document' ? collationOf(collection) : undefined
+}
+
+/** An empty document says nothing. */
+export function givenCollation(value: BsonValue): { readonly order: Collation | undefined } | undefined {
+  if (value.type === bsonType.object && isEmptyDocument(value)) return undefined
+  return { order: parseCollation(value) }
+}
+
+/** Of a stage or a command that has no other order than that of bytes. */
+export function requireSimpleCollation(value: BsonValue | undefined): void {
+  if (value === undefined || givenCollation(value)?.order === undefined) return
+  throw mongoError(
+    mongoCode.commandNotSupported,
+    'a change stream has no collation but { locale: "simple" }',
+    'unsupported',
+  )
 }
 
 /** Options that would change the result, and are not built: they may be given as false. */

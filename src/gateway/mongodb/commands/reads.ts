@@ -15,6 +15,7 @@ import {
   getField,
   isEmptyDocument,
 } from '../../../model/document/bson.ts'
+import { inOrderOf, stepsInOrderOf } from '../../../model/document/collation.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { keyText } from '../../../model/document/order.ts'
 import { parsePath, visitPath } from '../../../model/document/path.ts'
@@ -26,7 +27,17 @@ import { writeElements } from '../reply.ts'
 import { isChangeStream, openChangeStream, wholeDatabase } from './change-streams.ts'
 import { openCursor } from './cursor-reply.ts'
 import { explainQuery } from './explain-plan.ts'
-import { checkCollation, filterOf, hintOf, refuseOptions, sortOf, sourceOfQuery, variablesOf } from './query-options.ts'
+import {
+  collationFor,
+  filterOf,
+  givenCollation,
+  hintOf,
+  refuseOptions,
+  requireSimpleCollation,
+  sortOf,
+  sourceOfQuery,
+  variablesOf,
+} from './query-options.ts'
 import { sourcesOf } from './sources.ts'
 import { writePipeline } from './write-stages.ts'
 import { collectionReader, throughViews } from './views.ts'
@@ -61,9 +72,20 @@ function ofNamed(request: Request, query: Query): Query {
   return throughViews(catalog, { database, variables: variablesOf(request) }, collectionName, query)
 }
 
+/** A query is made in the order of the texts that it asks for. */
+function inItsOrder(request: Request, name: string | undefined, parse: () => Query): Query {
+  const given = request.get('collation')
+  const order = name === undefined ? given && givenCollation(given)?.order : collationFor(request, given, name)
+  if (order === undefined) return parse()
+  return { ...inOrderOf(order, parse), collation: order }
+}
+
 export function parseFind(request: Request): Query {
   refuseOptions(request, ['returnKey', 'showRecordId', 'min', 'max'])
-  checkCollation(request.getObject('collation'))
+  return inItsOrder(request, request.collectionName, () => findQuery(request))
+}
+
+function findQuery(request: Request): Query {
   const given = request.getObject('filter')
   const sort = request.getObject('sort')
   const projection = request.getObject('projection')
@@ -122,8 +144,11 @@ function targetOf(request: Request): string | undefined {
 }
 
 export function parseAggregate(request: Request): { query: Query; collection: string | undefined } {
-  checkCollation(request.getObject('collation'))
   const collection = targetOf(request)
+  return { query: inItsOrder(request, collection, () => aggregateQuery(request, collection)), collection }
+}
+
+function aggregateQuery(request: Request, collection: string | undefined): Query {
   const pipeline = request.get('pipeline')
   if (pipeline === undefined) throw missingField('aggregate', 'pipeline')
   const variables = variablesOf(request)
@@ -136,7 +161,7 @@ export function parseAggregate(request: Request): { query: Query; collection: st
     )
   }
   const own = { ...query, hint: hintOf(request.get('hint')), reads: reader.names }
-  return { query: collection === undefined ? own : ofNamed(request, own), collection }
+  return collection === undefined ? own : ofNamed(request, own)
 }
 
 function batchSizeOf(request: Request): number | undefined {
@@ -160,7 +185,7 @@ function batchSizeOf(request: Request): number | undefined {
 function aggregate(request: Request): Reply | Promise<Reply> {
   const pipeline = request.get('pipeline')
   if (pipeline !== undefined && isChangeStream(pipeline)) {
-    checkCollation(request.getObject('collation'))
+    requireSimpleCollation(request.get('collation'))
     return openChangeStream(request, pipeline, targetOf(request), batchSizeOf(request))
   }
   const { query, collection } = parseAggregate(request)
@@ -178,7 +203,10 @@ function aggregate(request: Request): Reply | Promise<Reply> {
 }
 
 export function parseCount(request: Request): Query {
-  checkCollation(request.getObject('collation'))
+  return inItsOrder(request, request.collectionName, () => countQuery(request))
+}
+
+function countQuery(request: Request): Query {
   const limit = Math.abs(request.getInteger('limit') ?? 0)
   return ofNamed(request, {
     filter: filterOf(request.getObject('query'), variablesOf(request)),
@@ -205,7 +233,10 @@ function count(request: Request): Reply | Promise<Reply> {
 }
 
 export function parseDistinct(request: Request): Query {
-  checkCollation(request.getObject('collation'))
+  return inItsOrder(request, request.collectionName, () => distinctQuery(request))
+}
+
+function distinctQuery(request: Request): Query {
   const filter = filterOf(request.getObject('query'), variablesOf(request))
   const plain: Query = { filter, sort: [], skip: 0, limit: undefined, hint: hintOf(request.get('hint')), stages: [] }
   return ofNamed(request, plain)
@@ -216,7 +247,9 @@ function distinct(request: Request): Reply | Promise<Reply> {
   if (name === undefined) throw missingField('distinct', 'key')
   const query = parseDistinct(request)
   const { database, collectionName } = request
-  const values = request.read((transaction) => distinctValues(transaction, query, database, collectionName, name))
+  const values = request.read((transaction) => {
+    return stepsInOrderOf(query.collation, () => distinctValues(transaction, query, database, collectionName, name))
+  })
   const reply = (found: readonly BsonValue[]): Reply => ({
     *steps(writer) {
       writer.beginArray('values')

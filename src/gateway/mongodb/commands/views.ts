@@ -12,7 +12,8 @@ import type { CollectionReader } from '../../../language/mql/lookup.ts'
 import { overQuery, pipelineQuery } from '../../../language/mql/pipeline.ts'
 import { openQuery, type Query } from '../../../language/mql/query.ts'
 import type { Variables } from '../../../language/mql/scope.ts'
-import { mongoError } from '../../../model/document/mongo-error.ts'
+import { type Collation, collationInForce, isSameCollation } from '../../../model/document/collation.ts'
+import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { isDocumentView, viewOf } from '../../../model/document/view.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
 import { findSource, sourceOf } from './query-options.ts'
@@ -33,7 +34,8 @@ export function throughViews(catalog: Catalog, place: Place, name: string, query
   let below = name
   for (let depth = 0; isDocumentView(collection); depth++) {
     if (depth === mostViews) throw tooDeep(database, name)
-    const { viewOn, pipeline } = viewOf(collection!)
+    const { viewOn, pipeline, collation } = viewOf(collection!)
+    if (!isSameCollation(collation, collationInForce())) throw otherCollation('the query', below)
     made = overQuery(pipelineQuery(pipeline, { variables, reader: uncheckedReader(place) }), made)
     below = viewOn
     collection = catalog.findCollection(database, below)
@@ -46,16 +48,29 @@ function tooDeep(database: string, name: string): Error {
   return mongoError(165, message)
 }
 
-/** Errors: one that comes back to itself (5), too many below each other (165). */
-export function checkViews(catalog: Catalog, database: string, name: string, viewOn: string): void {
+interface MadeView {
+  readonly name: string
+  readonly collation: Collation | undefined
+}
+
+/** Errors: one that comes back to itself (5), too many below each other (165), one of another collation (167). */
+export function checkViews(catalog: Catalog, database: string, made: MadeView, viewOn: string): void {
+  const { name } = made
   let below = viewOn
   for (let depth = 1; ; depth++) {
     if (below === name) throw mongoError(5, `View cycle detected: ${name} on ${viewOn}`)
     if (depth > mostViews) throw tooDeep(database, name)
     const collection = catalog.findCollection(database, below)
     if (!isDocumentView(collection)) return
-    below = viewOf(collection!).viewOn
+    const { viewOn: next, collation } = viewOf(collection!)
+    if (!isSameCollation(collation, made.collation)) throw otherCollation(name, below)
+    below = next
   }
+}
+
+function otherCollation(name: string, view: string): Error {
+  const message = `View ${name} has conflicting collation with view ${view}`
+  return mongoError(mongoCode.optionNotSupportedOnView, message)
 }
 
 /** What a query's stages name is asked for, too. */

@@ -14,6 +14,7 @@ import { compileUpdate, withId } from '../../../language/mql/update.ts'
 import { insertDocuments, makeObjectId, updateDocuments } from '../../../language/mql/writes.ts'
 import { bsonType, BsonValue, elementsOf, fieldsOf, getField } from '../../../model/document/bson.ts'
 import { noteSchema } from '../../../model/document/change-notes.ts'
+import { collationInForce, isSameCollation, stepsInOrderOf } from '../../../model/document/collation.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { parsePath, findPath } from '../../../model/document/path.ts'
 import { readString, stringValue } from '../../../model/document/values.ts'
@@ -40,15 +41,15 @@ export function writePipeline(request: Request, query: Query, collection: string
   const { target, write } = name === '$out' ? outOf(request, specification) : mergeOf(request, specification)
   const passes = request.getBoolean('bypassDocumentValidation', false)
   const below = collection ?? ''
-  const run = request.session.run(function* (transaction): StatementSteps<Reply> {
+  function* run(transaction: Transaction): StatementSteps<Reply> {
     const source = collection === undefined ? undefined : sourceOfQuery(transaction, database, below, query)
     const documents = yield* computeAll(query, source, transaction)
     if (passes) {
       yield* pastValidation(transaction, target.database, target.collection, () => write(transaction, documents))
     } else yield* write(transaction, documents)
     return cursorReply('firstBatch', [], 0n, `${database}.${collection ?? '$cmd.aggregate'}`)
-  })
-  return run
+  }
+  return request.session.run((transaction) => stepsInOrderOf(query.collation, () => run(transaction)))
 }
 
 interface Write {
@@ -187,10 +188,11 @@ function matchedOf(value: BsonValue | undefined): Merge['matched'] {
 
 /** Else it would not be known which document is meant. */
 function checkUnique({ indexes }: DocumentSource, on: readonly string[]): void {
-  const isFound = indexes.some(({ unique, partial, fields }) => {
+  const isFound = indexes.some(({ unique, partial, fields, collation }) => {
     return (
       unique &&
       partial === undefined &&
+      isSameCollation(collation, collationInForce()) &&
       fields.length === on.length &&
       fields.every(({ path }) => on.includes(path.text))
     )

@@ -26,6 +26,7 @@ import {
   getField,
   isEmptyDocument,
 } from '../../../model/document/bson.ts'
+import { type Collation, stepsInOrderOf } from '../../../model/document/collation.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { isTruthy, toSafeInteger } from '../../../model/document/values.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
@@ -33,15 +34,7 @@ import type { Reply, ShortReply } from '../reply.ts'
 import { findAllowed } from '../access.ts'
 import { missingField, type Command, type Request } from '../request.ts'
 import { WriteErrors } from '../write-errors.ts'
-import {
-  addVariables,
-  checkCollation,
-  ensureSource,
-  filterOf,
-  findSource,
-  hintOf,
-  variablesOf,
-} from './query-options.ts'
+import { addVariables, collationFor, ensureSource, filterOf, findSource, hintOf, variablesOf } from './query-options.ts'
 
 const mostOperations = 100_000
 
@@ -151,9 +144,13 @@ function flagIn(fields: ReadonlyMap<string, BsonValue>, name: string): boolean {
 
 const updateFields = ['q', 'u', 'multi', 'upsert', 'arrayFilters', 'hint', 'collation', 'c', 'upsertSupplied']
 
+/** Of one operation of a command. */
+export function collationOfOperation(request: Request, operation: BsonValue): Collation | undefined {
+  return collationFor(request, getField(operation, 'collation'), request.collectionName)
+}
+
 export function parseUpdate(operation: BsonValue, shared: Variables): UpdateOperation {
   const fields = new Map(fieldsOf(operation))
-  checkCollation(fields.get('collation'))
   if (flagIn(fields, 'upsertSupplied')) {
     throw mongoError(mongoCode.commandNotSupported, "update: option 'upsertSupplied' is not supported", 'unsupported')
   }
@@ -216,10 +213,8 @@ function* runUpdates(
   for (const [index, one] of updates.entries()) {
     if (transaction.slice.spend(1)) yield undefined
     try {
-      const operation = isLong(one)
-        ? yield* resumed(transaction, () => parseUpdate(one, variables))
-        : parseUpdate(one, variables)
-      yield* runUpdate(transaction, request, operation, privilege.read, index, totals)
+      const collation = collationOfOperation(request, one)
+      yield* stepsInOrderOf(collation, () => runUpdate(transaction, request, one, variables, index, totals))
     } catch (error) {
       if (!isDocumentError(error)) throw error
       totals.errors.add(index, error)
@@ -232,13 +227,16 @@ function* runUpdates(
 function* runUpdate(
   transaction: Transaction,
   request: Request,
-  operation: UpdateOperation,
-  reads: Privileges,
+  one: BsonValue,
+  variables: Variables,
   index: number,
   totals: UpdateTotals,
 ): StatementSteps<void> {
+  const operation = isLong(one)
+    ? yield* resumed(transaction, () => parseUpdate(one, variables))
+    : parseUpdate(one, variables)
   const { isUpsert: creates } = operation
-  const wanted = reads | privilege.update | (creates ? privilege.insert : noPrivileges)
+  const wanted = privilege.read | privilege.update | (creates ? privilege.insert : noPrivileges)
   const source = yield* inPlace(transaction, () => sourceFor(transaction, request, creates, wanted))
   if (source === undefined) return
   const result = yield* updateDocuments(transaction, source, operation)
@@ -301,7 +299,8 @@ function remove(request: Request): Reply | Promise<Reply> {
     for (const [index, one] of deletes.entries()) {
       if (transaction.slice.spend(1)) yield undefined
       try {
-        deleted += yield* runDelete(transaction, request, one, variables)
+        const collation = collationOfOperation(request, one)
+        deleted += yield* stepsInOrderOf(collation, () => runDelete(transaction, request, one, variables))
       } catch (error) {
         if (!isDocumentError(error)) throw error
         errors.add(index, error)
@@ -331,7 +330,6 @@ const deleteFields = ['q', 'limit', 'hint', 'collation']
 
 export function parseDelete(operation: BsonValue, variables: Variables): Targets {
   const fields = new Map(fieldsOf(operation))
-  checkCollation(fields.get('collation'))
   const limit = fields.get('limit')
   const most = limit === undefined ? undefined : toSafeInteger(limit)
   if (most !== 0 && most !== 1)

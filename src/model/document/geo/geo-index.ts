@@ -61,7 +61,7 @@ export function* geoKeys(
     }
     for (const value of numbers.length === 0 ? [nullValue] : numbers.map(doubleValue)) {
       into.end = mark
-      writeKeyElement(into, value)
+      writeKeyElement(into, value, undefined)
       yield* from(at + 1)
     }
   }
