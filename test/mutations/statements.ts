@@ -69,4 +69,21 @@ export const statementMutations: readonly Mutation[] = [
       '    yield step.value\n',
     ],
   ]),
+  ...mutationsOf('src/language/sql/routine/definition.ts', inGolden, [
+    [
+      'a function of an extension is dropped alone',
+      "[{ on: { id: extension }, kind: 'internal' } as const]",
+      "[{ on: { id: extension }, kind: 'automatic' } as const]",
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/routine/languages.ts', inGolden, [
+    [
+      'statements make functions of extensions',
+      '  if (found.validate === undefined) throw missingLanguage(name)\n',
+      '',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/catalog/pg-depend.ts', inGolden, [
+    ['functions of extensions are dumped', "isPartOfExtension(run, on) ? 'e' : letters[kind]", 'letters[kind]'],
+  ]),
 ]

@@ -19,6 +19,8 @@ import './statement/stored-expressions.ts'
 import './plpgsql/language.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers a language of functions
 import './routine/sql-language.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- loading it registers a language of functions
+import './extension/native-language.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it makes SQL the language of policies
 import './statement/stored-policies.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it says how kept expressions are shown

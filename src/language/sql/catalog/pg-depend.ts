@@ -35,6 +35,7 @@ import {
   ruleOid,
   triggerOid,
 } from './identity.ts'
+import { isExtension, madeExtensions } from '../extension/extension-kind.ts'
 import { extensionMembers } from './pg-extension.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { collections, typeCollections } from './stored-tables.ts'
@@ -49,6 +50,7 @@ function placeIn(catalog: string, object: number, column = 0): Place {
 
 function catalogOf(collection: Collection): string {
   if (isRoutine(collection)) return 'pg_proc'
+  if (isExtension(collection)) return 'pg_extension'
   return isType(collection) ? 'pg_type' : 'pg_class'
 }
 
@@ -69,7 +71,8 @@ function* dependencies(run: SqlRun): Generator<readonly SqlValue[]> {
   for (const [catalog, object, ofCatalog, extension] of extensionMembers(run))
     yield [catalog, object, 0, ofCatalog, extension, 0, 'e']
   const routines = [...allRoutines(run.transaction.catalog)].map(({ collection }) => collection)
-  for (const collection of [...collections(run), ...typeCollections(run), ...routines]) {
+  const extensions = madeExtensions(run.transaction.catalog)
+  for (const collection of [...collections(run), ...typeCollections(run), ...routines, ...extensions]) {
     const namespace = placeIn('pg_namespace', namespaceOid(collection.namespace))
     yield [...placeOf(collection, undefined)!, ...namespace, 'n']
     if (isView(collection)) {
@@ -78,9 +81,15 @@ function* dependencies(run: SqlRun): Generator<readonly SqlValue[]> {
     }
     for (const { of, on, kind } of shownDependencies(run, collection)) {
       const [dependent, other] = [placeOf(collection, of), placeOfAddress(run, on)]
-      if (dependent !== undefined && other !== undefined) yield [...dependent, ...other, letters[kind]]
+      if (dependent === undefined || other === undefined) continue
+      yield [...dependent, ...other, isPartOfExtension(run, on) ? 'e' : letters[kind]]
     }
   }
+}
+
+function isPartOfExtension({ transaction: { catalog } }: SqlRun, { id }: ObjectAddress): boolean {
+  const of = catalog.collectionById(id)
+  return of !== undefined && isExtension(of)
 }
 
 function placeOfAddress(run: SqlRun, { id, part }: ObjectAddress): Place | undefined {

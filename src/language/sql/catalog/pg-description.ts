@@ -27,6 +27,7 @@ import {
   triggerByOid,
   triggerOid,
 } from './identity.ts'
+import { isExtension, madeExtensions } from '../extension/extension-kind.ts'
 import { routineByNumber } from './function-numbers.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { databaseOids } from './pg-objects.ts'
@@ -37,12 +38,17 @@ function classOid(name: string): number {
   return systemViewOid('pg_catalog', name)!
 }
 
+function catalogOf(collection: Collection): string {
+  if (isRoutine(collection)) return 'pg_proc'
+  if (isExtension(collection)) return 'pg_extension'
+  return isType(collection) ? 'pg_type' : 'pg_class'
+}
+
 /** `objoid`, `classoid`, `objsubid`; undefined of a part that PostgreSQL has no comments on. */
 function placeOf(collection: Collection, part: PartAddress | undefined): [number, number, number] | undefined {
   const relation = collectionOid(collection)
   if (part === undefined) {
-    const catalog = isRoutine(collection) ? 'pg_proc' : isType(collection) ? 'pg_type' : 'pg_class'
-    return [relation, classOid(catalog), 0]
+    return [relation, classOid(catalogOf(collection)), 0]
   }
   const { kind, key } = part
   if (kind === 'column') return [relation, classOid('pg_class'), Number(key)]
@@ -55,7 +61,7 @@ function placeOf(collection: Collection, part: PartAddress | undefined): [number
 
 function commented(run: SqlRun): Collection[] {
   const routines = [...allRoutines(run.transaction.catalog)].map(({ collection }) => collection)
-  return [...collections(run), ...typeCollections(run), ...routines]
+  return [...collections(run), ...typeCollections(run), ...routines, ...madeExtensions(run.transaction.catalog)]
 }
 
 /** As PostgreSQL makes it. */
@@ -146,13 +152,18 @@ function addressIn(run: SqlRun, catalogName: string, object: number): ObjectAddr
     const routine = routineByNumber(catalog, object)
     return routine && { id: routine.collection.id }
   }
+  if (catalogName === 'pg_extension') {
+    const extension = collectionByOid(catalog, object)
+    return extension !== undefined && isExtension(extension) ? { id: extension.id } : undefined
+  }
   if (catalogName === 'pg_type') {
     const type = collectionByOid(catalog, object)
     return type !== undefined && isType(type) ? { id: type.id } : undefined
   }
   if (catalogName !== 'pg_class') return undefined
   const collection = collectionByOid(catalog, object)
-  if (collection !== undefined && !isType(collection) && !isRoutine(collection)) return { id: collection.id }
+  if (collection !== undefined && !isType(collection) && !isRoutine(collection) && !isExtension(collection))
+    return { id: collection.id }
   const owner = indexByOid(catalog, object)?.collection
   const part =
     owner && partsOf(owner).find(({ kind, key }) => kind === 'index' && indexOid(owner, Number(key)) === object)

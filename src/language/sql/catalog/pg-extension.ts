@@ -6,17 +6,28 @@ import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
-import { systemNamespaces } from './identity.ts'
+import { extensionVersion, madeExtensions } from '../extension/extension-kind.ts'
+import { collectionOid, namespaceOid, systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { viewsOf } from './registered-views.ts'
-import { ownRoleOid } from './roles.ts'
+import { ownerOid, ownRoleOid } from './roles.ts'
 import { systemViewOid } from './system-view-names.ts'
 
 const schema = 'polylog'
 const [languageExtension, ownExtension] = [13_756, 13_755]
 
-function extensions(): readonly (readonly SqlValue[])[] {
+function extensions(run: SqlRun): readonly (readonly SqlValue[])[] {
   return [
+    ...[...madeExtensions(run.transaction.catalog)].map((one) => [
+      collectionOid(one),
+      one.name,
+      ownerOid(run, one),
+      namespaceOid(one.namespace),
+      true,
+      extensionVersion(one),
+      null,
+      null,
+    ]),
     [languageExtension, 'plpgsql', ownRoleOid, systemNamespaces.get('pg_catalog')!, false, '1.0', null, null],
     [ownExtension, schema, ownRoleOid, systemNamespaces.get(schema)!, false, '1.0', null, null],
   ]

@@ -5,6 +5,8 @@ import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
+import { availableExtensions } from '../extension/available.ts'
+import { extensionVersion, findExtension } from '../extension/extension-kind.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { allRoles, ownerName, roleOidById } from './roles.ts'
 import { collections } from './stored-tables.ts'
@@ -48,6 +50,14 @@ const extensions: readonly Values[] = [
   ['plpgsql', '1.0', '1.0', 'PL/pgSQL procedural language'],
   ['polylog', '1.0', '1.0', 'what the server tells of itself'],
 ]
+
+function* listedExtensions({ transaction: { catalog } }: SqlRun): Generator<Values> {
+  yield* extensions
+  for (const { name, version, comment } of availableExtensions) {
+    const made = findExtension(catalog, name)
+    yield [name, version, made === undefined ? null : extensionVersion(made), comment]
+  }
+}
 
 export const pgListed: readonly Relation[] = [
   memoryRelation(
@@ -99,6 +109,6 @@ export const pgListed: readonly Relation[] = [
       ['installed_version', oid.text],
       ['comment', oid.text],
     ],
-    () => extensions,
+    listedExtensions,
   ),
 ]

@@ -28,7 +28,7 @@ import { privilege } from '../../../database/access/privileges.ts'
 type Values = readonly SqlValue[]
 
 /** PostgreSQL's numbers of the first two; the third is made by its own installation. */
-export const languageOids: Readonly<Record<string, number>> = { internal: 12, sql: 14, plpgsql: 13_757 }
+export const languageOids: Readonly<Record<string, number>> = { internal: 12, c: 13, sql: 14, plpgsql: 13_757 }
 
 const modeLetters = { in: 'i', out: 'o', inout: 'b', variadic: 'v', table: 't' } as const
 

@@ -46,6 +46,8 @@ export interface RoutineDefinition {
   readonly body: string
   /** `BEGIN ATOMIC` or RETURN: the body is part of the statement that made it, and not a string. */
   readonly isAtomic?: boolean
+  /** It is a part of this one. */
+  readonly extension?: number
 }
 
 export const routineKind: ObjectKind<RoutineDefinition> = registerKind<RoutineDefinition>({
@@ -59,9 +61,10 @@ export const routineKind: ObjectKind<RoutineDefinition> = registerKind<RoutineDe
   firstAccess: [{ to: everybody, by: noOwner, may: privilege.execute, mayGive: noPrivileges }],
   version: 1,
   decode: decodeRoutine,
-  dependencies: ({ returns }): readonly Dependency[] => {
-    return returns?.table === undefined ? [] : [{ on: { id: returns.table }, kind: 'normal' }]
-  },
+  dependencies: ({ returns, extension }): readonly Dependency[] => [
+    ...(returns?.table === undefined ? [] : [{ on: { id: returns.table }, kind: 'normal' } as const]),
+    ...(extension === undefined ? [] : [{ on: { id: extension }, kind: 'internal' } as const]),
+  ],
 })
 
 export function isRoutine(collection: Collection): boolean {

@@ -31,8 +31,8 @@ export interface RoutineLanguage {
   readonly name: string
   /** Its row, or all its rows where it gives a set. Undefined: nothing at all, which is NULL. */
   run(invocation: Invocation): StatementSteps<readonly (readonly SqlValue[])[]>
-  /** Throws what is wrong with a definition that is about to be kept. */
-  validate(definition: RoutineDefinition, run: SqlRun): void
+  /** Throws what is wrong with a definition that is about to be kept. Left out: statements make no functions in it. */
+  validate?(definition: RoutineDefinition, run: SqlRun): void
   /** The row that a trigger answers; undefined: NULL. */
   runTrigger?(invocation: Invocation, firing: Firing): StatementSteps<Row | undefined>
   /** DO. */
@@ -48,7 +48,18 @@ export function registerRoutineLanguage(language: RoutineLanguage): void {
 /** Errors: 42704. */
 export function getRoutineLanguage(name: string): RoutineLanguage {
   const found = languages.get(name)
-  if (found !== undefined) return found
+  if (found === undefined) throw missingLanguage(name)
+  return found
+}
+
+/** For a definition in it. Errors: 42704. */
+export function languageForNew(name: string): RoutineLanguage {
+  const found = getRoutineLanguage(name)
+  if (found.validate === undefined) throw missingLanguage(name)
+  return found
+}
+
+function missingLanguage(name: string): Error {
   const hint = 'Use CREATE EXTENSION to load the language into the database.'
-  throw failure('42704', `language "${name}" does not exist`, name.startsWith('pl') ? { hint } : {})
+  return failure('42704', `language "${name}" does not exist`, name.startsWith('pl') ? { hint } : {})
 }

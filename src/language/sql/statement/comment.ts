@@ -15,6 +15,7 @@ import { failure, notBuilt } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { nameOf, splitLast } from './drop.ts'
 import { nothing } from './execution.ts'
+import { extensionAddress } from './extensions.ts'
 import { findCollection, findPart, getTable, shownName } from './naming.ts'
 import { getPolicyTarget } from './policies.ts'
 import { type Planned, planSteps } from './prepared.ts'
@@ -41,6 +42,7 @@ const finders: Readonly<Record<string, FindObject>> = {
     if (found === undefined) throw missingTrigger(relation, name)
     return found
   },
+  OBJECT_EXTENSION: extensionAddress,
   OBJECT_SCHEMA: findSchema,
   OBJECT_TABLE: relationFinder('table'),
   OBJECT_VIEW: relationFinder('view'),

@@ -12,6 +12,7 @@ import { failure, notBuilt } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { skipping } from './create-schema.ts'
 import { dropTargets } from './drop-objects.ts'
+import { planDropExtension } from './extensions.ts'
 import type { Outcome } from './execution.ts'
 import { findCollection, findPart, refuseBusy, shownName } from './naming.ts'
 import { getPolicyTarget, policyTarget } from './policies.ts'
@@ -35,6 +36,7 @@ const kinds: Readonly<Record<string, { word: string; find: FindTarget }>> = {
 
 export function planDrop(_binder: Binder, statement: DropStmt): Planned {
   if (statement.removeType === 'OBJECT_POLICY') return planDropPolicy(statement)
+  if (statement.removeType === 'OBJECT_EXTENSION') return planDropExtension(statement)
   if (statement.removeType === 'OBJECT_TRIGGER') return planDropTrigger(statement)
   if (routineWord(statement.removeType) !== undefined) return planDropRoutine(statement)
   const kind = kinds[statement.removeType ?? '']

@@ -4,6 +4,7 @@ import type { ObjectAddress } from '../../../database/catalog/objects.ts'
 import { partsOf } from '../../../database/catalog/objects.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { formatType } from '../../../model/table/types/registry.ts'
+import { isExtension } from '../extension/extension-kind.ts'
 import { isRoutine } from '../routine/definition.ts'
 import { routineOf } from '../routine/routines.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
@@ -18,6 +19,7 @@ export function describeAddress(run: SqlRun, { id, part }: ObjectAddress): strin
   if (namespace !== undefined) return `schema ${namespace.name}`
   const collection = catalog.collectionById(id)
   if (collection === undefined) return `object ${id}`
+  if (isExtension(collection)) return `extension ${collection.name}`
   if (isRoutine(collection)) return routineTitle(run, collection)
   const shown = (name: string): string => qualify(currentContext(run), collection.namespace.name, name)
   const whole = isType(collection)

@@ -16,6 +16,7 @@ import { asCreateTable, planCreateTableAs } from './create-table-as.ts'
 import { planDrop } from './drop.ts'
 import { planDropDatabase } from './drop-database.ts'
 import { planExplain } from './explain.ts'
+import { planAlterExtension, planCreateExtension } from './extensions.ts'
 import { planAlterDefaultPrivileges } from './default-privileges.ts'
 import { planGrant, planGrantRole } from './grant.ts'
 import { planInsert } from './insert.ts'
@@ -129,6 +130,8 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   }
   if ('ReassignOwnedStmt' in node) return planReassignOwned(node.ReassignOwnedStmt)
   if ('DropOwnedStmt' in node) return planDropOwned(node.DropOwnedStmt)
+  if ('CreateExtensionStmt' in node) return planCreateExtension(node.CreateExtensionStmt)
+  if ('AlterExtensionStmt' in node) return planAlterExtension(node.AlterExtensionStmt)
   if ('CreateSchemaStmt' in node) return planCreateSchema(node.CreateSchemaStmt)
   if ('AlterTableStmt' in node) return planAlterTable(binder, node.AlterTableStmt)
   if ('RenameStmt' in node && node.RenameStmt.renameType === 'OBJECT_ROLE') return planRenameRole(node.RenameStmt)

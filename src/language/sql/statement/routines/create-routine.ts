@@ -21,7 +21,7 @@ import {
   type RoutineResult,
   signatureOf,
 } from '../../routine/definition.ts'
-import { getRoutineLanguage } from '../../routine/languages.ts'
+import { languageForNew } from '../../routine/languages.ts'
 import { isPolymorphic } from '../../routine/pseudo-types.ts'
 import { routineOf } from '../../routine/routines.ts'
 import { findType } from '../../../../model/table/types/registry.ts'
@@ -38,7 +38,7 @@ export function planCreateRoutine(node: CreateFunctionStmt, statement: ParsedSta
   const word = isProcedure ? 'procedure' : 'function'
   return planSteps({ kind: 'schema' }, `CREATE ${word.toUpperCase()}`, (run) => {
     const definition = definitionOf(run, node, statement)
-    const language = getRoutineLanguage(definition.language)
+    const language = languageForNew(definition.language)
     const names = stringsOf(node.funcname)
     const [name = '', schemaname] = [...names].reverse()
     const namespace = targetNamespace(run, schemaname === undefined ? { relname: name } : { relname: name, schemaname })
@@ -51,7 +51,7 @@ export function planCreateRoutine(node: CreateFunctionStmt, statement: ParsedSta
     if (before === undefined) run.transaction.createCollection(namespace, own, 'routine', json)
     else replace(run, before, definition, node.replace === true)
     // It may call itself.
-    language.validate(definition, run)
+    language.validate!(definition, run)
     return nothing
   })
 }
@@ -102,7 +102,7 @@ function definitionOf(run: SqlRun, node: CreateFunctionStmt, statement: ParsedSt
   const language = options.language ?? (isAtomic ? 'sql' : undefined)
   if (language === undefined) throw failure('42P13', 'no language specified')
   if (options.linkedAt !== undefined) {
-    getRoutineLanguage(language)
+    languageForNew(language)
     throw failure('42P13', `only one AS item needed for language "${language}"`, { location: options.linkedAt })
   }
   if (isAtomic && language !== 'sql') {
