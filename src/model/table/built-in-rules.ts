@@ -57,10 +57,14 @@ const checks: RowRule = {
     if (table.checks.length === 0) return undefined
     // Which columns a check reads is known when it is compiled: with the first row.
     let reading: readonly RowCheck[] | undefined
+    // A row from before a check that is NOT VALID may break it in columns that stay as they are.
+    const pending = new Set(table.checks.flatMap(({ name, notValid }) => (notValid === true ? [name] : [])))
     return {
       needed: allOrdinals(table),
       check: (transaction, newRow) => {
-        reading ??= checksOf(transaction.catalog, table).filter(({ reads }) => meets(reads, set))
+        reading ??= checksOf(transaction.catalog, table).filter(
+          ({ name, reads }) => meets(reads, set) || pending.has(name),
+        )
         checkRow(transaction, table, reading, newRow)
       },
     }

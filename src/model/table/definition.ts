@@ -64,6 +64,8 @@ export interface CheckDefinition extends RoutineCalls {
   readonly local?: false
   /** Those that inherit from the table do not have it. */
   readonly noInherit?: true
+  /** NOT VALID: rows from before it were not looked at. */
+  readonly notValid?: true
 }
 
 export interface KeyDefinition {

@@ -284,6 +284,16 @@ export function* addCheck(
 ): StatementSteps<Table> {
   const checks = [...table.definition.checks, check]
   const changed = yield* inPlace(transaction, () => redefine(transaction, table, { ...table.definition, checks }))
+  if (check.notValid !== true) yield* refuseRows(transaction, changed, compiled)
+  return changed
+}
+
+/** VALIDATE CONSTRAINT. */
+export function* validateCheck(transaction: Transaction, table: Table, compiled: RowCheck): StatementSteps<Table> {
+  const checks = table.definition.checks.map(({ notValid, ...rest }): CheckDefinition => {
+    return notValid === true && rest.name !== compiled.name ? { ...rest, notValid } : rest
+  })
+  const changed = yield* inPlace(transaction, () => redefine(transaction, table, { ...table.definition, checks }))
   yield* refuseRows(transaction, changed, compiled)
   return changed
 }

@@ -86,7 +86,7 @@ export function* constraintRows(run: SqlRun, objects: StoredObjects = allObjects
       kind,
       deferrable !== undefined,
       deferrable === 'deferred',
-      definition?.notValid !== true,
+      (definition ?? check)?.notValid !== true,
       collectionOid(table.collection),
       0,
       index?.oid ?? (foreignKey === undefined ? 0 : referencedIndexOid(foreignKey)),
@@ -148,7 +148,7 @@ function textOf(
   if (foreignKey !== undefined) return describeForeignKey(run, foreignKey, timing)
   const inherits = check?.noInherit === true ? ' NO INHERIT' : ''
   const { text } = shownExpression(run, { kind: 'table', table }, expression!, isPretty)
-  return `CHECK (${text})${inherits}`
+  return `CHECK (${text})${inherits}${check?.notValid === true ? ' NOT VALID' : ''}`
 }
 
 function listOf(columns: readonly { readonly name: string }[]): string {

@@ -5,7 +5,7 @@ import type { AlterTableCmd, AlterTableStmt, Node, RangeVar, RenameStmt, RoleSpe
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { checksOf, compileCheck, defaultOf, generatedOf } from '../../../model/table/expressions.ts'
-import type { ColumnDefault, GeneratedDefinition, NewColumn } from '../../../model/table/definition.ts'
+import type { CheckDefinition, ColumnDefault, GeneratedDefinition, NewColumn } from '../../../model/table/definition.ts'
 import { fillColumn } from '../../../model/table/index-build.ts'
 import {
   addForeignKey,
@@ -62,6 +62,7 @@ import {
   dropSharedConstraint,
   refuseAddingCheck,
   refuseDroppingConstraint,
+  validateInFamily,
 } from './partitions/constraints.ts'
 import { planRenameIndex, renameConstraint } from './partitions/rename.ts'
 import { currentTable, shareWithPartitions } from './partitions/links.ts'
@@ -196,7 +197,7 @@ function planCommand(binder: Binder, command: AlterTableCmd, tableName: string, 
     case 'AT_DropConstraint':
       return dropConstraintStep(name, missingOk, isCascade, reach)
     case 'AT_ValidateConstraint':
-      return validateConstraintStep(name)
+      return validateConstraintStep(name, reach)
     case 'AT_AlterConstraint':
       return alterConstraintStep(definition!)
     case 'AT_SetNotNull':
@@ -384,8 +385,10 @@ function* dropColumnOf(
 function addConstraintStep(node: Node, reach: Reach): Step {
   if (!('Constraint' in node)) throw notBuilt('this constraint')
   const { skip_validation: notValid, contype } = node.Constraint
-  if (notValid === true && contype !== 'CONSTR_FOREIGN') throw notBuilt('NOT VALID')
-  const [constraint] = readConstraint(node.Constraint)
+  const isTold = contype === 'CONSTR_FOREIGN' || contype === 'CONSTR_CHECK'
+  if (notValid === true && !isTold) throw notBuilt('NOT VALID')
+  const [read] = readConstraint(node.Constraint)
+  const constraint = read?.kind === 'check' ? { ...read, notValid: notValid === true } : read
   return (run, table, notices) => {
     return constraint === undefined ? table : addConstraint(run, table, constraint, reach, notices)
   }
@@ -443,7 +446,9 @@ function* addCheckConstraint(
   const only = read.length === 1 ? read[0]! : ''
   const name = constraint.name ?? freeName(isTaken, table.name, only, 'check')
   refuseAddingCheck(run, table, constraint.noInherit, isOnly)
-  const added = { name, expression: text, ...called, ...(constraint.noInherit && { noInherit: true as const }) }
+  const { noInherit, notValid } = constraint
+  const marks = { ...(noInherit && { noInherit }), ...(notValid === true && { notValid }) }
+  const added: CheckDefinition = { name, expression: text, ...called, ...marks }
   const check = compileCheck(run.transaction.catalog, table, name, text)
   yield* addCheck(run.transaction, table, added, check)
   if (!constraint.noInherit) yield* addCheckToChildren(run, table, added, notices)
@@ -466,11 +471,13 @@ function dropConstraintStep(name: string, missingOk: boolean, isCascade: boolean
   }
 }
 
-function validateConstraintStep(name: string): Step {
+function validateConstraintStep(name: string, { isOnly }: Reach): Step {
   return (run, table) => {
     const foreignKey = table.foreignKeys.find((one) => one.name === name)
     if (foreignKey?.notValid === true) return validateForeignKey(run.transaction, table, name)
-    if (foreignKey !== undefined || table.checks.some((check) => check.name === name)) return table
+    if (foreignKey !== undefined) return table
+    const check = table.checks.find((one) => one.name === name)
+    if (check !== undefined) return validateInFamily(run, table, check, isOnly)
     if (!constraintNames(table).includes(name)) throw missingConstraint(table, name)
     const message = `constraint "${name}" of relation "${table.name}" is not a foreign key or check constraint`
     throw failure('42809', message)

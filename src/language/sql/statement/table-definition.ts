@@ -46,6 +46,8 @@ export interface KeyPlan {
 
 export interface CheckPlan {
   readonly kind: 'check'
+  /** Of ALTER TABLE alone: a table that is made has no rows. */
+  readonly notValid?: boolean
   readonly name: string | undefined
   readonly node: Node
   /** Of a column's own check: goes into the name. */

@@ -3,7 +3,7 @@ import type { StatementSteps } from '../../../../database/contract.ts'
 import { inPlace } from '../../../../database/transaction/wait.ts'
 import type { CheckDefinition, ForeignKeyDefinition } from '../../../../model/table/definition.ts'
 import { compileCheck } from '../../../../model/table/expressions.ts'
-import { addCheck } from '../../../../model/table/schema.ts'
+import { addCheck, validateCheck } from '../../../../model/table/schema.ts'
 import type { Table } from '../../../../model/table/table.ts'
 import type { Notice } from '../../contract.ts'
 import { failure } from '../../failure.ts'
@@ -38,12 +38,36 @@ export function* addCheckToChildren(
     if (own.expression !== check.expression) {
       throw failure('42710', `constraint "${check.name}" for relation "${child.name}" already exists`)
     }
+    if (own.notValid === true && check.notValid !== true) {
+      const what = `constraint "${check.name}" conflicts with NOT VALID constraint on relation "${child.name}"`
+      throw failure('42P17', what)
+    }
     const message = `merging constraint "${check.name}" with inherited definition`
     notices.push({ severity: 'NOTICE', sqlState: '00000', message })
     yield* inPlace(run.transaction, () =>
       changedCheck(run, child, check.name, (one) => ({ ...one, inherited: (one.inherited ?? 0) + 1 })),
     )
   }
+}
+
+/** First those of the tables that inherit it. */
+export function* validateInFamily(
+  run: SqlRun,
+  table: Table,
+  { name, expression, noInherit, notValid }: CheckDefinition,
+  isOnly: boolean,
+): StatementSteps<Table> {
+  if (notValid !== true) return table
+  const children = noInherit === true ? [] : childrenOf(run, table)
+  if (isOnly && children.length > 0) {
+    throw failure('42P16', 'constraint must be validated on child tables too')
+  }
+  for (const child of children) {
+    const own = child.checks.find((one) => one.name === name)
+    if (own !== undefined) yield* validateInFamily(run, child, own, false)
+  }
+  const now = currentTable(run, table)
+  return yield* validateCheck(run.transaction, now, compileCheck(run.transaction.catalog, now, name, expression))
 }
 
 function changedCheck(

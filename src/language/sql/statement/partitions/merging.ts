@@ -98,6 +98,9 @@ function mergedInto(parent: Table, child: Table, isPartition: boolean): TableDef
     if (own.expression !== expression) {
       throw failure('42804', `child table "${child.name}" has different definition for check constraint "${name}"`)
     }
+    if (own.notValid === true) {
+      throw failure('42P17', `constraint "${name}" conflicts with NOT VALID constraint on child table "${child.name}"`)
+    }
     if (own.noInherit !== true) continue
     throw failure(
       '42P16',
