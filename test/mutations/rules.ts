@@ -54,7 +54,11 @@ export const ruleMutations: readonly Mutation[] = [
       'if (!isSame) checkTwin',
       'if (isSame) checkTwin',
     ],
-    ['an update tests the checks that it cannot break', 'meets(reads, set))', '!meets(reads, set))'],
+    [
+      'an update tests the checks that it cannot break',
+      'meets(reads, set) || pending',
+      '!meets(reads, set) || pending',
+    ],
     [
       'a delete does not read what others refer to',
       '        needed: referableOrdinals(table),\n        after: (transaction, oldRow) =>',

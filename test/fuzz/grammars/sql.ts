@@ -184,6 +184,13 @@ class Sql {
         `create schema ${this.#of(['', 'if not exists '])}${this.#of(['s', 'pg_x', '__proto__'])} ` +
         `${this.#of(['', 'authorization reader'])}`,
       () =>
+        `create extension ${this.#of(['', 'if not exists '])}${this.#of(['"uuid-ossp"', 'pgcrypto', 'hstore', 'plpgsql', '__proto__'])}` +
+        `${this.#of(['', ' schema s', " version '1.1'", ' cascade'])}`,
+      () =>
+        `create ${this.#of(['', 'or replace '])}trigger k ${this.#of(['before', 'after', 'instead of'])} ` +
+        `${this.#of(['insert', 'update', 'delete', 'update of a', 'insert or update or delete', 'truncate'])} on ${this.#table()} ` +
+        `${this.#of(['for each row ', ''])}${this.#of(['', `when (${this.expression()}) `])}execute function f()`,
+      () =>
         `create ` +
         `${this.#of(['role', 'user', 'function', 'type', 'domain', 'trigger', 'rule', 'extension', 'materialized view'])}` +
         ` ${name} ` +

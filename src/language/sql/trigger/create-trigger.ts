@@ -162,11 +162,7 @@ function checkShape(table: Triggered, { whenClause, columns, transitionRels }: C
   const { timing, isForRow, all } = shape
   const isOfTable = table instanceof Table
   if (isOfTable && timing === 'instead') {
-    throw misplaced(
-      table,
-      isPartitioned(table) ? 'partitioned table' : 'table',
-      'Tables cannot have INSTEAD OF triggers.',
-    )
+    throw misplaced(table, 'table', 'Tables cannot have INSTEAD OF triggers.')
   }
   if (!isOfTable && isForRow && timing !== 'instead') {
     throw misplaced(table, 'view', 'Views cannot have row-level BEFORE or AFTER triggers.')
@@ -185,10 +181,6 @@ function checkShape(table: Triggered, { whenClause, columns, transitionRels }: C
 
 function misplaced({ name }: Triggered, word: string, detail: string): Error {
   return failure('42809', `"${name}" is a ${word}`, { detail })
-}
-
-function isPartitioned({ definition }: Table): boolean {
-  return definition.partitioning !== undefined
 }
 
 interface Shape {
