@@ -228,7 +228,11 @@ export class Entities {
 
   async close(): Promise<void> {
     for (const one of this.#all.values()) {
-      const held = one as { close?: () => Promise<void>; endSession?: () => Promise<void> } & Partial<ClientSession>
+      // A test may keep a result that is none.
+      const held = (one ?? {}) as {
+        close?: () => Promise<void>
+        endSession?: () => Promise<void>
+      } & Partial<ClientSession>
       if (one instanceof MongoClient) continue
       if (typeof held.endSession === 'function') await held.endSession().catch(() => undefined)
       else if (typeof held.close === 'function') await held.close().catch(() => undefined)
