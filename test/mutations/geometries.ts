@@ -1,7 +1,7 @@
 /** Geometries of documents: how they lie to each other, and the cells that they are found by. */
 import { mutationsOf, type Mutation } from './mutation.ts'
 
-const geo = ['src/gateway/mongodb/geo.test.ts']
+const geo = ['src/gateway/mongodb/geo.test.ts', 'src/gateway/mongodb/geo-areas.test.ts']
 
 export const geometryMutations: readonly Mutation[] = [
   ...mutationsOf('src/model/document/geo/cells.ts', geo, [
