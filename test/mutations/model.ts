@@ -8,9 +8,22 @@ const document = ['src/model/document']
 const entrySorter = ['src/model/table/entry-sorter.test.ts']
 const indexBuild = ['src/language/sql/index-build.test.ts']
 
+const fields = ['src/language/sql/golden.test.ts']
 const texts = ['src/model/table/types/text-forms.test.ts']
 
 export const modelMutations: readonly Mutation[] = [
+  ...mutationsOf('src/model/table/types/interval-fields.ts', fields, [
+    ['an interval of years has months', 'months: months - (months % 12)', 'months'],
+    [
+      'an interval of months has days',
+      "case 'month':\n      return { months, days: 0, us: 0n }",
+      "case 'month':\n      return { months, days, us: 0n }",
+    ],
+    ['two fields of a time are hours and minutes everywhere', ', isShort: true }', ' }'],
+  ]),
+  ...mutationsOf('src/model/table/types/interval.ts', fields, [
+    ['a number without a unit is seconds', "(named?.last ?? 'second')", "'second'"],
+  ]),
   ...mutationsOf('src/model/table/types/date-time.ts', texts, [
     ['a month has 31 days', 'day <= daysInMonth(year, month)', 'day <= 31'],
     [

@@ -274,7 +274,9 @@ function coerceUnknown(
     if (objectTypes.has(type)) return nameToObject(binder, expression, type, context)
     const text = expression.value as string
     if (isDearInput(type, text, false)) return readLater(expression, text, type, modifier)
-    const parsed = locate(expression.location, () => getType(type).parseText(text))
+    // Its fields say what a number without a unit is; other types are read whole first.
+    const readAs = type === oid.interval ? modifier : -1
+    const parsed = locate(expression.location, () => getType(type).parseText(text, readAs))
     const value = modifier < 0 ? parsed : getType(type).coerce(parsed, modifier, context === 'explicit')
     return { ...constant(value, type, expression.location), modifier }
   }

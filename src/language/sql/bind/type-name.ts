@@ -3,6 +3,7 @@ import type { Node, TypeName } from 'libpg-query'
 import { arrayOf, findTypeByName } from '../../../model/table/types/registry.ts'
 import type { SqlType } from '../../../model/table/types/type.ts'
 import { failure, locate, notBuilt } from '../failure.ts'
+import { intervalModifier } from '../../../model/table/types/interval-fields.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
 import { findMadeType } from './made-types.ts'
@@ -50,8 +51,7 @@ function modifierOf(type: SqlType, typmods: readonly Node[] | undefined, locatio
   })
   // `interval` carries its fields as a mask, all of them set where none is named.
   if (type.oid === oid.interval) {
-    if (numbers[0] !== 0x7fff) throw notBuilt('interval with fields', location)
-    return locate(location, () => type.modifierOf(numbers.slice(1)))
+    return locate(location, () => intervalModifier(numbers[0]!, numbers[1]))
   }
   return locate(location, () => type.modifierOf(numbers))
 }

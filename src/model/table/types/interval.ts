@@ -6,6 +6,15 @@
 import { ByteReader } from '../../../base/bytes.ts'
 import { Decimal } from '../../../base/decimal.ts'
 import { usPerDay } from './calendar.ts'
+import {
+  allFields,
+  cutToFields,
+  fieldsOf,
+  formatIntervalModifier,
+  type IntervalFields,
+  intervalModifier,
+  precisionOf,
+} from './interval-fields.ts'
 import { formatInterval } from './interval-text.ts'
 import { roundToPrecision } from './precision.ts'
 import { textStyle } from './text-style.ts'
@@ -65,20 +74,17 @@ class IntervalSum {
 function parseInterval(text: string, modifier = -1): Interval {
   const source = trimSpace(text)
   if (source === '' || source.length > 256) throw badInterval(text)
-  const sum = /^P/i.test(source) ? readIso(source, text) : readVerbose(source, text)
-  return checkInterval(
-    { months: sum.months, days: sum.days, us: roundToPrecision(sum.us, precisionOf(modifier)) },
-    text,
-  )
+  const sum = /^P/i.test(source) ? readIso(source, text) : readVerbose(source, text, fieldsOf(modifier))
+  return coerceInterval(checkInterval(sum, text), modifier)
+}
+
+function coerceInterval(value: Interval, modifier: number): Interval {
+  const { months, days, us } = cutToFields(value, modifier)
+  return { months, days, us: roundToPrecision(us, precisionOf(modifier)) }
 }
 
 function badInterval(text: string): Error {
   return sqlError('invalid_argument', '22007', `invalid input syntax for type interval: "${text}"`)
-}
-
-/** The low half of an interval's modifier is its precision, 0xffff none; the high half names fields. */
-function precisionOf(modifier: number): number {
-  return modifier < 0 || (modifier & 0xffff) === 0xffff ? -1 : modifier & 0xffff
 }
 
 function isInt32(value: number): boolean {
@@ -95,7 +101,7 @@ export function checkInterval(value: Interval, text?: string): Interval {
 const verbosePattern =
   /\s+|@|([+-]?)(\d+):(\d+)(?::(\d+(?:\.\d*)?))?|([+-]?)(\d+)-(\d+)(?![\d:])|([+-]?(?:\d+\.?\d*|\.\d+))\s*([a-z]*)|ago\b/giy
 
-function readVerbose(source: string, text: string): IntervalSum {
+function readVerbose(source: string, text: string, named: IntervalFields | undefined): IntervalSum {
   const sum = new IntervalSum()
   const signs = new Signs(source)
   let isAgo = false
@@ -104,9 +110,9 @@ function readVerbose(source: string, text: string): IntervalSum {
   while (verbosePattern.lastIndex < source.length) {
     const match = verbosePattern.exec(source)
     if (match === null || isAgo) throw badInterval(text)
-    if (match[2] !== undefined) addClock(sum, match, signs)
+    if (match[2] !== undefined) addClock(sum, match, signs, named?.isShort === true)
     else if (match[6] !== undefined) addYearMonth(sum, match, signs, source[verbosePattern.lastIndex], text)
-    else if (match[8] !== undefined) addAmount(sum, match, signs, source.slice(verbosePattern.lastIndex), text)
+    else if (match[8] !== undefined) addAmount(sum, match, signs, source.slice(verbosePattern.lastIndex), text, named)
     else if (match[0].toLowerCase() === 'ago') isAgo = true
     else continue
     fields++
@@ -129,10 +135,11 @@ class Signs {
   }
 }
 
-function addClock(sum: IntervalSum, match: RegExpExecArray, signs: Signs): void {
+function addClock(sum: IntervalSum, match: RegExpExecArray, signs: Signs, isShort: boolean): void {
   const sign = BigInt(signs.of(match[1]))
-  const seconds = match[4] ?? '0'
-  const minuteUs = BigInt(match[2]!) * 3_600_000_000n + BigInt(match[3]!) * 60_000_000n
+  const [hours, minutes, seconds] =
+    isShort && match[4] === undefined ? ['0', match[2]!, match[3]!] : [match[2]!, match[3]!, match[4] ?? '0']
+  const minuteUs = BigInt(hours) * 3_600_000_000n + BigInt(minutes) * 60_000_000n
   sum.us += sign * (minuteUs + BigInt(Math.round(Number(seconds) * 1e6)))
 }
 
@@ -149,11 +156,20 @@ function addYearMonth(
   sum.months += signs.of(match[5]) * months
 }
 
-function addAmount(sum: IntervalSum, match: RegExpExecArray, signs: Signs, rest: string, text: string): void {
+function addAmount(
+  sum: IntervalSum,
+  match: RegExpExecArray,
+  signs: Signs,
+  rest: string,
+  text: string,
+  named: IntervalFields | undefined,
+): void {
   const word = match[9]!.toLowerCase()
-  // A number without a unit is seconds at the end, and days before a time of day.
-  const unit = word === '' ? (/^\s*[+-]?\d+:/.test(rest) ? { days: 1 } : { us: 1_000_000 }) : findUnit(word)
-  if (unit === undefined || (word === '' && rest.trim() !== '' && unit.us !== undefined)) throw badInterval(text)
+  // A number without a unit is of the type's last field at the end, seconds where it names none, and days before a time of day.
+  const isBeforeTime = word === '' && /^\s*[+-]?\d+:/.test(rest)
+  if (word === '' && !isBeforeTime && rest.trim() !== '') throw badInterval(text)
+  const unit = isBeforeTime ? { days: 1 } : findUnit(word === '' ? (named?.last ?? 'second') : word)
+  if (unit === undefined) throw badInterval(text)
   const amount = match[8]!
   sum.add(signs.of(amount[0]) * Math.abs(Number(amount)), unit)
 }
@@ -236,10 +252,7 @@ export const intervalType: SqlType = {
     const reader = new ByteReader(bytes, start, end)
     return { months: reader.i32le(), days: reader.i32le(), us: reader.i64le() }
   },
-  coerce: (value, modifier) => {
-    const interval = value as Interval
-    return { ...interval, us: roundToPrecision(interval.us, precisionOf(modifier)) }
-  },
-  modifierOf: (parameters) => (0x7fff << 16) | Math.min(parameters.at(-1) ?? 6, 6),
-  formatModifier: (modifier) => (precisionOf(modifier) < 0 ? '' : `(${precisionOf(modifier)})`),
+  coerce: (value, modifier) => coerceInterval(value as Interval, modifier),
+  modifierOf: (parameters) => intervalModifier(allFields, parameters.at(-1)),
+  formatModifier: formatIntervalModifier,
 }
