@@ -59,33 +59,43 @@ export function groupSize(
 
 const sampledRows = 120
 
+/** Some of all entries, at even distances, as `rowAt` reads the cursor's next one; undefined is left out. */
+export function sampled<R>(
+  { newest }: Pick<Transaction, 'newest'>,
+  all: KeyRange,
+  rowAt: (cursor: Cursor) => R | undefined,
+): R[] | undefined {
+  return unlessMissing(() => {
+    const entries = newest.estimate(all)
+    const cursor = newest.scan(all)
+    const step = Math.max(1, Math.floor(entries / sampledRows))
+    const rows: R[] = []
+    for (let i = 0; i < sampledRows && i * step < entries; i++) {
+      if (step > 1) cursor.skip(step - 1)
+      const row = rowAt(cursor)
+      if (row !== undefined) rows.push(row)
+    }
+    return rows
+  })
+}
+
 /**
  * Different values among all entries, from those of some at even distances (Haas and Stokes' Duj1, as PostgreSQL has it).
  * `valueAt` gives what tells the value of the cursor's next entry apart, or undefined where it is not looked at.
  */
 export function distinctValues(
-  { newest }: Pick<Transaction, 'newest'>,
+  transaction: Pick<Transaction, 'newest'>,
   all: KeyRange,
   valueAt: (cursor: Cursor) => unknown,
 ): number | undefined {
-  return unlessMissing(() => {
-    const entries = newest.estimate(all)
-    const cursor = newest.scan(all)
-    const step = Math.max(1, Math.floor(entries / sampledRows))
-    const seen = new Map<unknown, number>()
-    let sampled = 0
-    for (let i = 0; i < sampledRows && i * step < entries; i++) {
-      if (step > 1) cursor.skip(step - 1)
-      const value = valueAt(cursor)
-      if (value === undefined) continue
-      sampled++
-      seen.set(value, (seen.get(value) ?? 0) + 1)
-    }
-    if (sampled === 0) return undefined
-    let once = 0
-    for (const times of seen.values()) if (times === 1) once++
-    return Math.min(entries, (sampled * seen.size) / (sampled - once + (once * sampled) / entries))
-  })
+  const entries = unlessMissing(() => transaction.newest.estimate(all))
+  const values = sampled(transaction, all, valueAt)
+  if (entries === undefined || values === undefined || values.length === 0) return undefined
+  const seen = new Map<unknown, number>()
+  for (const value of values) seen.set(value, (seen.get(value) ?? 0) + 1)
+  let once = 0
+  for (const times of seen.values()) if (times === 1) once++
+  return Math.min(entries, (values.length * seen.size) / (values.length - once + (once * values.length) / entries))
 }
 
 function unlessMissing<T>(count: () => T): T | undefined {

@@ -93,6 +93,8 @@ export interface Relation {
   estimateRows?(run: Run, access: Access): number | undefined
   /** About how many different values a column has, from a sample of its rows; `undefined`: unknown. */
   distinctValues?(run: Run, column: number): number | undefined
+  /** Some rows at even distances, without large ones, to try conditions on; `undefined`: unknown. */
+  sampleRows?(run: Run): readonly SqlValue[][] | undefined
   /** How many rows of an index have the same values of its first `columns`, on average. */
   groupRows?(run: Run, index: RelationIndex, columns: number): GroupSize | undefined
 }

@@ -7,7 +7,7 @@ import { RowScan } from '../model/table/scan.ts'
 import type { KeyPart, Table, TableIndex } from '../model/table/table.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import type { Access, Relation, RelationColumn, RelationIndex, RelationReader, RowSourceHandle } from './relation.ts'
-import { distinctValues, entriesIn, type GroupSize, groupSize } from './cardinality.ts'
+import { distinctValues, entriesIn, type GroupSize, groupSize, sampled } from './cardinality.ts'
 import type { Run } from './operator.ts'
 
 /** A sample is good until there are twice or half as many entries. */
@@ -24,6 +24,7 @@ export class TableRelation implements Relation {
   readonly indexedExpressions: readonly string[]
   readonly #tableIndexes = new Map<RelationIndex, TableIndex>()
   readonly #groups = new Map<RelationIndex, KeptGroups[]>()
+  #sample: { readonly entries: number; readonly rows: readonly SqlValue[][] } | undefined
   readonly #distinct: { readonly entries: number; readonly values: number }[] = []
 
   private constructor(table: Table) {
@@ -132,6 +133,20 @@ export class TableRelation implements Relation {
     return values
   }
 
+  sampleRows({ transaction }: Run): readonly SqlValue[][] | undefined {
+    const all = allRows(this.table)
+    const entries = entriesIn(transaction, [all])
+    if (entries === undefined) return undefined
+    if (this.#sample !== undefined && isAboutAsMany(entries, this.#sample.entries)) return this.#sample.rows
+    const { reader } = this.table
+    const rows = sampled(transaction, all, (cursor) => {
+      if (!cursor.next() || cursor.value.end - cursor.value.start > mostKeptBytes) return undefined
+      return reader.read(cursor.value)
+    })
+    if (rows !== undefined) this.#sample = { entries, rows }
+    return rows
+  }
+
   #sampleGroups(transaction: Transaction, index: RelationIndex, columns: number, all: KeyRange): GroupSize | undefined {
     const { table } = this
     const tableIndex = this.#tableIndexes.get(index)
@@ -169,6 +184,8 @@ export class TableRelation implements Relation {
   }
 }
 
+/** Of rows that a sample keeps. */
+const mostKeptBytes = 1024
 /** Of rows that a sample looks into. */
 const mostSampledBytes = 64 * 1024
 

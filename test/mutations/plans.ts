@@ -285,6 +285,20 @@ export const planMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/sql/plan/join-tree.ts', joins, [
     ['subqueries are asked before all joins', 'return rows < estimateItem', 'return rows < 0 * estimateItem'],
   ]),
+  ...mutationsOf('src/language/sql/plan/sampled-conditions.ts', joins, [
+    ['conditions on a sample are assumed', 'share === undefined ? restShareOf(rest)', 'true ? restShareOf(rest)'],
+    ['a volatile condition is tried on a sample', ' || isVolatile(condition)', ''],
+  ]),
+  ...mutationsOf('src/language/sql/plan/measures.ts', joins, [
+    ['what no row of a sample fulfils no row does', 'const foundOfNone = 0.5', 'const foundOfNone = 60'],
+  ]),
+  ...mutationsOf('src/language/sql/plan/join-estimates.ts', joins, [
+    [
+      'columns of one index have nothing to do with each other',
+      'return Math.max(share, leastShareOf(planner, right, pairs))',
+      'return share',
+    ],
+  ]),
   ...mutationsOf('src/query/cardinality.ts', joins, [
     ['every value of a column is taken for another', 'if (times === 1) once++', 'once++'],
   ]),

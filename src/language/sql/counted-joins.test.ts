@@ -202,7 +202,10 @@ describe('what is known of all members of a join', () => {
     await makeShop()
     const text = `select count(*) from purchase, line where (line.purchase = purchase.id and purchase.day = 3 and line.item < 100)
       or (line.purchase = purchase.id and purchase.day = 5 and line.item < 50)`
-    expect(await plan(text)).toMatch(/purchase.*\n.*Filter: \(\(day = 3\) OR \(day = 5\)\)/)
+    const shown = await plan(text)
+    // Of both, before or where the other one is joined.
+    expect(shown).toMatch(/Filter: .*\(\(day = 3\) OR \(day = 5\)\)/)
+    expect(shown).toMatch(/line.*\n.*Filter: \(\(item < 100\) OR \(item < 50\)\)/)
     const { rows } = await sql.query(text)
     const apart = await sql.query(`select count(*) from purchase p join line l on l.purchase = p.id
       where case when p.day = 3 then l.item < 100 when p.day = 5 then l.item < 50 end`)
@@ -236,6 +239,42 @@ describe('what is known of all members of a join', () => {
       and purchase.customer in (select id from customer where country = 9)`
     expect(await plan(text)).toMatch(/^.*\n.*Join[\s\S]*line[\s\S]*customer_country/)
     expect((await sql.query(text)).rows).toEqual([[120n]])
+  })
+
+  test('conditions that no index sees are tried on a sample of rows, together', async () => {
+    await sql.query('create table wide (id int primary key, kind int, twin int, name text)')
+    await sql.query("insert into wide select i, i % 4, i % 4, 'name' || i % 10 from generate_series(1, 4000) i")
+    const rows = async (condition: string): Promise<number> => {
+      return Number(/rows=(\d+)/.exec(await plan(`select 1 from wide where ${condition}`))![1])
+    }
+    for (const condition of ['kind = 1', 'kind = 1 and twin = 1', 'kind = twin and kind % 4 = 3', 'kind in (2, 7)']) {
+      expect(await rows(condition), condition).toBeGreaterThan(700)
+      expect(await rows(condition), condition).toBeLessThan(1300)
+    }
+    expect(await rows("name like '%7'")).toBeLessThan(700)
+    expect(await rows("name not like '%7'")).toBeGreaterThan(3300)
+    expect(await rows('kind = 1 and twin = 2')).toBeLessThan(30)
+  })
+
+  test('what fails on a row of the sample, or is volatile, is assumed, and fails where it is asked', async () => {
+    await sql.query('create table wide (id int primary key, kind int)')
+    await sql.query('insert into wide select i, i % 4 from generate_series(1, 4000) i')
+    expect((await sql.query('select count(*) from wide where id > 4000 and 1 / kind = 1')).rows).toEqual([[0n]])
+    await expect(sql.query('select count(*) from wide where 1 / kind = 1')).rejects.toThrow('division by zero')
+    expect(await plan('select 1 from wide where kind < random()')).toContain('rows=1200')
+  })
+
+  test('columns that an index has together are no fewer values than it has', async () => {
+    await sql.query('create table pair (a int, b int, note text, primary key (a, b))')
+    await sql.query('create table used (id int primary key, a int, b int)')
+    await sql.query("insert into pair select i / 4, i % 4 + i / 4, '' from generate_series(0, 3999) i")
+    await sql.query('insert into used select i, i % 1000, i % 4 + i % 1000 from generate_series(1, 8000) i')
+    for (const from of ['used u, pair p', 'pair p, used u']) {
+      const shown = await plan(`select 1 from ${from} where u.a = p.a and u.b = p.b`)
+      const rows = Number(/Join .*rows=(\d+)/.exec(shown)?.[1] ?? /Nested Loop.*rows=(\d+)/.exec(shown)![1])
+      expect(rows, shown).toBeGreaterThan(4000)
+      expect(rows, shown).toBeLessThan(16_000)
+    }
   })
 
   test('different values of a column without an index are counted in a sample', async () => {

@@ -334,16 +334,21 @@ export function underlyingColumn(expression: Expression): number | undefined {
 /** Of conditions that no index sees: how much of the rows they leave is assumed. */
 const restShares = { equality: 0.1, other: 0.3, least: 0.001 }
 
-export function restShareOf(
+/** Of conditions on the relation's own columns, those that no index sees. */
+export function restOf(
   conditions: readonly Expression[],
   comparisons: readonly Comparison[],
   relation: Relation,
-): number {
+): Expression[] {
   const indexed = new Set(relation.indexes.flatMap(({ parts }) => parts.map(({ column }) => column)))
   const seen = new Set(comparisons.filter(({ column }) => indexed.has(column)).map(({ condition }) => condition))
-  let share = 1
-  for (const condition of conditions) {
-    if (seen.has(condition) || columnsRead(condition).size === 0) continue
+  return conditions.filter((one) => !seen.has(one) && columnsRead(one).size > 0)
+}
+
+/** `assumed`: of those that nothing else is known about. */
+export function restShareOf(assumed: readonly Expression[], known = 1): number {
+  let share = known
+  for (const condition of assumed) {
     const isEquality = condition.kind === 'call' && condition.isOperator && condition.name === '='
     share *= isEquality ? restShares.equality : restShares.other
   }

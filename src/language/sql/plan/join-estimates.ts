@@ -69,13 +69,59 @@ export function shareOf(
   right: FromItem,
   conditions: readonly Expression[],
 ): number {
+  const pairs: Pair[] = []
   let share = 1
   for (const condition of conditions) {
     const [keys] = equalityOf(condition, right)
     if (keys === undefined) share *= assumedShares.other
-    else share /= Math.max(distinctIn(planner, left, keys.left), distinctOf(planner, right, keys.right), 1)
+    else pairs.push({ other: left.find((one) => isWithin(keys.left, one)), left: keys.left, right: keys.right })
   }
-  return share
+  for (const pair of pairs)
+    share /= Math.max(distinctIn(planner, left, pair.left), distinctOf(planner, right, pair.right), 1)
+  return Math.max(share, leastShareOf(planner, right, pairs))
+}
+
+/** An equality of a column of the right side with what is one of another item's. */
+interface Pair {
+  readonly other: FromItem | undefined
+  readonly left: Expression
+  readonly right: Expression
+}
+
+/**
+ * Columns that an index has together say more of each other than their single values do: of the pairs of rows, no fewer are equal
+ * than that index has groups.
+ */
+function leastShareOf(planner: FromPlanner, right: FromItem, pairs: readonly Pair[]): number {
+  const [first] = pairs
+  if (first?.other === undefined || pairs.length < 2 || pairs.some(({ other }) => other !== first.other)) return 0
+  const ofLeft = tuplesOf(
+    planner,
+    first.other,
+    pairs.map(({ left }) => left),
+  )
+  const ofRight = tuplesOf(
+    planner,
+    right,
+    pairs.map((pair) => pair.right),
+  )
+  return ofLeft === undefined && ofRight === undefined ? 0 : 1 / Math.max(ofLeft ?? 1, ofRight ?? 1, 1)
+}
+
+/** Different values of several columns together, where an index begins with them. */
+function tuplesOf(planner: FromPlanner, item: FromItem, expressions: readonly Expression[]): number | undefined {
+  if (item.kind !== 'relation') return undefined
+  const columns = new Set(expressions.map((one) => (one.kind === 'column' ? one.index - item.first : -1)))
+  const { relation } = item
+  const index = relation.indexes.find(({ parts, isHint }) => {
+    const begun = parts.slice(0, columns.size)
+    return isHint !== true && begun.length === columns.size && begun.every(({ column }) => columns.has(column))
+  })
+  if (index === undefined) return undefined
+  const size = sizeOf(planner, item)
+  if (index.isUnique && index.parts.length === columns.size) return size
+  const groups = planner.measures.groupsOf(relation, index, columns.size)
+  return groups === undefined || groups.mean === 0 ? undefined : size / groups.mean
 }
 
 function distinctIn(planner: FromPlanner, items: readonly FromItem[], expression: Expression): number {

@@ -5,7 +5,7 @@
  */
 import type { GroupSize } from '../../../query/cardinality.ts'
 import type { Relation, RelationIndex } from '../../../query/relation.ts'
-import type { SqlRun } from './run.ts'
+import type { SqlRow, SqlRun } from './run.ts'
 
 /** Undefined: it cannot be told at once. */
 type Question = (run: SqlRun) => number | undefined
@@ -23,6 +23,11 @@ const executionsBetween = 64
 
 /** Answers below are all small, and others the same while they differ by less than the factor. */
 const sameAnswer = { least: 64, factor: 4 }
+
+/** Rows to try conditions on. */
+const leastSampled = 60
+/** As if so many had been found where none was. */
+const foundOfNone = 0.5
 
 export class Measures {
   #run: SqlRun | undefined
@@ -87,6 +92,16 @@ export class Measures {
     if (known === undefined) this.#distinct.set(relation, (known = []))
     if (!(column in known)) known[column] = answered(() => relation.distinctValues?.(run, column), run)
     return known[column]
+  }
+
+  /** Of some rows, those for which a condition holds; likewise. Undefined where there are few to try it on. */
+  sampledShare(relation: Relation, accepts: (row: SqlRow, run: SqlRun) => boolean): number | undefined {
+    this.wasAsked = true
+    const run = this.#run
+    if (run === undefined) return undefined
+    const rows = answered(() => relation.sampleRows?.(run), run)
+    if (rows === undefined || rows.length < leastSampled) return undefined
+    return answered(() => Math.max(rows.filter((row) => accepts(row, run)).length, foundOfNone) / rows.length, run)
   }
 
   /** The plan is made: it may be kept, and must not keep alive what it was counted in. */

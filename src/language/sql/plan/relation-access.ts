@@ -18,6 +18,7 @@ import {
   type RelationAccessIndex,
   relationPath,
   type RelationPath,
+  restOf,
   restShareOf,
   usableIndexes,
 } from './access-conditions.ts'
@@ -40,6 +41,13 @@ export interface Accesses extends Iterable<Access> {
 /** Evaluates a path's bounds; made by whoever compiles expressions. */
 export type AccessMaker = (path: RelationPath) => (run: SqlRun) => Accesses
 
+export interface RelationCounts {
+  readonly measures: Measures
+  readonly accesses: AccessMaker | undefined
+  /** Of rows, those for which conditions hold that no index sees; left out, it is assumed. */
+  readonly restShare?: (rest: readonly Expression[]) => number
+}
+
 export class RelationAccess implements AccessRequest<Comparison, RelationAccessIndex> {
   readonly indexes: readonly RelationAccessIndex[]
   readonly order: readonly OrderField[] | undefined
@@ -56,13 +64,14 @@ export class RelationAccess implements AccessRequest<Comparison, RelationAccessI
       /** Where the relation's columns begin in them. */
       readonly first?: number
     },
-    counts: { readonly measures: Measures; readonly accesses: AccessMaker | undefined },
+    counts: RelationCounts,
     wanted: WantedOrder = noOrder,
   ) {
     this.indexes = usableIndexes(relation, conditions.first, conditions.all)
     this.order = wanted.order
     this.#wanted = wanted
-    this.restShare = restShareOf(conditions.all, conditions.comparisons, relation)
+    const rest = restOf(conditions.all, conditions.comparisons, relation)
+    this.restShare = counts.restShare === undefined ? restShareOf(rest) : counts.restShare(rest)
     this.#conditionsOn = fieldConditions(conditions.comparisons)
     this.measure = countsOf(relation, counts.measures, counts.accesses)
   }

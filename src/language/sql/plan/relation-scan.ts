@@ -15,6 +15,7 @@ import { isMovable } from './conditions.ts'
 import { describeAccess, describeCondition, subplansOf } from './explain-text.ts'
 import type { FromPlanner } from './from-planner.ts'
 import type { ExplainNode } from './plan-node.ts'
+import { sampledShare } from './sampled-conditions.ts'
 import { type Accesses, RelationAccess, type WantedOrder } from './relation-access.ts'
 import { noRow, type SqlRow, type SqlRun } from './run.ts'
 import { openReader, policyTests } from './secured-reader.ts'
@@ -40,7 +41,7 @@ export function relationAccess(
   return new RelationAccess(
     item.relation,
     { all: conditions, comparisons, first: item.first },
-    { measures, accesses },
+    { measures, accesses, restShare: (rest) => sampledShare(planner, item, rest) },
     wanted,
   )
 }
