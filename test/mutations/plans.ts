@@ -287,7 +287,6 @@ export const planMutations: readonly Mutation[] = [
   ]),
   ...mutationsOf('src/language/sql/plan/sampled-conditions.ts', joins, [
     ['conditions on a sample are assumed', 'share === undefined ? restShareOf(rest)', 'true ? restShareOf(rest)'],
-    ['a volatile condition is tried on a sample', ' || isVolatile(condition)', ''],
   ]),
   ...mutationsOf('src/language/sql/plan/measures.ts', joins, [
     ['what no row of a sample fulfils no row does', 'const foundOfNone = 0.5', 'const foundOfNone = 60'],
