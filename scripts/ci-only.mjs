@@ -49,6 +49,11 @@ export const ciOnlySteps = [
     limitMinutes: 20,
   },
   {
+    name: 'random queries compared with each other',
+    args: ['.cache/tools/test/differential/logic/check-logic.js', '--seed', '11', '--programs', '120'],
+    limitMinutes: 4,
+  },
+  {
     // Says that it was skipped where PostgreSQL is not installed.
     name: 'random statements compared with PostgreSQL',
     args: ['.cache/tools/test/differential/postgres/compare-programs.js', '--statements', '1900', '--seconds', '60'],

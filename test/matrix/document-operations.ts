@@ -9,7 +9,7 @@ const definition = 'owner in use or schema'
 /** By the owner of the schema, too. */
 const droppable = 'owner in use or schema or owner of shop'
 
-const inShop = namesInShop.map((name) => `shop.${name}`)
+const inShop = namesInShop.filter((name) => !viewNames.has(name)).map((name) => `shop.${name}`)
 const collections = [...inShop, 'bank.vault', 'bank.safe', 'den.lair', 'redis.db0']
 
 const seenIn = (held: Holdings): readonly string[] =>

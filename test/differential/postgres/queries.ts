@@ -11,7 +11,7 @@ export interface Query {
   readonly isOrdered: boolean
 }
 
-interface Source {
+export interface Source {
   readonly piece: Piece
   readonly columns: readonly ScopeColumn[]
 }
@@ -47,6 +47,11 @@ export class QueryMaker {
     if (roll < 0.12) return this.#union(hasParameters)
     if (roll < 0.24) return this.#withTable(hasParameters)
     return this.#select(hasParameters, this.#source(2, hasParameters), '')
+  }
+
+  /** What a FROM may hold: a table, a join of several, a subquery, a function. */
+  source(): Source {
+    return this.#source(2, false)
   }
 
   /** `select … order by … limit` over a source. */

@@ -78,6 +78,12 @@ function arrayCast(from: number, to: number): Cast | undefined {
   if (source.oid === target.oid) return { context: 'implicit', convert: undefined }
   const element = builtInCast(source.oid, target.oid) ?? textCast(source.oid, target.oid)
   if (element === undefined) return undefined
+  const { context, sized } = element
+  if (sized !== undefined) {
+    const ofEach = (values: readonly SqlValue[], modifier: number): SqlValue =>
+      mapElements(values, (value) => sized(value as never, modifier))
+    return { context, convert: undefined, sized: ofEach }
+  }
   const convert = element.convert as ((value: SqlValue) => SqlValue) | undefined
   if (convert === undefined) return element
   const each = (values: readonly SqlValue[]): SqlValue => mapElements(values, convert)
