@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runRounds } from '../crash/rounds.ts'
 import { runPostgresDifferential } from '../differential/postgres/differential.ts'
+import { runLogic } from '../differential/logic/logic.ts'
 import { runRedisDifferential } from '../differential/redis/differential.ts'
 import { goOn } from '../fuzz/ledger.ts'
 import { planOf } from '../simulation/plan.ts'
@@ -29,6 +30,7 @@ const roundsOfPiece = 10
 const seedsOfPiece = 50
 const redisProgramsOfPiece = 200
 const sqlProgramsOfPiece = 40
+const logicProgramsOfPiece = 240
 const fuzzedInputsOfPiece = 50_000
 
 export const pieces: readonly Piece[] = [
@@ -37,6 +39,7 @@ export const pieces: readonly Piece[] = [
   { name: 'all property tests', piecesOfRun: 10, run: propertyPiece },
   { name: `${redisProgramsOfPiece} programs compared with redis-server`, piecesOfRun: 10, run: redisPiece },
   { name: `${sqlProgramsOfPiece} programs compared with PostgreSQL`, piecesOfRun: 10, run: sqlPiece },
+  { name: `${logicProgramsOfPiece} programs of queries compared with each other`, piecesOfRun: 10, run: logicPiece },
   { name: `${fuzzedInputsOfPiece} inputs of every parser`, piecesOfRun: 5, run: fuzzPiece },
 ]
 
@@ -103,14 +106,30 @@ async function redisPiece(totals: Totals): Promise<Outcome> {
 
 async function sqlPiece(totals: Totals): Promise<Outcome> {
   const seed = totals.nextSqlSeed
-  const result = await runPostgresDifferential({ seed, programs: sqlProgramsOfPiece })
-  if (result === undefined) return { totals, failures: [], skipped: 'PostgreSQL is not installed' }
-  const { programs, statements, skipped, differences } = result
+  const failures: string[] = []
+  let sum = totals
+  for (const kind of ['tables', 'objects'] as const) {
+    const result = await runPostgresDifferential({ seed, programs: sqlProgramsOfPiece, kind })
+    if (result === undefined) return { totals, failures: [], skipped: 'PostgreSQL is not installed' }
+    const { statements, skipped, differences } = result
+    const added = {
+      sqlStatements: statements - skipped,
+      sqlSkipped: skipped,
+      sqlDifferences: differences.length,
+    }
+    sum = addTo(sum, added)
+    failures.push(...differences)
+  }
+  return { totals: addTo(sum, { nextSqlSeed: sqlProgramsOfPiece }), failures }
+}
+
+async function logicPiece(totals: Totals): Promise<Outcome> {
+  const seed = totals.nextLogicSeed
+  const { queries, differences } = await runLogic({ seed, programs: logicProgramsOfPiece, checks: 25 })
   const added = {
-    nextSqlSeed: programs,
-    sqlStatements: statements - skipped,
-    sqlSkipped: skipped,
-    sqlDifferences: differences.length,
+    nextLogicSeed: logicProgramsOfPiece,
+    logicQueries: queries,
+    logicDifferences: differences.length,
   }
   return { totals: addTo(totals, added), failures: differences }
 }

@@ -82,5 +82,9 @@ does not support it is skipped.
 |---|---:|---:|---:|---:|
 | redis-server | ${count(totals.nextRedisSeed - emptyTotals.nextRedisSeed)} | ${count(totals.redisCommands)} commands | 0 | ${count(totals.redisDifferences)} |
 | PostgreSQL | ${count(totals.nextSqlSeed - emptyTotals.nextSqlSeed)} | ${count(totals.sqlStatements)} statements | ${count(totals.sqlSkipped)} | ${count(totals.sqlDifferences)} |
+
+Where no other server is asked, queries are compared with each other, over random tables (\`test/differential/logic\`): what a condition
+is true, false and unknown of is everything; what it lets through is what it is true of; the least value is the first of the order; a
+join's condition may stand behind WHERE. Of ${count(totals.logicQueries)} queries, ${count(totals.logicDifferences)} did not agree.
 `
 }

@@ -25,6 +25,10 @@ export interface Totals {
   /** Of something that is said not to be supported. */
   readonly sqlSkipped: number
   readonly sqlDifferences: number
+  readonly nextLogicSeed: number
+  /** Of SQL, that must agree with each other. */
+  readonly logicQueries: number
+  readonly logicDifferences: number
 }
 
 /** Tests run the seeds of the simulation up to 1,200, and seed 1 of the properties. */
@@ -51,6 +55,9 @@ export const emptyTotals: Totals = {
   sqlStatements: 0,
   sqlSkipped: 0,
   sqlDifferences: 0,
+  nextLogicSeed: 1_000_001,
+  logicQueries: 0,
+  logicDifferences: 0,
 }
 
 export function addTo(totals: Totals, added: Partial<Totals>): Totals {
