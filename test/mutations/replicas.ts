@@ -21,7 +21,7 @@ export const replicaMutations: readonly Mutation[] = [
     ['of what was published shards hear nothing', "[scopes.shards]: 'SPUBLISH'", "none: 'SPUBLISH'"],
   ]),
   ...mutationsOf('src/database/messages/hub.ts', replicas, [
-    ['replicas are told of events of keys', 'toldAt: undefined })', 'toldAt: sequence })'],
+    ['replicas are told of events of keys', 'if (message.isOwn === true) return', ''],
   ]),
   ...mutationsOf('src/gateway/redis/commands/pubsub.ts', replicas, [
     ['replicas hear only what somebody here hears', 'if (count > 0 || effects.hub.isOverheard)', 'if (count > 0)'],

@@ -16,6 +16,8 @@ export interface Message {
   readonly payload: Uint8Array
   /** The same one of a transaction is told once. */
   readonly isOnce?: boolean
+  /** What the server itself has to say: nobody else is told of it who has the data, too. */
+  readonly isOwn?: boolean
   /** For those who deliver it: its bytes in their protocol, made once for all. */
   forms?: Map<string, Uint8Array>
 }

@@ -38,7 +38,7 @@ export interface Touched {
 
 export interface Observer {
   touched(touched: Touched): void
-  /** Where it wants every message that transactions have told: when it is delivered. */
+  /** Where it wants every message but the server's own: when it is delivered. */
   heard?: (message: Message, sequence: Sequence) => void
 }
 
@@ -51,13 +51,12 @@ interface Outgoing {
   readonly messages: readonly Message[]
   readonly sizeBytes: number
   readonly moment: number
-  /** What its transaction has written or seen; undefined of what observers have to say. */
-  readonly toldAt: Sequence | undefined
+  /** What its transaction has written or seen. */
+  readonly sequence: Sequence
   state: 'waiting' | 'ready' | 'dropped'
 }
 
-interface Sending extends Pick<Outgoing, 'sizeBytes' | 'toldAt'> {
-  readonly sequence: Sequence
+interface Sending extends Pick<Outgoing, 'sizeBytes' | 'sequence'> {
   readonly log: MessageLog
 }
 
@@ -149,7 +148,7 @@ export class Hub {
         sizeBytes += sizeOfEffect(effect)
       }
     }
-    if (messages.length > 0) this.#send(messages, { sizeBytes, sequence, log: kernel.pipeline, toldAt: sequence })
+    if (messages.length > 0) this.#send(messages, { sizeBytes, sequence, log: kernel.pipeline })
     for (let at = 0; at < touches.length; at += touchesPerTurn) {
       this.#touched.push({ touches: touches.slice(at, at + touchesPerTurn), sequence, kernel })
     }
@@ -159,12 +158,12 @@ export class Hub {
   /** What an observer has to say of what was committed: behind all that is on its way. */
   send(messages: readonly Message[], sequence: Sequence, log: MessageLog): void {
     const sizeBytes = messages.reduce((sum, message) => sum + sizeOfEffect({ message }), 0)
-    this.#send(messages, { sizeBytes, sequence, log, toldAt: undefined })
+    this.#send(messages, { sizeBytes, sequence, log })
   }
 
   #send(messages: readonly Message[], about: Sending): void {
-    const { sizeBytes, sequence, log, toldAt } = about
-    const outgoing: Outgoing = { messages, sizeBytes, moment: ++this.#moment, toldAt, state: 'waiting' }
+    const { sizeBytes, sequence, log } = about
+    const outgoing: Outgoing = { messages, sizeBytes, moment: ++this.#moment, sequence, state: 'waiting' }
     this.#queue.push(outgoing)
     this.#hold(sizeBytes)
     log.whenDurable(sequence, 'synced', (error) => {
@@ -224,16 +223,17 @@ export class Hub {
   }
 
   #overhear(message: Message, sequence: Sequence): void {
+    if (message.isOwn === true) return
     for (const observer of this.#observers) observer.heard?.(message, sequence)
   }
 
   /** A step: one delivery, or one pattern looked at; false where all have been made. */
-  #deliverNext({ messages, moment, toldAt }: Outgoing): boolean {
+  #deliverNext({ messages, moment, sequence }: Outgoing): boolean {
     const progress = this.#progress
     const message = messages[progress.message]
     if (message === undefined) return false
     if (progress.subscribers === undefined) {
-      if (progress.receivers === undefined && toldAt !== undefined && this.isOverheard) this.#overhear(message, toldAt)
+      if (progress.receivers === undefined && this.isOverheard) this.#overhear(message, sequence)
       progress.receivers ??= this.channels(message.scope).receivers(message.channel)
       const receivers = progress.receivers.next()
       if (receivers.done === true) {

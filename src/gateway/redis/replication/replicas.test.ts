@@ -201,6 +201,21 @@ it('hears what is published, behind what was written with it', async () => {
   expect(await listener.next()).toBe('["smessage" "news" "four"]')
 })
 
+it('is told of messages behind what was written with them, and of no events of keys', async () => {
+  const raw = master.connect()
+  raw.sendBytes('SYNC\r\n')
+  await until(async () => (await info(client, 'slave0'))?.includes('online') === true)
+  const local = master.connect()
+  await local.sendLine('CONFIG SET notify-keyspace-events KEA')
+  await local.sendLine('PSUBSCRIBE *')
+  for (const line of ['MULTI', 'SET a 1', 'PUBLISH news one', 'EXEC', 'PUBLISH news last']) await client.sendLine(line)
+  const told = (): string => raw.socket.received.toString('latin1').replaceAll(/\r\n|[*$]\d+\r\n/g, ' ')
+  await until(async () => told().includes('last'))
+  const stream = told().slice(told().indexOf('MULTI')).split(/ +/)
+  expect(stream.slice(0, 11).join(' ')).toBe('MULTI SELECT 0 SET a 1 EXEC PUBLISH news one PUBLISH')
+  expect(stream.filter((word) => word === 'PUBLISH')).toHaveLength(2)
+})
+
 it('WAIT counts who has it, and no longer than it may', async () => {
   expect(await client.sendLine('WAIT 1 0')).toBe(':0')
   expect(await client.sendLine('CONFIG SET min-replicas-to-write 1')).toBe('+OK')

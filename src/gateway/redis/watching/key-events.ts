@@ -101,14 +101,14 @@ export class KeyEvents {
 
   #messages(database: number, key: Uint8Array, events: readonly KeyEvent[]): Message[] {
     const messages: Message[] = []
-    const scope = scopes.channels
+    const own = { scope: scopes.channels, isOwn: true }
     for (const { name, of } of events) {
       if (!this.#classes.has(of satisfies EventClass)) continue
       const keyText = Buffer.from(key).toString('latin1')
       if (this.#ofKeys) {
-        messages.push({ scope, channel: `__keyspace@${database}__:${keyText}`, payload: Buffer.from(name) })
+        messages.push({ ...own, channel: `__keyspace@${database}__:${keyText}`, payload: Buffer.from(name) })
       }
-      if (this.#ofEvents) messages.push({ scope, channel: `__keyevent@${database}__:${name}`, payload: key })
+      if (this.#ofEvents) messages.push({ ...own, channel: `__keyevent@${database}__:${name}`, payload: key })
     }
     return messages
   }
