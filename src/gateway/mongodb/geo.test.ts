@@ -482,7 +482,14 @@ describe('indexes of geometries', () => {
           }
           for (const asked of regions) {
             const found = await Promise.all(
-              [plain, indexed].map((collection) => collection.find({ at: asked }, { sort: { _id: 1 } }).toArray()),
+              [plain, indexed].map((collection) =>
+                collection
+                  .find(
+                    { at: asked },
+                    { sort: { _id: 1 }, ...(collection === indexed && { hint: { at: '2dsphere' } }) },
+                  )
+                  .toArray(),
+              ),
             )
             expect(found[1]).toEqual(found[0])
           }

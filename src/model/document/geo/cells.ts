@@ -150,9 +150,15 @@ export function coverCap({ center, radius }: Cap, most: number): Cell[] {
 /** Of one with more corners what is around it is covered. */
 const mostExact = 100
 
-export function coverGeometry(geometry: Geometry, most: number): Cell[] {
+/** To index it: a place lies in one leaf, though one that is as good as the same may lie in the next. */
+export function cellsOf(geometry: Geometry, most: number): Cell[] {
   const { places, lines, areas } = geometry
-  if (lines.length === 0 && areas.length === 0 && places.length <= most) return places.map(leafOf)
+  const areFew = lines.length === 0 && areas.length === 0 && places.length <= most
+  return areFew ? places.map(leafOf) : coverGeometry(geometry, most)
+}
+
+/** To look for what meets it. */
+export function coverGeometry(geometry: Geometry, most: number): Cell[] {
   if (countVertices(geometry) > mostExact) {
     const cap = boundingCap(geometry)
     return cap === undefined ? wholeSphere : coverCap(cap, most)

@@ -12,7 +12,7 @@ import { mongoError } from '../mongo-error.ts'
 import { writeKeyElement } from '../order.ts'
 import { type Path, visitPath } from '../path.ts'
 import { doubleValue, nullValue } from '../values.ts'
-import { cellNumber, coverGeometry, leafOnPlane, type Plane } from './cells.ts'
+import { cellNumber, cellsOf, leafOnPlane, type Plane } from './cells.ts'
 import { findFlatPosition, findPair, GeometryError, isGeoJson, parseGeometry } from './geometry.ts'
 
 /** Of a field of an index. */
@@ -95,7 +95,7 @@ export function visitGeometries(path: Path, document: Slice, visit: (value: Bson
 
 function sphereCells(value: BsonValue): number[] {
   try {
-    return coverGeometry(parseGeometry(value), mostCells).map(cellNumber)
+    return cellsOf(parseGeometry(value), mostCells).map(cellNumber)
   } catch (error) {
     if (!(error instanceof GeometryError)) throw error
     throw mongoError(cantExtract, `Can't extract geo keys: ${error.message}`)
