@@ -46,9 +46,11 @@ export const collationMutations: readonly Mutation[] = [
       'return partial === undefined',
     ],
   ]),
-  ...mutationsOf('src/language/mql/evaluate-job.ts', door, [
-    ['another thread evaluates by bytes', 'inOrderOf(storedCollation(collation), ', 'inOrderOf(undefined, '],
-  ]),
+  ...mutationsOf(
+    'src/language/mql/evaluate-job.ts',
+    ['src/language/mql/evaluate-job.test.ts'],
+    [['another thread evaluates by bytes', 'inOrderOf(storedCollation(collation), ', 'inOrderOf(undefined, ']],
+  ),
   ...mutationsOf('src/model/document/collection-options.ts', door, [
     [
       'a validator goes by what the writer asks',

@@ -6,6 +6,7 @@ import { type ArrayExpression, constant, type Expression, plainCall } from '../e
 import { failure, locate, notBuilt } from '../failure.ts'
 import { comparatorOf } from '../functions/comparison.ts'
 import { oid } from '../types/oids.ts'
+import { bindCollate } from './collation.ts'
 import { bindOperation } from './bind-operation.ts'
 import { bindFunctionCall, bindSqlValueFunction } from './bind-function.ts'
 import { bindGroupingCall } from './grouping-call.ts'
@@ -27,7 +28,7 @@ import {
 import { bindField, bindRow, rowNullTest, wholeRow } from './row-values.ts'
 import type { Scope } from './scope.ts'
 import type { Variables } from './variables.ts'
-import { kindOf, lastName, stringOf } from './tree.ts'
+import { kindOf, stringOf } from './tree.ts'
 import { bindTypeName } from './type-name.ts'
 
 export function bindExpression(binder: Binder, scope: Scope, node: Node): Expression {
@@ -63,14 +64,7 @@ function bindRest(binder: Binder, scope: Scope, node: Node): Expression {
   if ('A_ArrayExpr' in node) return bindArray(binder, scope, node.A_ArrayExpr.elements ?? [], node.A_ArrayExpr.location)
   if ('A_Indirection' in node) return bindIndirection(binder, scope, node.A_Indirection)
   if ('SQLValueFunction' in node) return bindSqlValueFunction(binder, node.SQLValueFunction)
-  if ('CollateClause' in node) {
-    const name = lastName(node.CollateClause.collname)
-    // Text is ordered by code point, which is what these three are.
-    if (!['C', 'POSIX', 'ucs_basic', 'default'].includes(name)) {
-      throw notBuilt(`collation "${name}"`, node.CollateClause.location)
-    }
-    return binder.expression(scope, node.CollateClause.arg!)
-  }
+  if ('CollateClause' in node) return bindCollate(binder, scope, node.CollateClause)
   if ('RowExpr' in node) {
     const { args = [], location } = node.RowExpr
     return bindRow(

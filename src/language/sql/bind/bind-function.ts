@@ -32,6 +32,7 @@ import { bindVariadic } from './bind-variadic.ts'
 import { bindOrderedSet, checkWithinGroup } from './bind-ordered-set.ts'
 import type { Binder } from './binder.ts'
 import { withoutStars } from './variables.ts'
+import { bindSorted } from './collation.ts'
 import { coerce, fold, requireBoolean, tryCoerce, settle } from './coerce.ts'
 import { aggregateCalls, type Scope } from './scope.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers them
@@ -330,7 +331,7 @@ function findAggregate(expression: Expression): Expression | undefined {
 
 function bindAggregateOrder(binder: Binder, scope: Scope, node: Node): SortKey {
   if (!('SortBy' in node)) throw notBuilt('this ORDER BY')
-  const expression = binder.expression(scope, node.SortBy.node!)
+  const expression = bindSorted(binder, scope, node.SortBy.node!)
   return { expression: settle(binder, expression), ...directionOf(node.SortBy) }
 }
 

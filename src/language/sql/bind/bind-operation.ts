@@ -23,6 +23,7 @@ import {
   tryCoerce,
   withoutDomain,
 } from './coerce.ts'
+import { bindCollated } from './collation.ts'
 import { bindRowComparison } from './row-comparison.ts'
 import { compareRowValues } from './row-values.ts'
 import type { Scope } from './scope.ts'
@@ -94,7 +95,9 @@ function bindOperator(binder: Binder, scope: Scope, node: A_Expr, name: string):
   if (lexpr !== undefined && rexpr !== undefined && 'RowExpr' in lexpr && 'RowExpr' in rexpr) {
     return bindRowComparison(binder, scope, lexpr.RowExpr.args ?? [], rexpr.RowExpr.args ?? [], name, location)
   }
-  const parts = [lexpr, rexpr].filter((one) => one !== undefined).map((one) => binder.expression(scope, one))
+  const collated = lexpr && rexpr && bindCollated(binder, scope, name, lexpr, rexpr)
+  const parts =
+    collated ?? [lexpr, rexpr].filter((one) => one !== undefined).map((one) => binder.expression(scope, one))
   return applyOperator(binder, name, parts, location)
 }
 

@@ -4,6 +4,7 @@ import { type Expression, fingerprint, someExpression } from '../expression/expr
 import { failure, notBuilt } from '../failure.ts'
 import { oid } from '../types/oids.ts'
 import { missingTable } from './bind-expression.ts'
+import { bindSorted } from './collation.ts'
 import { requireBoolean, coerce, commonModifier, commonType, tryCoerce } from './coerce.ts'
 import { bindFrom } from './bind-from.ts'
 import { columnName, directionOf, settle } from './bind-function.ts'
@@ -187,7 +188,7 @@ function bindOrder(
 }
 
 function bindKey(binder: Binder, scope: Scope, node: Node): Expression {
-  return settle(binder, binder.expression(scope, node))
+  return settle(binder, bindSorted(binder, scope, node))
 }
 
 /** The place in the list of targets that an expression of ORDER BY or DISTINCT ON means; adds one where it is new. */

@@ -19,6 +19,7 @@ import {
   type SubqueryExpression,
   type WindowExpression,
 } from '../expression/expression.ts'
+import { sortKeyFunction } from '../functions/collation-functions.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
 import { oid } from '../types/oids.ts'
 import { indent, type Printer } from './printer.ts'
@@ -178,6 +179,7 @@ export class ExpressionText {
       printer.wrapped(() => this.print(only!, scope))
       return printer.put(`.${quoteIdentifier(name.slice(6))}`)
     }
+    if (name === sortKeyFunction && this.#collated(expression, scope)) return undefined
     if (name === 'subscript' || name.startsWith('slice ')) return this.#subscript(expression, scope)
     const syntax = sqlSyntax(expression)
     if (syntax !== undefined) {
@@ -200,6 +202,17 @@ export class ExpressionText {
       printer.put(` ${name} `)
       this.operand(parts[1]!, expression, scope)
     })
+  }
+
+  /** A text that stands for its key was written with a collation. */
+  #collated({ arguments: [text, collation], ...call }: CallExpression, scope: TextScope): boolean {
+    if (collation?.kind !== 'constant') return false
+    const { printer } = this
+    printer.wrapped(() => {
+      this.operand(text!, { ...call, arguments: [text!, collation] }, scope)
+      printer.put(` COLLATE ${quoteIdentifier(collation.value as string)}`)
+    })
+    return true
   }
 
   #notDistinct(expression: CallExpression, scope: TextScope): void {

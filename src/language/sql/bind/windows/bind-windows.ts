@@ -11,6 +11,7 @@ import { findCast } from '../../types/casts.ts'
 import { oid } from '../../types/oids.ts'
 import { directionOf, settle } from '../bind-function.ts'
 import type { Binder } from '../binder.ts'
+import { bindSorted } from '../collation.ts'
 import { coerce, tryCoerce } from '../coerce.ts'
 import type { Scope } from '../scope.ts'
 import { findWindow, windowId } from './bind-window-call.ts'
@@ -123,7 +124,10 @@ function checkOverrides(definition: WindowDef, { window, options: others }: Base
 }
 
 function bindPart(binder: Binder, scope: Scope, node: Node): Expression {
-  const part = settle(binder, binder.expression(scope, node))
+  return checkedPart(settle(binder, binder.expression(scope, node)))
+}
+
+function checkedPart(part: Expression): Expression {
   const window = findWindow([part])
   if (window === undefined) return part
   throw failure('42P20', 'window functions are not allowed in window definitions', { location: window.location })
@@ -131,7 +135,10 @@ function bindPart(binder: Binder, scope: Scope, node: Node): Expression {
 
 function bindKey(binder: Binder, scope: Scope, node: Node): SortKey {
   if (!('SortBy' in node)) throw notBuilt('this ORDER BY')
-  return { expression: bindPart(binder, scope, node.SortBy.node!), ...directionOf(node.SortBy) }
+  return {
+    expression: checkedPart(settle(binder, bindSorted(binder, scope, node.SortBy.node!))),
+    ...directionOf(node.SortBy),
+  }
 }
 
 function bindFrame(
