@@ -122,6 +122,9 @@ export const sessionMutations: readonly Mutation[] = [
       "command === 'SELECT' && false",
     ],
   ]),
+  ...mutationsOf('src/model/table/partitions/partitioning.ts', scripts, [
+    ['temporary tables of others belong to the family', '|| !isTemporaryName(schema)', '|| true'],
+  ]),
   ...mutationsOf('src/model/table/reference-schema.ts', scripts, [
     ['VALIDATE CONSTRAINT keeps writers out', ', { besideWriters: true })', ')'],
   ]),

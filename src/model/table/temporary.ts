@@ -1,28 +1,14 @@
 /**
- * Temporary tables, as far as the model knows of them: the names of their schemas, and ON COMMIT DELETE ROWS, which takes the
+ * Temporary tables, as far as the model knows of them: what goes with their sessions, and ON COMMIT DELETE ROWS, which takes the
  * rows away at the end of each transaction that has written any.
  */
 import { dropObjects, planDrop } from '../../database/catalog/dependents.ts'
-import { temporaryPrefix } from '../../database/catalog/schema-changes.ts'
 import type { StatementSteps, Task, Transaction } from '../../database/contract.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers how parts of tables are dropped
 import './drop-part.ts'
 import type { RowRule } from './row-hooks.ts'
 import { truncateTable } from './schema.ts'
 import { Table } from './table.ts'
-
-/** `pg_temp_` and the number of a session; more behind it where that was taken. */
-const temporaryName = new RegExp(`^${temporaryPrefix}(\\d+)(?:_\\d+)?$`)
-
-export function isTemporaryName(schema: string): boolean {
-  return temporaryName.test(schema)
-}
-
-/** The session that the schema is of. */
-export function sessionOfTemporary(schema: string): number | undefined {
-  const found = temporaryName.exec(schema)
-  return found === null ? undefined : Number(found[1])
-}
 
 /** All that is in a session's schema. */
 export function* dropTemporary(transaction: Transaction, schema: string | undefined): StatementSteps<void> {

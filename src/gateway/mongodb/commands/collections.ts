@@ -2,7 +2,7 @@
 import { keyspaceRange } from '../../../base/tuple.ts'
 import { charge } from '../../../base/work.ts'
 import { ofCollections, privilege, writing } from '../../../database/access/privileges.ts'
-import { isTemporaryName } from '../../../model/table/temporary.ts'
+import { isTemporaryName } from '../../../model/table/temporary-names.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { engineNames, memoryEngine } from '../../../database/engines.ts'

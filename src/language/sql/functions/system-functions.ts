@@ -13,7 +13,7 @@ import {
 } from '../catalog/identity.ts'
 import { columnComment, objectComment, sharedObjectComment } from '../catalog/pg-description.ts'
 import { viewText, writableColumns } from '../catalog/pg-views.ts'
-import { isTemporaryName } from '../../../model/table/temporary.ts'
+import { isTemporaryName } from '../../../model/table/temporary-names.ts'
 import { isView } from '../../../model/table/view-kind.ts'
 import { TriggeredView } from '../../../model/table/view-triggers.ts'
 import { isTable } from '../../../model/table/table-kind.ts'

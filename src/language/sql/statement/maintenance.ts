@@ -3,7 +3,7 @@ import { privilege } from '../../../database/access/privileges.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { RangeVar, TruncateStmt, VacuumStmt } from 'libpg-query'
 import { foreignKeysTo } from '../../../model/table/foreign-key.ts'
-import { familyOf } from '../../../model/table/partitions/partitioning.ts'
+import { familyFor } from '../../../model/table/partitions/partitioning.ts'
 import { truncateTable } from '../../../model/table/schema.ts'
 import { restartSequence } from '../../../model/table/sequence.ts'
 import { findRelation } from '../bind/bind-from.ts'
@@ -45,7 +45,7 @@ export function planTruncate(_binder: Binder, statement: TruncateStmt): Planned 
 /** The table and those that inherit from it, for which it is asked who may; ONLY is for those that have rows. */
 function truncatedWith(run: SqlRun, { inh }: RangeVar, table: Table): readonly Table[] {
   if (inh === true) {
-    const family = familyOf(run.transaction.catalog, table)
+    const family = familyFor(run.context.temporarySchema, run.transaction.catalog, table)
     for (const member of family) refuseBusy(run, member, 'TRUNCATE')
     return family
   }

@@ -5,7 +5,7 @@ import type { Collection, Namespace } from '../../../database/catalog/catalog.ts
 import type { Transaction } from '../../../database/contract.ts'
 import { type ObjectAddress, partsOf } from '../../../database/catalog/objects.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
-import { isTemporaryName } from '../../../model/table/temporary.ts'
+import { isTemporaryName } from '../../../model/table/temporary-names.ts'
 import { Table } from '../../../model/table/table.ts'
 import { namedPath, schemaNamed } from '../bind/names.ts'
 import { searchPathOf } from '../bind/objects.ts'

@@ -13,7 +13,7 @@ import { AccessError } from '../../../database/access/rights.ts'
 import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
 import { dropObjects, planDrop } from '../../../database/catalog/dependents.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
-import { isTemporaryName } from '../../../model/table/temporary.ts'
+import { isTemporaryName } from '../../../model/table/temporary-names.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 

@@ -12,6 +12,7 @@ import { compileValue, type StoredExpression } from '../expressions.ts'
 import type { Values } from '../keys.ts'
 import { Table } from '../table.ts'
 import { isTable } from '../table-kind.ts'
+import { isTemporaryName } from '../temporary-names.ts'
 import { getType } from '../types/registry.ts'
 import type { SqlType } from '../types/type.ts'
 import type { SqlValue } from '../types/value.ts'
@@ -152,10 +153,19 @@ export function orderedChildren(catalog: Catalog, parent: Table): Table[] {
 
 /** The table and all that inherit from it, each once. */
 export function familyOf(catalog: Catalog, root: Table): Table[] {
+  return gathered(catalog, root, () => true)
+}
+
+/** Without the temporary ones of other sessions; `own`: the schema of the caller's. */
+export function familyFor(own: string | undefined, catalog: Catalog, root: Table): Table[] {
+  return gathered(catalog, root, ({ schema }) => schema === own || !isTemporaryName(schema))
+}
+
+function gathered(catalog: Catalog, root: Table, counts: (child: Table) => boolean): Table[] {
   const family = new Map([[root.id, root]])
   const visit = (table: Table): void => {
     for (const child of orderedChildren(catalog, table)) {
-      if (family.has(child.id)) continue
+      if (family.has(child.id) || !counts(child)) continue
       family.set(child.id, child)
       visit(child)
     }
