@@ -26,6 +26,7 @@ import { type CastContext, findCast } from '../types/casts.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { objectTypes, oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
+import { mapElements } from '../../../model/table/types/array.ts'
 import { describeObject, lookUpObject } from './objects.ts'
 import type { Scope } from './scope.ts'
 
@@ -273,6 +274,11 @@ function coerceUnknown(
     if (expression.value === null) return { ...expression, type, modifier }
     if (objectTypes.has(type)) return nameToObject(binder, expression, type, context)
     const text = expression.value as string
+    const element = getType(type).element?.oid ?? 0
+    if (objectTypes.has(element) && element !== oid.regnamespace) {
+      const named = locate(expression.location, () => objectsNamed(binder, element, text))
+      return constant(named, type, expression.location)
+    }
     if (isDearInput(type, text, false)) return readLater(expression, text, type, modifier)
     // Its fields say what a number without a unit is; other types are read whole first.
     const readAs = type === oid.interval ? modifier : -1
@@ -322,6 +328,12 @@ function nameToObject(
     undefined,
     true,
   )
+}
+
+/** `'{int, text}'::regtype[]`. */
+function objectsNamed(binder: Binder, type: number, text: string): SqlValue {
+  const names = getType(oid.textArray).parseText(text) as readonly SqlValue[]
+  return mapElements(names, (name) => (name === null ? null : lookUpObject(binder.noting, type, name as string)))
 }
 
 function objectToName(expression: Expression, type: number, context: CastContext): Expression | undefined {

@@ -83,10 +83,18 @@ export function typeNumberNamed(context: SqlContext, text: string): number | und
   const builtIn = findTypeByName(plain.toLowerCase().replace(/^pg_catalog\./, ''))
   if (builtIn !== undefined) return builtIn.oid
   const isArray = plain.endsWith('[]')
-  const made = findMadeType(scopeOf(context), splitName(isArray ? plain.slice(0, -2) : plain))
-  if (made === undefined) return undefined
+  const path = splitName(isArray ? plain.slice(0, -2) : plain)
+  const made = findMadeType(scopeOf(context), path)
+  if (made === undefined) return isArray ? undefined : findCatalogType(path)?.oid
   const type = isArray ? findType(made.arrayOid) : made
   return type?.catalogOid
+}
+
+/** By the names of the catalog, which may be quoted: `"pg_catalog"."int4"`. */
+function findCatalogType(path: readonly string[]): SqlType | undefined {
+  const [name, schema = 'pg_catalog'] = path.toReversed()
+  const found = schema === 'pg_catalog' ? findTypeByName(name!) : undefined
+  return found?.name === name ? found : undefined
 }
 
 function scopeOf(context: SqlContext): TypeScope {

@@ -58,6 +58,7 @@ export function deparse(expression: Expression, options: DeparseOptions = {}): s
     case 'coalesce':
       return `COALESCE(${expression.arguments.map(text).join(', ')})`
     case 'array':
+      if (expression.elements.length === 0) return emptyArray(expression, options)
       return `ARRAY[${expression.elements.map(text).join(', ')}]`
     case 'quantified':
       return `(${text(expression.left)} ${expression.operator.name} ${expression.all ? 'ALL' : 'ANY'} (${text(expression.array)}))`
@@ -144,6 +145,11 @@ const valueFunctions: ReadonlySet<string> = new Set(['current_user', 'current_ro
 function castText(expression: CallExpression, inner: string, { typeName = formatType }: DeparseOptions): string {
   const simple = /^(?:[a-z_][a-z0-9_]*|"[^"]*"|\(.*\)|\$\d+|\w+\([^()]*\))$/s.test(inner)
   return `${simple && !inner.startsWith('(') ? `(${inner})` : simple ? inner : `(${inner})`}::${typeName(expression.type, expression.modifier)}`
+}
+
+/** Nothing in it would tell its type. */
+function emptyArray({ type, modifier }: Expression, { typeName = formatType }: DeparseOptions): string {
+  return `ARRAY[]::${typeName(type, modifier)}`
 }
 
 function constantText(value: SqlValue, type: number, modifier: number, options: DeparseOptions): string {

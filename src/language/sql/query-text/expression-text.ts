@@ -128,11 +128,10 @@ export class ExpressionText {
       return printer.put(')')
     }
     if (expression.kind === 'array') {
+      if (expression.elements.length === 0) return printer.put(emptyArray(expression, scope))
       printer.put('ARRAY[')
       this.list(expression.elements, scope)
-      printer.put(']')
-      if (expression.elements.length === 0) printer.put(`::${scope.types.typeName(expression.type, -1)}`)
-      return undefined
+      return printer.put(']')
     }
     printer.put(`${quoteIdentifier(expression.name)}(`)
     this.list(expression.arguments, scope)
@@ -482,4 +481,9 @@ function bindsTighter(node: CallExpression, parent: CallExpression): boolean {
 function priority(operator: string): number {
   if (operator === '+' || operator === '-') return 1
   return operator === '*' || operator === '/' || operator === '%' ? 2 : 0
+}
+
+function emptyArray({ type, modifier }: Expression, { types }: TextScope): string {
+  const empty = `ARRAY[]::${types.typeName(type, -1)}`
+  return modifier < 0 ? empty : `(${empty})::${types.typeName(type, modifier)}`
 }

@@ -19,7 +19,7 @@ import type { Column, Table } from '../../../model/table/table.ts'
 import { createBinder } from '../bind/bind.ts'
 import type { Binder } from '../bind/binder.ts'
 import { qualify } from '../bind/objects.ts'
-import { isTemporaryName } from '../../../model/table/temporary.ts'
+import { isTemporaryName } from '../../../model/table/temporary-names.ts'
 import type { Notice } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
@@ -42,7 +42,7 @@ import { joinParents, newBound, refusePartialKeys } from './partitions/new-parti
 import { readPartitioning } from './partitions/partition-key.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { commitActionOf, dropAtCommit } from './temporary.ts'
-import { sequenceClauses } from './sequences.ts'
+import { sequenceClauses, sequenceName } from './sequences.ts'
 import { storedDefault } from './stored-expressions.ts'
 import {
   bindCheck,
@@ -302,10 +302,15 @@ export function makeSequence(
   column: Pick<ColumnPlan, 'name' | 'type' | 'sequenceOptions'>,
   namespace: ReturnType<typeof targetNamespace>,
   taken: (name: string) => boolean,
-  given?: string,
 ): { id: number; default: ColumnDefault } {
-  const name = given ?? freeName(taken, plan.name, column.name, 'seq')
-  const { options } = sequenceClauses(column.sequenceOptions)
+  const { path, others } = sequenceName(column.sequenceOptions)
+  const [name = freeName(taken, plan.name, column.name, 'seq'), schema] = path.toReversed()
+  if (schema !== undefined && schema !== namespace.name) {
+    if (!run.transaction.catalog.namespaces.has(schema)) throw failure('3F000', `schema "${schema}" does not exist`)
+    throw failure('55000', 'sequence must be in same schema as table it is linked to')
+  }
+  if (taken(name)) throw failure('42P07', `relation "${name}" already exists`)
+  const { options } = sequenceClauses(others)
   const sequence = createSequence(run.transaction, namespace, name, newSequence({ type: column.type, ...options }))
   const shown = qualify(currentContext(run), namespace.name, name)
   const full = namespace.name === 'public' ? shown : `${quoteIdentifier(namespace.name)}.${quoteIdentifier(name)}`

@@ -1,10 +1,10 @@
 /** ADD GENERATED … AS IDENTITY, SET GENERATED and DROP IDENTITY of a column that is there, in the words of PostgreSQL 15. */
-import type { AlterTableCmd, DefElem, Node } from 'libpg-query'
+import type { AlterTableCmd, Node } from 'libpg-query'
 import type { Column, Table } from '../../../model/table/table.ts'
 import { dropIdentity, setIdentity } from '../../../model/table/schema.ts'
 import { alterSequence } from '../../../model/table/sequence.ts'
 import { alteredSequence } from '../../../model/table/sequence-definition.ts'
-import { itemsOf, stringsOf } from '../bind/tree.ts'
+import { itemsOf } from '../bind/tree.ts'
 import type { Notice } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
@@ -36,19 +36,13 @@ function refuseIdentity(table: Table, { name, isNotNull, definition, type }: Col
 
 function addStep(name: string, node: Node): Step {
   const { generated_when: when, options = [] } = 'Constraint' in node ? node.Constraint : {}
-  const isName = (option: Node): boolean => 'DefElem' in option && option.DefElem.defname === 'sequence_name'
-  const sequenceName = options
-    .filter(isName)
-    .flatMap((option) => stringsOf(itemsOf((option as { DefElem: DefElem }).DefElem.arg)))
   return (run, table) => {
     const column = table.getColumn(name)
     refuseIdentity(table, column)
     const { transaction } = run
     const taken = (one: string): boolean => isNameTaken(transaction, table.schema, one)
-    const title = sequenceName.at(-1)
-    if (title !== undefined && taken(title)) throw failure('42P07', `relation "${title}" already exists`)
-    const plan = { name, type: column.type.oid, sequenceOptions: options.filter((option) => !isName(option)) }
-    const sequence = makeSequence(run, table, plan, table.collection.namespace, taken, title)
+    const plan = { name, type: column.type.oid, sequenceOptions: options }
+    const sequence = makeSequence(run, table, plan, table.collection.namespace, taken)
     const identity = when === 'a' ? 'always' : 'by default'
     const changed = setIdentity(transaction, table, name, { ...sequence.default, identity, sequence: sequence.id })
     giveSequence(transaction, changed, changed.getColumn(name))

@@ -34,6 +34,13 @@ interface SequenceClauses {
   readonly owner: readonly string[] | 'none' | undefined
 }
 
+/** SEQUENCE NAME of an identity column, empty where it is not given, and what else is said of its sequence. */
+export function sequenceName(nodes: readonly Node[]): { path: readonly string[]; others: readonly Node[] } {
+  const isName = (node: Node): boolean => 'DefElem' in node && node.DefElem.defname === 'sequence_name'
+  const path = nodes.filter(isName).flatMap((node) => stringsOf(itemsOf((node as { DefElem: DefElem }).DefElem.arg)))
+  return { path, others: nodes.filter((node) => !isName(node)) }
+}
+
 export function sequenceClauses(nodes: readonly Node[]): SequenceClauses {
   const options: { -readonly [K in keyof SequenceOptions]: SequenceOptions[K] } = {}
   let restart: SequenceClauses['restart']

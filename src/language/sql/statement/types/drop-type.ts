@@ -30,6 +30,11 @@ export function planDropType({
     const notices: Notice[] = []
     const targets: ObjectAddress[] = []
     for (const path of paths) {
+      const schema = missingSchema(run, path)
+      if (schema !== undefined && missingOk === true) {
+        notices.push(skipping('00000', `schema "${schema}" does not exist`))
+        continue
+      }
       const target = findTarget(run, path, word)
       if (target !== undefined) targets.push(target)
       else {
@@ -43,12 +48,18 @@ export function planDropType({
   })
 }
 
+/** The schema that is named, where there is none of that name. */
+function missingSchema({ transaction }: SqlRun, path: readonly string[]): string | undefined {
+  const schema = path.length > 1 ? path[path.length - 2]! : undefined
+  return schema === undefined || schema === 'pg_catalog' || transaction.catalog.namespaces.has(schema)
+    ? undefined
+    : schema
+}
+
 function findTarget(run: SqlRun, path: readonly string[], word: string): ObjectAddress | undefined {
   const { catalog } = run.transaction
-  const schema = path.length > 1 ? path[path.length - 2]! : undefined
-  if (schema !== undefined && schema !== 'pg_catalog' && !catalog.namespaces.has(schema)) {
-    throw failure('3F000', `schema "${schema}" does not exist`)
-  }
+  const schema = missingSchema(run, path)
+  if (schema !== undefined) throw failure('3F000', `schema "${schema}" does not exist`)
   const type = findMadeType(binderOf(run), path)
   if (type === undefined) {
     refuseBuiltIn(path)
