@@ -278,7 +278,7 @@ export function keyColumns(
   return { columns: numbersOf(definition, key), ...(include.length > 0 && { include }) }
 }
 
-export function numbersOf(definition: TableDefinition, key: KeyPlan): number[] {
+function numbersOf(definition: TableDefinition, key: KeyPlan): number[] {
   return key.columns.map((name, i) => {
     const number = numberOf(definition, name, key)
     if (key.columns.indexOf(name) !== i) {
