@@ -187,19 +187,22 @@ function retypeGenerated(
 
 function refuseReferences(catalog: Catalog, table: Table): void {
   for (const definition of table.foreignKeys) {
-    const referenced = definition.references === table.id ? table : tableOf(catalog, definition.references)
+    const referenced = definition.references === table.id ? table : findTable(catalog, definition.references)!
     checkPairs(definition, table, referenced)
   }
   for (const id of table.definition.referencedBy ?? []) {
-    const referencing = id === table.id ? table : tableOf(catalog, id)
+    // Of a table that is gone, what it referred to keeps the number.
+    const referencing = id === table.id ? table : findTable(catalog, id)
+    if (referencing === undefined) continue
     for (const definition of referencing.foreignKeys) {
       if (definition.references === table.id) checkPairs(definition, referencing, table)
     }
   }
 }
 
-function tableOf(catalog: Catalog, id: number): Table {
-  return Table.of(catalog.collectionById(id)!)
+function findTable(catalog: Catalog, id: number): Table | undefined {
+  const collection = catalog.collectionById(id)
+  return collection && Table.of(collection)
 }
 
 function checkPairs(definition: ForeignKeyDefinition, referencing: Table, referenced: Table): void {
