@@ -358,7 +358,7 @@ class TemplateReader {
       if (hour < 1 && this.#values.has('HH')) throw this.#notTwelve(hour)
       if (hour > 12) throw this.#notTwelve(hour)
       if (this.#half === 'pm' && hour < 12) hour += 12
-      else if (this.#half === 'am' && hour === 12) hour = 0
+      else if (this.#half !== 'pm' && hour === 12) hour = 0
     }
     if (hour > 24 || hour < 0 || minute > 59 || minute < 0 || second > 59 || second < 0) throw this.#outOfRange()
     if (hour === 24 && (minute > 0 || second > 0)) throw this.#outOfRange()
