@@ -44,8 +44,26 @@ function distanceToEdges(place: Vector, edges: Iterable<Edge>): number {
   return least
 }
 
+/** Of areas that many places are asked of. */
+const caps = new WeakMap<Area, { readonly cap: Cap | undefined }>()
+/** With fewer corners it is as soon asked itself. */
+const fewCorners = 8
+
+function isFarFrom(place: Vector, area: Area): boolean {
+  if (area.shell.length < fewCorners) return false
+  let known = caps.get(area)
+  if (known === undefined) {
+    charge(unitsPerEdge * area.shell.length)
+    known = { cap: boundingCap({ places: area.shell, lines: [], areas: [] }) }
+    caps.set(area, known)
+  }
+  const { cap } = known
+  return cap !== undefined && angle(place, cap.center) > cap.radius + nearby
+}
+
 /** Its border included. */
 function isInArea(place: Vector, area: Area): boolean {
+  if (isFarFrom(place, area)) return false
   charge(unitsPerEdge * area.shell.length)
   const isInside = isWithinLoop(place, area.shell) && !area.holes.some((hole) => isWithinLoop(place, hole))
   return isInside || distanceToEdges(place, edgesOfArea(area)) <= nearby
