@@ -173,11 +173,13 @@ it('goes on behind what it has, where the connection was lost', async () => {
   await follow()
   await client.sendLine('SET a 1')
   await areAlike()
+  // More than one where a first attempt took too long.
+  const before = await info(client, 'sync_full')
   expect(await client.sendLine('CLIENT KILL TYPE replica')).toBe(':1')
   await client.sendLine('SET a 2')
   await until(async () => (await info(client, 'connected_slaves')) === '1')
   await areAlike()
-  expect(await info(client, 'sync_full')).toBe('1')
+  expect(await info(client, 'sync_full')).toBe(before)
   expect(await info(client, 'sync_partial_ok')).toBe('1')
 })
 
