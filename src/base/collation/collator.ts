@@ -29,6 +29,18 @@ export interface CollationOptions {
   readonly normalization: boolean
 }
 
+/** What a locale is compared by unless more is said. */
+export function optionsOfTable(table: string): CollationOptions {
+  return {
+    ...tablesOf(table).settings,
+    table,
+    strength: 3,
+    caseLevel: false,
+    numericOrdering: false,
+    maxVariable: 'punct',
+  }
+}
+
 /** How runs of the common weight are written: from `low` up before a lesser one, from `high` down before a greater one. */
 interface Runs {
   readonly common: number

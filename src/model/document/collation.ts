@@ -8,8 +8,7 @@
  * In the catalog: `{ collation: { locale, table, strength, …, tables: the version of the tables } }`.
  */
 import { collationVersion } from '../../base/collation/collation-data.ts'
-import { type CollationOptions, Collator } from '../../base/collation/collator.ts'
-import { tablesOf } from '../../base/collation/collation-tables.ts'
+import { type CollationOptions, Collator, optionsOfTable } from '../../base/collation/collator.ts'
 import { findLocale } from '../../base/collation/locales.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { decodeUtf8 } from '../../base/bytes.ts'
@@ -174,15 +173,7 @@ function optionsOf(locale: string, given: ReadonlyMap<string, string | number | 
       `Field 'collation.locale' is invalid: the locale '${locale}' is not known here`,
     )
   }
-  const defaults: CollationOptions = {
-    ...tablesOf(table).settings,
-    table,
-    strength: 3,
-    caseLevel: false,
-    numericOrdering: false,
-    maxVariable: 'punct',
-  }
-  const options = { ...defaults, ...Object.fromEntries(given) }
+  const options = { ...optionsOfTable(table), ...Object.fromEntries(given) }
   if (options.backwards && options.strength === 1) {
     throw mongoError(mongoCode.badValue, "'backwards' is invalid with 'strength' of 1")
   }

@@ -2,23 +2,18 @@
  * BullMQ, unmodified: what its queues do, and that a job is neither lost nor done again, beyond its own promise, where the server
  * and the workers are killed.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePort } from '../../free-port.ts'
 import { ServerProcess } from '../../end-to-end/server-process.ts'
+import { installedCopy } from '../installed.ts'
 
 let folder: string
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'polylog-bullmq-'))
-  cpSync(import.meta.dirname, folder, { recursive: true })
-  // Not `ci`: the lock names binaries of its optional part for some platforms alone.
-  const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
-  const { status } = spawnSync('npm', args, { cwd: folder, stdio: ['ignore', 2, 2] })
-  expect(status, 'npm installs BullMQ').toBe(0)
+  folder = installedCopy(import.meta.dirname)
 }, 300_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

@@ -3,21 +3,17 @@
  * catalogs and would change of it, relations, transactions, errors. What each prints here is what it prints of PostgreSQL 15.
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ServerProcess } from '../../end-to-end/server-process.ts'
+import { installedCopy } from '../installed.ts'
 
 let folder: string
 let server: ServerProcess
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'polylog-mappers-'))
-  cpSync(import.meta.dirname, folder, { recursive: true })
-  const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
-  const { status } = spawnSync('npm', args, { cwd: folder, stdio: ['ignore', 2, 2] })
-  expect(status, 'npm installs them').toBe(0)
+  folder = installedCopy(import.meta.dirname)
   server = await ServerProcess.start('--memory')
 }, 300_000)
 afterAll(async () => {

@@ -1,20 +1,16 @@
 /** Libraries that stand on Redis, unmodified: locks, limits of a rate, sessions, caches, and Bull's queues. As redis-server answers. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ServerProcess } from '../../end-to-end/server-process.ts'
+import { installedCopy } from '../installed.ts'
 
 let folder: string
 let server: ServerProcess
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'polylog-libraries-'))
-  cpSync(import.meta.dirname, folder, { recursive: true })
-  const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
-  const { status } = spawnSync('npm', args, { cwd: folder, stdio: ['ignore', 2, 2] })
-  expect(status, 'npm installs them').toBe(0)
+  folder = installedCopy(import.meta.dirname)
   const binary = join(process.cwd(), 'dist', 'cli', 'polylog.js')
   server = await ServerProcess.run([binary, 'serve', '--port', '0', '--memory'], process.cwd())
 }, 300_000)

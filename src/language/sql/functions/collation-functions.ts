@@ -4,8 +4,7 @@
  * equal keys are equal texts.
  */
 import { findLocale } from '../../../base/collation/locales.ts'
-import { Collator } from '../../../base/collation/collator.ts'
-import { tablesOf } from '../../../base/collation/collation-tables.ts'
+import { Collator, optionsOfTable } from '../../../base/collation/collator.ts'
 import { ByteWriter } from '../../../base/bytes.ts'
 import { oid } from '../types/oids.ts'
 import { perSize } from './cost.ts'
@@ -26,14 +25,7 @@ export function findIcuCollator(name: string): Collator | undefined {
   if (table === undefined) return undefined
   const known = collators.get(table)
   if (known !== undefined) return known
-  const collator = new Collator({
-    ...tablesOf(table).settings,
-    table,
-    strength: 3,
-    caseLevel: false,
-    numericOrdering: false,
-    maxVariable: 'punct',
-  })
+  const collator = new Collator(optionsOfTable(table))
   collators.set(table, collator)
   return collator
 }
