@@ -3,7 +3,7 @@ import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
 import { typeOfCollection, isType } from '../../../model/table/type-kinds.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { quoteIdentifier } from '../../../model/table/types/identifier.ts'
-import { findType, findTypeByName, formatType } from '../../../model/table/types/registry.ts'
+import { findType, findTypeByName, formatType, isArrayType } from '../../../model/table/types/registry.ts'
 import type { SqlType } from '../../../model/table/types/type.ts'
 import { placeOfType } from '../../../model/table/types/user/content.ts'
 import { privilege } from '../../../database/access/privileges.ts'
@@ -65,7 +65,7 @@ export function formatNumber(context: SqlContext, number: number, modifier: numb
   const type = typeByNumber(catalog, number)
   const collection = type?.made && catalog.collectionById(type.made.id)
   if (collection === undefined) return formatType(type?.oid ?? number, modifier)
-  return `${shownTypeName(context, collection)}${type?.element === undefined ? '' : '[]'}`
+  return `${shownTypeName(context, collection)}${isArrayType(type!) ? '[]' : ''}`
 }
 
 /** Whether its name alone means it; null of what is no type. */
@@ -73,7 +73,7 @@ export function isTypeVisible(context: SqlContext, number: number): boolean | nu
   const type = typeByNumber(context.catalog, number)
   if (type === undefined) return null
   if (type.made === undefined) return true
-  const found = findMadeType(scopeOf(context), [type.element === undefined ? type.name : `_${type.element.name}`])
+  const found = findMadeType(scopeOf(context), [isArrayType(type) ? `_${type.element!.name}` : type.name])
   return found?.made?.id === type.made.id
 }
 

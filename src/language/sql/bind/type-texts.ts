@@ -4,7 +4,7 @@
  */
 import { ByteWriter } from '../../../base/bytes.ts'
 import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
-import { formatType, getType } from '../../../model/table/types/registry.ts'
+import { formatType, getType, isArrayType } from '../../../model/table/types/registry.ts'
 import type { SqlType } from '../../../model/table/types/type.ts'
 import type { SqlValue } from '../contract.ts'
 import { typeByNumber } from './made-types.ts'
@@ -24,7 +24,7 @@ export function typeTextsIn(catalog: Catalog, shown?: (collection: Collection) =
       const now = nowOf(getType(type))
       const collection = shown && now.made && catalog.collectionById(now.made.id)
       if (collection === undefined) return formatType(now.oid, modifier)
-      return `${shown!(collection)}${now.element === undefined ? '' : '[]'}`
+      return `${shown!(collection)}${isArrayType(now) ? '[]' : ''}`
     },
     // A value means the same in both: by its stored form.
     valueText: (type, value) => {

@@ -148,11 +148,16 @@ export function arrayHolding(oid: number): number | undefined {
   return type === undefined ? undefined : arrayOf(type)?.oid
 }
 
+/** Of the values of another type; a domain over an array is a type for itself. */
+export function isArrayType({ oid, element }: SqlType): boolean {
+  return element?.arrayOid === oid
+}
+
 /** PostgreSQL's `format_type`: `character varying(20)`, `timestamp(3) without time zone`, `numeric(10,2)[]`. */
 export function formatType(oid: number, modifier: number): string {
   const type = findType(oid)
   if (type === undefined) return oid === 0 ? '-' : '???'
-  if (type.element?.arrayOid === oid) return `${formatType(type.element.oid, modifier)}[]`
+  if (isArrayType(type)) return `${formatType(type.element!.oid, modifier)}[]`
   const suffix = modifier < 0 ? '' : type.formatModifier(modifier)
   const zone = type.title.search(/ with(out)? time zone$/)
   if (zone >= 0) return type.title.slice(0, zone) + suffix + type.title.slice(zone)
