@@ -12,6 +12,7 @@ import type { Index, JsonObject, JsonValue } from '../../database/catalog/catalo
 import type { BoundDefinition, PartitioningDefinition } from './partitions/partition-definition.ts'
 import type { PolicyDefinition, RowSecurity } from './policies.ts'
 import type { TriggerDefinition } from './triggers.ts'
+import { requireColumnType } from './types/column-type.ts'
 import { findType, shownNumber } from './types/registry.ts'
 import type { MaterializedQuery } from './stored-query.ts'
 import { sqlError } from './types/type.ts'
@@ -207,6 +208,7 @@ export function withColumn(definition: TableDefinition, column: NewColumn): Tabl
   if (definition.nextColumn > maxColumns) {
     throw sqlError('too_large', '54011', `tables can have at most ${maxColumns} columns`)
   }
+  requireColumnType(column.name, column.type)
   const number = definition.nextColumn
   const stored = { ...column, type: shownNumber(column.type), number }
   return withTypes({ ...definition, columns: [...definition.columns, stored], nextColumn: number + 1 }, [column.type])

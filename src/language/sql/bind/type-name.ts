@@ -1,6 +1,7 @@
 /** `numeric(10,2)[]` and its kin: a type and its modifier. */
 import type { Node, TypeName } from 'libpg-query'
 import { arrayOf, findTypeByName } from '../../../model/table/types/registry.ts'
+import { requireColumnType } from '../../../model/table/types/column-type.ts'
 import type { SqlType } from '../../../model/table/types/type.ts'
 import { failure, locate, notBuilt } from '../failure.ts'
 import { intervalModifier } from '../../../model/table/types/interval-fields.ts'
@@ -16,11 +17,21 @@ export interface BoundType {
 
 /** `binder` knows the types of the catalog; without it there are the built-in ones. */
 export function bindTypeName(binder: Binder | undefined, name: TypeName | undefined): BoundType {
+  return boundType(binder, name)
+}
+
+/** As a column that is kept has it. @throws PolylogError 42P16 of a pseudo type. */
+export function bindColumnType(binder: Binder | undefined, name: TypeName | undefined, column: string): BoundType {
+  return boundType(binder, name, column)
+}
+
+function boundType(binder: Binder | undefined, name: TypeName | undefined, column?: string): BoundType {
   const names = stringsOf(name?.names)
   const last = names[names.length - 1] ?? ''
   const location = name?.location
   if (name?.setof === true) throw notBuilt('SETOF', location)
   const type = locate(location, () => findNamed(binder, names))
+  if (type !== undefined && column !== undefined) locate(location, () => requireColumnType(column, type.oid))
   if (type === undefined || type.category === 'P') {
     if (notBuiltTypes.has(last)) throw notBuilt(`type ${last}`, location)
     throw failure('42704', `type "${names.join('.')}" does not exist`, { location })

@@ -238,8 +238,9 @@ function defineExtremes(): void {
   ] as const) {
     const make = (types: readonly number[]): Definition<SqlValue> => {
       const type = types[0]!
-      if (!getType(type).isOrdered || getType(type).category === 'R' || withoutExtremes.has(type)) {
-        throw failure('42883', `function ${name}(${getType(type).title}) does not exist`, {
+      const { isOrdered, category, title } = getType(type)
+      if (!isOrdered || 'RCP'.includes(category) || withoutExtremes.has(type)) {
+        throw failure('42883', `function ${name}(${title}) does not exist`, {
           hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
         })
       }

@@ -12,7 +12,7 @@ import { dependenciesOf, isSamePart, type PartAddress } from '../../../database/
 import { columnPart, tableKind } from '../../../model/table/table-kind.ts'
 import { isView } from '../../../model/table/view-kind.ts'
 import { requireTypeUse } from '../bind/type-access.ts'
-import { type BoundType, bindTypeName } from '../bind/type-name.ts'
+import { type BoundType, bindColumnType } from '../bind/type-name.ts'
 import { createBinder } from '../bind/bind.ts'
 import type { Binder } from '../bind/binder.ts'
 import { tryCoerce } from '../bind/coerce.ts'
@@ -38,7 +38,7 @@ export function retypeStep(
   const wanted = commands.map(({ name = '', def }) => {
     if (def === undefined || !('ColumnDef' in def)) throw notBuilt('this ALTER COLUMN TYPE')
     if (def.ColumnDef.collClause !== undefined) throw notBuilt('COLLATE')
-    const type = bindTypeName(planning, def.ColumnDef.typeName)
+    const type = bindColumnType(planning, def.ColumnDef.typeName, name)
     requireTypeUse(planning.context, type.type)
     return { name, definition: def.ColumnDef, type }
   })

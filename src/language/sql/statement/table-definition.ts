@@ -8,7 +8,7 @@ import { requireBoolean, unfolded } from '../bind/coerce.ts'
 import { Scope } from '../bind/scope.ts'
 import { optionText, stringsOf, lastName } from '../bind/tree.ts'
 import { requireTypeUse } from '../bind/type-access.ts'
-import { bindTypeName } from '../bind/type-name.ts'
+import { bindColumnType } from '../bind/type-name.ts'
 import { deparse } from '../expression/deparse.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
@@ -77,7 +77,7 @@ export function readColumn(
   const typeName = lastName(definition.typeName?.names)
   const serial = serialTypes[typeName]
   const { type, modifier } =
-    known ?? (serial === undefined ? bindTypeName(binder, definition.typeName) : { type: serial, modifier: -1 })
+    known ?? (serial === undefined ? bindColumnType(binder, definition.typeName, name) : { type: serial, modifier: -1 })
   requireTypeUse(binder.context, type)
   const collation = definition.collClause === undefined ? 'C' : lastName(definition.collClause.collname)
   if (!['C', 'POSIX', 'default', 'ucs_basic'].includes(collation))

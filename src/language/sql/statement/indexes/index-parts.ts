@@ -8,6 +8,7 @@ import type {
   IndexPredicate,
 } from '../../../../model/table/definition.ts'
 import type { Column, Table } from '../../../../model/table/table.ts'
+import { requireColumnType } from '../../../../model/table/types/column-type.ts'
 import { getType } from '../../../../model/table/types/registry.ts'
 import { refuseUnordered } from '../../../../model/table/schema.ts'
 import { createBinder } from '../../bind/bind.ts'
@@ -53,6 +54,7 @@ export function readIndexParts(run: SqlRun, table: Table, statement: IndexStmt):
     const nullsFirst = nulls === 'SORTBY_NULLS_FIRST' || (nulls !== 'SORTBY_NULLS_LAST' && isDescending)
     const part = partOf(binder, table, name, expr, expressions)
     names.push(freePartName(names, part.name))
+    requireColumnType(part.name, part.type)
     checkClass(table, part, method)
     const operatorClass = opclass === undefined ? undefined : knownClass(part.type, lastName(opclass), method)
     const named = collation === undefined ? undefined : knownCollation(lastName(collation), undefined)

@@ -6,6 +6,7 @@ import type {
   PartitionStrategy,
 } from '../../../../model/table/partitions/partition-definition.ts'
 import { isHashable } from '../../../../model/table/partitions/hash.ts'
+import { refusePseudo } from '../../../../model/table/types/column-type.ts'
 import { getType } from '../../../../model/table/types/registry.ts'
 import type { Binder } from '../../bind/binder.ts'
 import { lastName } from '../../bind/tree.ts'
@@ -45,7 +46,7 @@ export function readPartitioning(
   if (strategy === 'list' && parts.length > 1) {
     throw failure('42P17', 'cannot use "list" partition strategy with more than one column')
   }
-  const keys = parts.map((node) => readKey(binder, table, node, strategy, columns))
+  const keys = parts.map((node, i) => readKey(binder, table, node, { strategy, number: i + 1 }, columns))
   return { strategy, keys }
 }
 
@@ -53,7 +54,7 @@ function readKey(
   binder: Binder,
   table: string,
   node: Node,
-  strategy: PartitionStrategy,
+  { strategy, number }: { readonly strategy: PartitionStrategy; readonly number: number },
   columns: readonly KeyColumn[],
 ): PartitionKeyDefinition {
   if (!('PartitionElem' in node)) throw notBuilt('this partition key')
@@ -76,6 +77,7 @@ function readKey(
     return { column: found.number, type: found.type, ...modifierOf(found.modifier), ...named }
   }
   const bound = bindKey(binder, table, expr!, columns)
+  refusePseudo(`partition key column ${number}`, bound.type)
   checkType(bound.type, strategy, collation, location)
   const read = [...columnsRead(bound)].map((index) => columns[index]!)
   const generated = read.find(({ isGenerated }) => isGenerated)

@@ -4,7 +4,7 @@ import { createType } from '../../../../model/table/type-schema.ts'
 import { keptContents, shownNumber } from '../../../../model/table/types/registry.ts'
 import type { CompositeContent, TypeField } from '../../../../model/table/types/user/content.ts'
 import { requireTypeUse } from '../../bind/type-access.ts'
-import { bindTypeName } from '../../bind/type-name.ts'
+import { bindColumnType } from '../../bind/type-name.ts'
 import { failure } from '../../failure.ts'
 import { isNameTaken } from '../naming.ts'
 import { nothing } from '../execution.ts'
@@ -26,7 +26,7 @@ export function planCreateComposite({ typevar, coldeflist = [] }: CompositeTypeS
       if (fields.some((field) => field.name === colname)) {
         throw failure('42701', `column "${colname}" specified more than once`)
       }
-      const { type, modifier } = bindTypeName(binder, typeName)
+      const { type, modifier } = bindColumnType(binder, typeName, colname)
       requireTypeUse(binder.context, type)
       types.push(type)
       fields.push({ number: fields.length + 1, name: colname, type: shownNumber(type), modifier })

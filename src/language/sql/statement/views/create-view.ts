@@ -1,6 +1,7 @@
 /** CREATE [OR REPLACE] VIEW: a query under a name, whose columns another definition may add to and never change. */
 import type { Node, SelectStmt, ViewStmt } from 'libpg-query'
 import type { Collection } from '../../../../database/catalog/catalog.ts'
+import { requireColumnType } from '../../../../model/table/types/column-type.ts'
 import { formatType } from '../../../../model/table/types/registry.ts'
 import {
   isView,
@@ -40,7 +41,7 @@ export function planCreateView(statement: ViewStmt): Planned {
     const { transaction } = run
     const name = view?.relname ?? ''
     const stored = storedQuery(run, select, columnNames, 'CREATE VIEW')
-    refuseRepeated(stored.columns)
+    requireColumns(stored.columns)
     const readsTemporary = stored.reads.some(({ id }) => isTemporary(transaction.catalog.collectionById(id)!))
     const isMadeSo = readsTemporary && !wantsTemporary(view!, run.context.temporarySchema)
     const namespace = targetNamespace(run, isMadeSo ? { ...view, relpersistence: 't' } : view!)
@@ -85,9 +86,11 @@ function selectOf(query: Node | undefined): SelectStmt {
   return select
 }
 
-export function refuseRepeated(columns: readonly { readonly name: string }[]): void {
+/** @throws PolylogError of names that stand twice, and of types that no column has. */
+export function requireColumns(columns: readonly { readonly name: string; readonly type: number }[]): void {
   const seen = new Set<string>()
-  for (const { name } of columns) {
+  for (const { name, type } of columns) {
+    requireColumnType(name, type)
     if (seen.has(name)) throw failure('42701', `column "${name}" specified more than once`)
     seen.add(name)
   }

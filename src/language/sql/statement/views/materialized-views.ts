@@ -23,7 +23,7 @@ import { findCollection, isNameTaken, refuseBusy, shownName, targetNamespace } f
 import { type Planned, planSteps } from '../prepared.ts'
 import { readOptions } from '../table-definition.ts'
 import { isTemporary } from '../temporary.ts'
-import { refuseRepeated } from './create-view.ts'
+import { requireColumns } from './create-view.ts'
 import { storedQuery } from './view-text.ts'
 
 export function planCreateMaterialized({ query, into, if_not_exists: skips }: CreateTableAsStmt): Planned {
@@ -45,7 +45,7 @@ export function planCreateMaterialized({ query, into, if_not_exists: skips }: Cr
       return { rowCount: 0, notices: [skipping('42P07', message)] }
     }
     const stored = storedQuery(run, select, stringsOf(colNames))
-    refuseRepeated(stored.columns)
+    requireColumns(stored.columns)
     if (stored.reads.some(({ id }) => isTemporary(transaction.catalog.collectionById(id)!))) {
       throw failure('0A000', 'materialized views must not use temporary tables or views')
     }

@@ -4,7 +4,9 @@ import type { MadeType, SqlType } from '../type.ts'
 
 export type Identity = Required<Pick<SqlType, 'oid' | 'catalogOid' | 'name' | 'title' | 'arrayOid' | 'made'>>
 
-/** With its schema, except of `public`: what stored texts are read in. */
+/** With its schema, except of `public` and the system's: what stored texts are read in. */
 export function titleOf({ schema, name }: MadeType['content']): string {
-  return schema === 'public' ? quoteIdentifier(name) : `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
+  return schema === 'public' || schema === 'pg_catalog'
+    ? quoteIdentifier(name)
+    : `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
 }
