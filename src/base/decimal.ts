@@ -224,7 +224,6 @@ export class Decimal {
 const maxSafe = Number.MAX_SAFE_INTEGER
 const largestSafe = BigInt(maxSafe)
 
-/** Of an integer, or NaN. */
 /** So many digits are a safe integer. */
 const plainDigits = 15
 
@@ -247,6 +246,7 @@ function parsePlain(text: string): Decimal | undefined {
   return Decimal.ofSmall(isNegative ? -coefficient : coefficient, point < 0 ? 0 : length - point - 1)
 }
 
+/** Of an integer, or NaN. */
 function isSafe(value: number): boolean {
   return value <= maxSafe && value >= -maxSafe
 }

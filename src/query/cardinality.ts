@@ -59,12 +59,18 @@ export function groupSize(
 
 const sampledRows = 120
 
+export interface Sample<R> {
+  /** How many there are of all. */
+  readonly entries: number
+  readonly rows: readonly R[]
+}
+
 /** Some of all entries, at even distances, as `rowAt` reads the cursor's next one; undefined is left out. */
 export function sampled<R>(
   { newest }: Pick<Transaction, 'newest'>,
   all: KeyRange,
   rowAt: (cursor: Cursor) => R | undefined,
-): R[] | undefined {
+): Sample<R> | undefined {
   return unlessMissing(() => {
     const entries = newest.estimate(all)
     const cursor = newest.scan(all)
@@ -75,7 +81,7 @@ export function sampled<R>(
       const row = rowAt(cursor)
       if (row !== undefined) rows.push(row)
     }
-    return rows
+    return { entries, rows }
   })
 }
 
@@ -88,9 +94,9 @@ export function distinctValues(
   all: KeyRange,
   valueAt: (cursor: Cursor) => unknown,
 ): number | undefined {
-  const entries = unlessMissing(() => transaction.newest.estimate(all))
-  const values = sampled(transaction, all, valueAt)
-  if (entries === undefined || values === undefined || values.length === 0) return undefined
+  const sample = sampled(transaction, all, valueAt)
+  if (sample === undefined || sample.rows.length === 0) return undefined
+  const { entries, rows: values } = sample
   const seen = new Map<unknown, number>()
   for (const value of values) seen.set(value, (seen.get(value) ?? 0) + 1)
   let once = 0

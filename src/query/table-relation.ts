@@ -7,7 +7,7 @@ import { RowScan } from '../model/table/scan.ts'
 import type { KeyPart, Table, TableIndex } from '../model/table/table.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import type { Access, Relation, RelationColumn, RelationIndex, RelationReader, RowSourceHandle } from './relation.ts'
-import { distinctValues, entriesIn, type GroupSize, groupSize, sampled } from './cardinality.ts'
+import { distinctValues, entriesIn, type GroupSize, groupSize, type Sample, sampled } from './cardinality.ts'
 import type { Run } from './operator.ts'
 
 /** A sample is good until there are twice or half as many entries. */
@@ -24,7 +24,7 @@ export class TableRelation implements Relation {
   readonly indexedExpressions: readonly string[]
   readonly #tableIndexes = new Map<RelationIndex, TableIndex>()
   readonly #groups = new Map<RelationIndex, KeptGroups[]>()
-  #sample: { readonly entries: number; readonly rows: readonly SqlValue[][] } | undefined
+  #sample: Sample<SqlValue[]> | undefined
   readonly #distinct: { readonly entries: number; readonly values: number }[] = []
 
   private constructor(table: Table) {
@@ -139,12 +139,12 @@ export class TableRelation implements Relation {
     if (entries === undefined) return undefined
     if (this.#sample !== undefined && isAboutAsMany(entries, this.#sample.entries)) return this.#sample.rows
     const { reader } = this.table
-    const rows = sampled(transaction, all, (cursor) => {
+    const sample = sampled(transaction, all, (cursor) => {
       if (!cursor.next() || cursor.value.end - cursor.value.start > mostKeptBytes) return undefined
       return reader.read(cursor.value)
     })
-    if (rows !== undefined) this.#sample = { entries, rows }
-    return rows
+    if (sample !== undefined) this.#sample = { entries, rows: sample.rows }
+    return sample?.rows
   }
 
   #sampleGroups(transaction: Transaction, index: RelationIndex, columns: number, all: KeyRange): GroupSize | undefined {

@@ -7,7 +7,8 @@
  */
 import { latin1ToBytes, sliceOf, sliceToLatin1 } from '../../base/slice.ts'
 import { charge } from '../../base/work.ts'
-import type { LuaFunction, LuaMachine } from './machine.ts'
+import { type Original, pushInPlaceOf } from './in-place.ts'
+import type { LuaMachine } from './machine.ts'
 import type { State } from './wasm.ts'
 
 const least = -(2n ** 63n)
@@ -57,8 +58,6 @@ function print(value: number, { flags, width, precision, conversion }: Directive
 function cased(text: string, conversion: string): string {
   return conversion === 'X' ? text.toUpperCase() : text
 }
-
-type Original = (thread: State) => number
 
 /** Prints the integers among the arguments of `format`, and takes them out of its format. */
 function printIntegers(machine: LuaMachine, thread: State): void {
@@ -115,26 +114,13 @@ function readNumber(machine: LuaMachine, thread: State, original: Original): num
   return 1
 }
 
-function originalOf(machine: LuaMachine, thread: State, at: number): Original {
-  const { lua } = machine
-  return lua.__indirect_function_table.get(lua.lua_tocfunction(thread, at)) as Original
-}
-
-/** In place of the function of Lua on the stack, which it calls in its own frame. */
 export function pushFormat(machine: LuaMachine, thread: State): number {
-  const original = originalOf(machine, thread, 1)
-  return pushed(machine, thread, (_machine, caller) => {
+  return pushInPlaceOf(machine, thread, (caller, original) => {
     printIntegers(machine, caller)
     return original(caller)
   })
 }
 
 export function pushToNumber(machine: LuaMachine, thread: State): number {
-  const original = originalOf(machine, thread, 1)
-  return pushed(machine, thread, (_machine, caller) => readNumber(machine, caller, original))
-}
-
-function pushed(machine: LuaMachine, thread: State, f: LuaFunction): number {
-  machine.pushFunction(thread, f)
-  return 1
+  return pushInPlaceOf(machine, thread, (caller, original) => readNumber(machine, caller, original))
 }

@@ -2,6 +2,7 @@
  * `unpack`, with bounds that Lua 5.1 does not look at: it counts in 32 bits how many results there are, and a count that
  * comes around is written beyond the stack.
  */
+import { pushInPlaceOf } from './in-place.ts'
 import type { LuaMachine } from './machine.ts'
 import { LuaFailure } from './values.ts'
 import type { State } from './wasm.ts'
@@ -23,15 +24,11 @@ function bound(machine: LuaMachine, thread: State, at: number, otherwise: number
   return given
 }
 
-/** In place of the function on the stack, which it calls in its own frame. */
 export function pushUnpack(machine: LuaMachine, thread: State): number {
-  const { lua } = machine
-  const original = lua.__indirect_function_table.get(lua.lua_tocfunction(thread, 1)) as (thread: State) => number
-  machine.pushFunction(thread, (_machine, caller) => {
+  return pushInPlaceOf(machine, thread, (caller, original) => {
     const first = bound(machine, caller, 2, 1)
-    const last = bound(machine, caller, 3, lua.lua_objlen(caller, 1))
+    const last = bound(machine, caller, 3, machine.lua.lua_objlen(caller, 1))
     if (last - first >= mostResults) throw new LuaFailure('too many results to unpack')
     return original(caller)
   })
-  return 1
 }

@@ -1,5 +1,5 @@
 /** The operators of geometry on a field: `$geoWithin`, `$geoIntersects`, `$near`, `$nearSphere`. */
-import { bsonType, type BsonValue, elementsOf, FieldCursor, fieldsOf, getField } from '../../model/document/bson.ts'
+import { bsonType, type BsonValue, elementsOf, fieldsOf, getField } from '../../model/document/bson.ts'
 import {
   findPair,
   GeometryError,
@@ -7,8 +7,10 @@ import {
   parseGeoJson,
   type Geometry,
   type Position,
+  vectorAt,
 } from '../../model/document/geo/geometry.ts'
-import { earthRadiusMeters, vectorOf } from '../../model/document/geo/sphere.ts'
+import { visitGeometriesIn } from '../../model/document/geo/geo-index.ts'
+import { earthRadiusMeters, type Vector } from '../../model/document/geo/sphere.ts'
 import { toDouble } from '../../model/document/values.ts'
 import { badValue, type ValueTest } from './filter-values.ts'
 import type { Condition } from './filter-operators.ts'
@@ -17,15 +19,9 @@ import { inBox, inCircle, inPolygon, meeting, type TestedRegion, withinAreas, wi
 
 type Siblings = readonly (readonly [string, BsonValue])[]
 
-/** Of the value at the end of a path: an array is a pair, or geometries of which one will do. */
+/** Of several geometries one will do. */
 function someGeometry(accepts: ValueTest): ValueTest {
-  return (value) => {
-    if (value.isNullish) return false
-    if (value.type !== bsonType.array || findPair(value) !== undefined) return accepts(value)
-    const cursor = FieldCursor.of(value)
-    while (cursor.next()) if (!cursor.value.isNullish && accepts(cursor.value)) return true
-    return false
-  }
+  return (value) => visitGeometriesIn(value, accepts)
 }
 
 function regionCondition(region: TestedRegion): Condition[] {
@@ -35,8 +31,12 @@ function regionCondition(region: TestedRegion): Condition[] {
 
 function geometryOf(value: BsonValue, operator: string): Geometry {
   if (value.type !== bsonType.object) throw badValue(`${operator} $geometry must be an object`)
+  return parsed(() => parseGeoJson(value))
+}
+
+function parsed<T>(parse: () => T): T {
   try {
-    return parseGeoJson(value)
+    return parse()
   } catch (error) {
     if (!(error instanceof GeometryError)) throw error
     throw badValue(error.message)
@@ -109,11 +109,8 @@ const shapes: ReadonlyMap<string, (value: BsonValue) => TestedRegion> = new Map(
   ],
 ])
 
-function placeOf([longitude, latitude]: Position): ReturnType<typeof vectorOf> {
-  if (Math.abs(longitude) > 180 || Math.abs(latitude) > 90) {
-    throw badValue(`Longitude/latitude is out of bounds, lng: ${longitude} lat: ${latitude}`)
-  }
-  return vectorOf(longitude, latitude)
+function placeOf(position: Position): Vector {
+  return parsed(() => vectorAt(position))
 }
 
 export function parseGeoWithin(operand: BsonValue): Condition[] {

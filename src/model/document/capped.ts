@@ -144,10 +144,11 @@ function oldestOf(transaction: Transaction, collection: Collection, from: number
   target.slice(cursor.value)
   const stored = transaction.get(target)!
   const number = numberIn(stored)!
-  return {
-    number,
-    document: sliceOf(copySlice({ bytes: stored.bytes, start: documentStart(stored), end: stored.end })),
-  }
+  return { number, document: copyOfDocument(stored) }
+}
+
+function copyOfDocument(stored: Slice): Slice {
+  return sliceOf(copySlice({ bytes: stored.bytes, start: documentStart(stored), end: stored.end }))
 }
 
 /** What was written in place of a document: it keeps its number. */
@@ -185,8 +186,7 @@ export function* numberAll(
       yield found
       continue
     }
-    const stored = cursor.value
-    const document = sliceOf(copySlice({ bytes: stored.bytes, start: documentStart(stored), end: stored.end }))
+    const document = copyOfDocument(cursor.value)
     const newest = state.newest + 1
     yield* put(document, newest)
     state = { documents: state.documents + 1, bytes: state.bytes + sliceLength(document), newest }

@@ -152,7 +152,7 @@ function parseKey(key: BsonValue, plane = planeOf(new Map())): KeyField[] {
     const kind = value.type === bsonType.string ? readString(value) : ''
     if (kind === '2dsphere') return [path, { kind }]
     if (kind === '2d') return [path, plane]
-    if (value.type === bsonType.string && readString(value) === 'hashed') return [path, 'hashed']
+    if (kind === 'hashed') return [path, kind]
     if (value.type === bsonType.string) {
       throw mongoError(mongoCode.cannotCreateIndex, `${readString(value)} indexes are not supported`, 'unsupported')
     }

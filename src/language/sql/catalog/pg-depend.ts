@@ -18,11 +18,9 @@ import { policiesOf } from '../../../model/table/policies.ts'
 import { Table } from '../../../model/table/table.ts'
 import { columnPart, constraintPart, defaultPart, isTable, policyPart } from '../../../model/table/table-kind.ts'
 import { isView } from '../../../model/table/view-kind.ts'
-import { isType } from '../../../model/table/type-kinds.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { isRoutine } from '../routine/definition.ts'
 import { allRoutines } from '../routine/routines.ts'
 import { oid } from '../types/oids.ts'
 import {
@@ -35,6 +33,7 @@ import {
   ruleOid,
   triggerOid,
 } from './identity.ts'
+import { catalogOf } from './collection-catalog.ts'
 import { isExtension, madeExtensions } from '../extension/extension-kind.ts'
 import { extensionMembers } from './pg-extension.ts'
 import { memoryRelation } from './memory-relation.ts'
@@ -46,12 +45,6 @@ type Place = readonly [number, number, number]
 
 function placeIn(catalog: string, object: number, column = 0): Place {
   return [systemViewOid('pg_catalog', catalog)!, object, column]
-}
-
-function catalogOf(collection: Collection): string {
-  if (isRoutine(collection)) return 'pg_proc'
-  if (isExtension(collection)) return 'pg_extension'
-  return isType(collection) ? 'pg_type' : 'pg_class'
 }
 
 function placeOf(collection: Collection, part: PartAddress | undefined): Place | undefined {

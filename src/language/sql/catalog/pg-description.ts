@@ -13,7 +13,6 @@ import { isType } from '../../../model/table/type-kinds.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { isRoutine } from '../routine/definition.ts'
 import { allRoutines } from '../routine/routines.ts'
 import { oid } from '../types/oids.ts'
 import {
@@ -27,6 +26,7 @@ import {
   triggerByOid,
   triggerOid,
 } from './identity.ts'
+import { catalogOf } from './collection-catalog.ts'
 import { isExtension, madeExtensions } from '../extension/extension-kind.ts'
 import { routineByNumber } from './function-numbers.ts'
 import { memoryRelation } from './memory-relation.ts'
@@ -36,12 +36,6 @@ import { systemViewOid } from './system-view-names.ts'
 
 function classOid(name: string): number {
   return systemViewOid('pg_catalog', name)!
-}
-
-function catalogOf(collection: Collection): string {
-  if (isRoutine(collection)) return 'pg_proc'
-  if (isExtension(collection)) return 'pg_extension'
-  return isType(collection) ? 'pg_type' : 'pg_class'
 }
 
 /** `objoid`, `classoid`, `objsubid`; undefined of a part that PostgreSQL has no comments on. */
@@ -162,8 +156,7 @@ function addressIn(run: SqlRun, catalogName: string, object: number): ObjectAddr
   }
   if (catalogName !== 'pg_class') return undefined
   const collection = collectionByOid(catalog, object)
-  if (collection !== undefined && !isType(collection) && !isRoutine(collection) && !isExtension(collection))
-    return { id: collection.id }
+  if (collection !== undefined && catalogOf(collection) === 'pg_class') return { id: collection.id }
   const owner = indexByOid(catalog, object)?.collection
   const part =
     owner && partsOf(owner).find(({ kind, key }) => kind === 'index' && indexOid(owner, Number(key)) === object)

@@ -84,13 +84,16 @@ function cellsIn(path: Path, geo: GeoField, document: Slice): readonly number[] 
 
 /** Each geometry that the path leads to: an array is a pair of numbers, or geometries. Answers whether a visit did. */
 export function visitGeometries(path: Path, document: Slice, visit: (value: BsonValue) => boolean): boolean {
-  return visitPath(document.bytes, document.start, path, 'array only', (value) => {
-    if (value.isNullish) return false
-    if (value.type !== bsonType.array || findPair(value) !== undefined) return visit(value)
-    const cursor = FieldCursor.of(value)
-    while (cursor.next()) if (!cursor.value.isNullish && visit(cursor.value)) return true
-    return false
-  })
+  return visitPath(document.bytes, document.start, path, 'array only', (value) => visitGeometriesIn(value, visit))
+}
+
+/** Of the value at the end of a path. */
+export function visitGeometriesIn(value: BsonValue, visit: (value: BsonValue) => boolean): boolean {
+  if (value.isNullish) return false
+  if (value.type !== bsonType.array || findPair(value) !== undefined) return visit(value)
+  const cursor = FieldCursor.of(value)
+  while (cursor.next()) if (!cursor.value.isNullish && visit(cursor.value)) return true
+  return false
 }
 
 function sphereCells(value: BsonValue): number[] {

@@ -66,7 +66,8 @@ export function parseGeometry(value: BsonValue): Geometry {
 
 const nothing: Geometry = { places: [], lines: [], areas: [] }
 
-function vectorAt([longitude, latitude]: Position): Vector {
+/** Throws `GeometryError`. */
+export function vectorAt([longitude, latitude]: Position): Vector {
   if (Math.abs(longitude) > 180 || Math.abs(latitude) > 90) {
     throw new GeometryError(`Longitude/latitude is out of bounds, lng: ${longitude} lat: ${latitude}`)
   }

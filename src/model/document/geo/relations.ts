@@ -1,7 +1,7 @@
 /** How geometries lie to each other: distance from a place, meeting, lying within. What is compared is charged for. */
 import { charge } from '../../../base/work.ts'
 import type { Area, Geometry } from './geometry.ts'
-import { angle, distanceToArc, doArcsCross, isWithinLoop, nearby, type Vector } from './sphere.ts'
+import { angle, distanceToArc, doArcsCross, isWithinLoop, nearby, unit, type Vector } from './sphere.ts'
 
 const unitsPerEdge = 120
 
@@ -137,8 +137,7 @@ function areEdgesIn(corners: Iterable<Vector>, edges: Iterable<Edge>, area: Area
 
 function middle(a: Vector, b: Vector): Vector {
   const sum = { x: a.x + b.x, y: a.y + b.y, z: a.z + b.z }
-  const length = Math.hypot(sum.x, sum.y, sum.z)
-  return length === 0 ? a : { x: sum.x / length, y: sum.y / length, z: sum.z / length }
+  return Math.hypot(sum.x, sum.y, sum.z) === 0 ? a : unit(sum)
 }
 
 function isAreaIn(inner: Area, outer: Area): boolean {
@@ -167,9 +166,8 @@ export function boundingCap(geometry: Geometry): Cap | undefined {
     y += place.y
     z += place.z
   }
-  const length = Math.hypot(x, y, z)
-  if (length < 1e-9) return undefined
-  const center = { x: x / length, y: y / length, z: z / length }
+  if (Math.hypot(x, y, z) < 1e-9) return undefined
+  const center = unit({ x, y, z })
   let radius = 0
   for (const place of vertices(geometry)) radius = Math.max(radius, angle(place, center))
   return radius > 1.5 ? undefined : { center, radius: radius + nearby }
