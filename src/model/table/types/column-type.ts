@@ -4,7 +4,6 @@ import { sqlError } from './type.ts'
 
 /** @throws PolylogError 42P16 of what only functions take and give, as `record` and `void`, and of arrays of it. */
 export function requireColumnType(column: string, type: number): void {
-  const found = findType(type)
   refusePseudo(`column "${column}"`, type)
 }
 
