@@ -36,6 +36,8 @@ export interface AccessIndex {
   readonly isUnique: boolean
   /** Its entries are the rows; read without bounds it is the whole collection. */
   readonly isPrimary: boolean
+  /** Its entries tell all that is read of their rows. */
+  readonly tellsAll?: boolean
   /** Its order can stand for a sort. */
   readonly isOrdered: boolean
   /** Finds by points alone, and not null. */
@@ -229,7 +231,7 @@ function costOf<V, I extends AccessIndex>(
 ): number {
   const { order, limit } = request
   const entries = entriesOf(request, path)
-  const isPrimary = path?.index.isPrimary ?? true
+  const isPrimary = readsEntriesAlone(path?.index)
   const ranges = path === undefined ? 1 : rangesOf(path)
   const sorts = path?.order === undefined && (order === undefined || order.length > 0)
   if (!sorts && limit === undefined) return readCost(ranges, entries, isPrimary)
@@ -239,12 +241,17 @@ function costOf<V, I extends AccessIndex>(
   return readCost(ranges, entries * share, isPrimary)
 }
 
+/** No row is looked up for an entry. */
+export function readsEntriesAlone(index: Pick<AccessIndex, 'isPrimary' | 'tellsAll'> | undefined): boolean {
+  return index === undefined || index.isPrimary || index.tellsAll === true
+}
+
 /** What reading the path to its end costs, without a sort. */
 export function accessCost<V, I extends AccessIndex>(
   request: AccessRequest<V, I>,
   path: AccessPath<V, I> | undefined,
 ): number {
-  return readCost(path === undefined ? 1 : rangesOf(path), entriesOf(request, path), path?.index.isPrimary ?? true)
+  return readCost(path === undefined ? 1 : rangesOf(path), entriesOf(request, path), readsEntriesAlone(path?.index))
 }
 
 function once(compute: () => number): () => number {

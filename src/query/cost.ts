@@ -28,7 +28,7 @@ export interface Estimate {
   readonly cost: number
 }
 
-/** Reading entries in ranges. `isPrimary`: they are the rows. */
+/** Reading entries in ranges. `isPrimary`: they are the rows, or tell all that is read of them. */
 export function readCost(ranges: number, entries: number, isPrimary: boolean): number {
   return ranges * range + entries * (isPrimary ? scannedRow : fetchedRow)
 }

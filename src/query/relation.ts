@@ -54,6 +54,8 @@ export interface Access extends KeyBounds {
   /** Undefined: every row, in the relation's own order. */
   readonly index?: RelationIndex
   readonly reverse?: boolean
+  /** Where `readsEntries` has said that they tell all that is read: the rows themselves are not looked up. */
+  readonly fromEntries?: boolean
 }
 
 export interface RowSourceHandle {
@@ -95,6 +97,8 @@ export interface Relation {
   distinctValues?(run: Run, column: number): number | undefined
   /** Some rows at even distances, without large ones, to try conditions on; `undefined`: unknown. */
   sampleRows?(run: Run): readonly SqlValue[][] | undefined
+  /** Whether entries of the index alone tell these columns. */
+  readsEntries?(index: RelationIndex, columns: ReadonlySet<number>): boolean
   /** How many rows of an index have the same values of its first `columns`, on average. */
   groupRows?(run: Run, index: RelationIndex, columns: number): GroupSize | undefined
 }

@@ -1,6 +1,7 @@
 /** A table as a relation: its primary key and indexes are access paths. */
 import { sliceOf, type KeyRange } from '../base/slice.ts'
 import type { Transaction } from '../database/contract.ts'
+import { EntryReader, EntryScan } from '../model/table/entry-reader.ts'
 import { allRows, boundedRange } from '../model/table/keys.ts'
 import { getRow, getRowByKey } from '../model/table/rows.ts'
 import { RowScan } from '../model/table/scan.ts'
@@ -160,6 +161,11 @@ export class TableRelation implements Relation {
     })
   }
 
+  readsEntries(index: RelationIndex, columns: ReadonlySet<number>): boolean {
+    const tableIndex = this.#tableIndexes.get(index)
+    return tableIndex !== undefined && EntryReader.of(this.table, tableIndex, columns) !== undefined
+  }
+
   #indexOf({ index }: Access): TableIndex | undefined {
     return index === undefined ? undefined : this.#tableIndexes.get(index)
   }
@@ -171,12 +177,25 @@ export class TableRelation implements Relation {
   reader(columns?: ReadonlySet<number>): RelationReader {
     const { table } = this
     const rows = columns === undefined ? table.reader : table.readerOf(columns)
+    const ofEntries = new Map<TableIndex, EntryReader>()
+    const entriesOf = (index: TableIndex): EntryReader => {
+      let reader = ofEntries.get(index)
+      if (reader === undefined) {
+        reader = EntryReader.of(table, index, columns ?? table.columns.keys())!
+        ofEntries.set(index, reader)
+      }
+      return reader
+    }
     return {
       count: (run: Run, access: Access) => run.transaction.count(this.#rangeOf(access)),
       open: (run: Run, access: Access): RowSourceHandle => {
         const index = this.#indexOf(access)
         const range = this.#rangeOf(access)
-        return new RowScan(run.transaction, table, rows, range, { index, reverse: access.reverse === true })
+        const reverse = access.reverse === true
+        if (index !== undefined && access.fromEntries === true) {
+          return new EntryScan(run.transaction, table, index, entriesOf(index), range, reverse)
+        }
+        return new RowScan(run.transaction, table, rows, range, { index, reverse })
       },
       find: (run: Run, primaryKey: readonly SqlValue[]) => getRow(run.transaction, table, rows, primaryKey),
       findByKey: (run: Run, key: Uint8Array) => getRowByKey(run.transaction, rows, sliceOf(key)),

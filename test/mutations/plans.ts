@@ -315,4 +315,18 @@ export const planMutations: readonly Mutation[] = [
     ['src/model/table/codec.test.ts'],
     [['a null is read as a value', 'if (bytes[at] !== 0) return true', '']],
   ),
+  ...mutationsOf(
+    'src/model/table/entry-reader.ts',
+    ['src/language/sql/index-only.test.ts'],
+    [
+      [
+        'a negative number of an entry is read as it stands',
+        'value * 256 + (bytes[at + i]! ^ 0xff)',
+        'value * 256 + bytes[at + i]!',
+      ],
+      ['a descending element is read as it stands', ' || isDescending) break', ') break'],
+      ['what no entry has is read from one', 'if (wanted.size > 0) return undefined\n', ''],
+      ['a null of an entry is read as a value', 'const value = isNull ? null : read', 'const value = read'],
+    ],
+  ),
 ]

@@ -58,6 +58,8 @@ export interface RelationPath {
   readonly answered: readonly Expression[]
   /** All columns of a unique index are pinned to one value. */
   readonly isPoint: boolean
+  /** The index's entries tell all that is read. */
+  readonly fromEntries?: boolean
 }
 
 export function relationPath({ index, bounds, order, isPoint }: ConditionPath): RelationPath {

@@ -26,8 +26,9 @@ export function describeAccess(item: RelationItem, path: RelationPath | undefine
     return { title: `Seq Scan on ${name}`, facts: { 'Node Type': 'Seq Scan', ...read }, details: [], children: [] }
   }
   const direction = path.reverse ? 'Backward' : 'Forward'
-  const facts = { 'Node Type': 'Index Scan', 'Scan Direction': direction, 'Index Name': path.index.name, ...read }
-  const title = `Index Scan${path.reverse ? ' Backward' : ''} using ${path.index.name} on ${name}`
+  const type = path.fromEntries === true ? 'Index Only Scan' : 'Index Scan'
+  const facts = { 'Node Type': type, 'Scan Direction': direction, 'Index Name': path.index.name, ...read }
+  const title = `${type}${path.reverse ? ' Backward' : ''} using ${path.index.name} on ${name}`
   if (path.matched.length === 0) return { title, facts, details: [], children: [] }
   const text = (): string => {
     const condition = path.matched.map(describeCondition).join(' AND ')

@@ -63,11 +63,14 @@ export class RelationAccess implements AccessRequest<Comparison, RelationAccessI
       readonly comparisons: readonly Comparison[]
       /** Where the relation's columns begin in them. */
       readonly first?: number
+      /** Of columns that are read, the ordinals; left out where rows are looked up in any case. */
+      readonly read?: ReadonlySet<number> | undefined
     },
     counts: RelationCounts,
     wanted: WantedOrder = noOrder,
   ) {
-    this.indexes = usableIndexes(relation, conditions.first, conditions.all)
+    const usable = usableIndexes(relation, conditions.first, conditions.all)
+    this.indexes = conditions.read === undefined ? usable : toldAll(relation, usable, conditions.read)
     this.order = wanted.order
     this.#wanted = wanted
     const rest = restOf(conditions.all, conditions.comparisons, relation)
@@ -92,6 +95,16 @@ export class RelationAccess implements AccessRequest<Comparison, RelationAccessI
   get rows(): number {
     return matchingRows(this)
   }
+}
+
+function toldAll(
+  relation: Relation,
+  indexes: readonly RelationAccessIndex[],
+  read: ReadonlySet<number>,
+): readonly RelationAccessIndex[] {
+  return indexes.map((one) => {
+    return !one.isPrimary && relation.readsEntries?.(one.index, read) === true ? { ...one, tellsAll: true } : one
+  })
 }
 
 /** Accesses of one path that are counted one by one. */

@@ -40,10 +40,28 @@ export function relationAccess(
   }
   return new RelationAccess(
     item.relation,
-    { all: conditions, comparisons, first: item.first },
+    { all: conditions, comparisons, first: item.first, read: columnsAlone(planner, item) },
     { measures, accesses, restShare: (rest) => sampledShare(planner, item, rest) },
     wanted,
   )
+}
+
+/** The last place has the row's key. */
+function hasKeys({ relation, width }: RelationItem): boolean {
+  return width > relation.columns.length + (relation.systemColumns ?? 0)
+}
+
+function ordinalsRead({ needed }: FromPlanner, { relation, first }: RelationItem): Set<number> {
+  const ordinals = new Set<number>()
+  for (const column of needed) {
+    if (column >= first && column < first + relation.columns.length) ordinals.add(column - first)
+  }
+  return ordinals
+}
+
+/** All that is read of the relation's rows; undefined where they are read as a whole. */
+export function columnsAlone(planner: FromPlanner, item: RelationItem): ReadonlySet<number> | undefined {
+  return hasKeys(item) ? undefined : ordinalsRead(planner, item)
 }
 
 export interface Scan {
@@ -60,20 +78,18 @@ export function planScan(
   path: RelationPath | undefined,
   outerFirst: number,
 ): Scan {
-  const { relation, first } = item
-  const withKeys = item.width > relation.columns.length + (relation.systemColumns ?? 0)
-  const ordinals = new Set<number>()
-  for (const column of planner.needed) {
-    if (column >= first && column < first + relation.columns.length) ordinals.add(column - first)
-  }
+  const { relation } = item
+  const withKeys = hasKeys(item)
+  const ordinals = ordinalsRead(planner, item)
   const reader = openReader(relation, ordinals, planner.compilerAt(0))
-  const accesses = accessMaker(path, planner.compilerAt(outerFirst), 'read')
+  const fromEntries = path !== undefined && !withKeys && relation.readsEntries?.(path.index, ordinals) === true
+  const accesses = accessMaker(path && { ...path, fromEntries }, planner.compilerAt(outerFirst), 'read')
   const lists = (path?.equal ?? [])
     .filter(({ isList }) => isList)
     .map(({ value }) => compile(value, planner.compilerAt(outerFirst)))
   const hasLists = lists.length > 0
   return {
-    explain: explainScan(planner, item, path),
+    explain: explainScan(planner, item, path && { ...path, fromEntries }),
     open: (outer) => new RelationScan(reader, (inner: SqlRun) => accesses(outer, inner), { withKeys, hasLists }),
     count: (run) => {
       // A scan sorts a long list in turns, and pauses between its elements.
@@ -120,7 +136,7 @@ function accessMaker(
   purpose: 'read' | 'counted',
 ): (outer: SqlRow, run: SqlRun) => Accesses {
   if (path === undefined) return () => everything
-  const { index, reverse } = path
+  const read = readingOf(path)
   const interval = intervalMaker(path, compiler)
   if (!path.equal.some(({ isList }) => isList)) return singleMaker(path, compiler, interval)
   const points = path.equal.map((_, place) => pointMaker(path, place, compiler, purpose))
@@ -131,10 +147,14 @@ function accessMaker(
       if (found === undefined) return []
       values.push(found)
     }
-    if (interval === undefined) return new Combinations(values, { index, reverse })
+    if (interval === undefined) return new Combinations(values, read)
     const ends = interval(outer, run)
-    return ends === undefined ? [] : new Combinations(values, { index, reverse, ...ends })
+    return ends === undefined ? [] : new Combinations(values, { ...read, ...ends })
   }
+}
+
+function readingOf({ index, reverse, fromEntries }: RelationPath): Omit<Access, 'equal'> {
+  return fromEntries === true ? { index, reverse, fromEntries } : { index, reverse }
 }
 
 type Interval = Pick<Access, 'lower' | 'upper' | 'skipsNulls'>
@@ -157,10 +177,12 @@ function intervalMaker(
 
 /** One access: the usual case, without anything that lists need. */
 function singleMaker(
-  { index, reverse, equal }: RelationPath,
+  path: RelationPath,
   compiler: Compiler,
   interval: ReturnType<typeof intervalMaker>,
 ): (outer: SqlRow, run: SqlRun) => readonly Access[] {
+  const { equal } = path
+  const read = readingOf(path)
   const evaluators = equal.map(({ value }) => compile(value, compiler))
   const looksForNull = equal.map(({ isNull }) => isNull)
   return (outer, run) => {
@@ -170,9 +192,9 @@ function singleMaker(
       if (value === null && !looksForNull[i]!) return []
       values.push(value)
     }
-    if (interval === undefined) return [{ index, equal: values, reverse }]
+    if (interval === undefined) return [{ ...read, equal: values }]
     const ends = interval(outer, run)
-    return ends === undefined ? [] : [{ index, equal: values, reverse, ...ends }]
+    return ends === undefined ? [] : [{ ...read, equal: values, ...ends }]
   }
 }
 

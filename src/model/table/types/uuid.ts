@@ -17,7 +17,7 @@ function uuidToBytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text.replace(/-/g, ''), 'hex'))
 }
 
-function uuidFromBytes(bytes: Uint8Array, start = 0): string {
+export function uuidFromBytes(bytes: Uint8Array, start = 0): string {
   return group(Buffer.from(bytes.subarray(start, start + 16)).toString('hex'))
 }
 
