@@ -229,6 +229,16 @@ const types = operationsOf(
     make: [
       ['create of shop + type', 'CREATE TABLE shop.fresh (m shop.mood)', { sql: 'DROP TABLE shop.fresh' }],
       ['create of shop + type', 'CREATE DOMAIN shop.fresh AS shop.mood', { sql: 'DROP DOMAIN shop.fresh' }],
+      [
+        'create of shop + type',
+        "CREATE FUNCTION shop.fresh(m shop.mood) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        { sql: 'DROP FUNCTION shop.fresh' },
+      ],
+      [
+        'create of shop + type',
+        "CREATE FUNCTION shop.fresh() RETURNS SETOF shop.mood[] LANGUAGE sql AS 'SELECT NULL::shop.mood[] LIMIT 0'",
+        { sql: 'DROP FUNCTION shop.fresh' },
+      ],
       ['create of shop', "CREATE TYPE shop.fresh AS ENUM ('a')", { sql: 'DROP TYPE shop.fresh' }],
       ['create of public', 'CREATE TYPE public.fresh AS (a int)', { sql: 'DROP TYPE public.fresh' }],
     ],

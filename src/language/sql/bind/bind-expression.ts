@@ -11,6 +11,7 @@ import { bindOperation } from './bind-operation.ts'
 import { bindFunctionCall, bindSqlValueFunction } from './bind-function.ts'
 import { bindGroupingCall } from './grouping-call.ts'
 import { bindSubquery } from './bind-subquery.ts'
+import { routinesOf } from './bind-routine.ts'
 import { bindSubscripts } from './bind-subscript.ts'
 import { chunksOf } from '../progress.ts'
 import type { Binder } from './binder.ts'
@@ -26,9 +27,10 @@ import {
   tryCoerce,
 } from './coerce.ts'
 import { bindField, bindRow, rowNullTest, wholeRow } from './row-values.ts'
-import type { Scope } from './scope.ts'
+import { missingTable, type Scope, type ScopeColumn } from './scope.ts'
+import { columnsOfStar, pathBeforeStar } from './stars.ts'
 import type { Variables } from './variables.ts'
-import { kindOf, stringOf } from './tree.ts'
+import { kindOf, locationOf, stringOf } from './tree.ts'
 import { bindTypeName } from './type-name.ts'
 
 export function bindExpression(binder: Binder, scope: Scope, node: Node): Expression {
@@ -67,17 +69,23 @@ function bindRest(binder: Binder, scope: Scope, node: Node): Expression {
   if ('CollateClause' in node) return bindCollate(binder, scope, node.CollateClause)
   if ('RowExpr' in node) {
     const { args = [], location } = node.RowExpr
-    return bindRow(
-      binder,
-      binder.each(scope, args, (one) => binder.expression(scope, one)),
-      location,
-    )
+    return bindRow(binder, partsOfRow(binder, scope, args), location)
   }
   if ('GroupingFunc' in node) return bindGroupingCall(binder, scope, node.GroupingFunc)
   if ('SetToDefault' in node) {
     throw failure('42601', 'DEFAULT is not allowed in this context', { location: node.SetToDefault.location })
   }
   throw notBuilt(`an expression of kind ${kindOf(node)}`)
+}
+
+/** A star among them stands for all that it names. */
+function partsOfRow(binder: Binder, scope: Scope, nodes: readonly Node[]): readonly Expression[] {
+  const each = (node: Node): readonly Expression[] => {
+    const path = pathBeforeStar(node)
+    if (path === undefined) return [binder.expression(scope, node)]
+    return columnsOfStar(binder, scope, path, locationOf(node)).map(({ expression }) => expression)
+  }
+  return binder.each(scope, nodes, each).flat()
 }
 
 function bindConstant(value: A_Const): Expression {
@@ -107,16 +115,16 @@ function bindNumber(text: string, location: number): Expression {
 function bindColumn(binder: Binder, scope: Scope, reference: ColumnRef): Expression {
   const fields = reference.fields ?? []
   const location = reference.location
-  if (fields.some((field) => 'A_Star' in field)) {
-    throw failure('42601', 'row expansion via "*" is not supported here', { location })
-  }
-  const path = fields.map(stringOf)
+  const row = pathBeforeStar({ ColumnRef: reference })
+  if (row?.length === 0) throw failure('42601', 'row expansion via "*" is not supported here', { location })
+  const path = row ?? fields.map(stringOf)
   const { variables } = binder
   if (variables?.conflict === 'variable') {
     const variable = variables.find(path, location)
     if (variable !== undefined) return variable
   }
-  const found = scope.findColumn(path, location)
+  const found = row === undefined ? findColumn(binder, scope, path, location) : undefined
+  if (found !== undefined && 'kind' in found) return found
   binder.access.reads(found?.source)
   if (found !== undefined) {
     if (variables?.conflict === 'error') checkOne(variables, path, location)
@@ -124,12 +132,34 @@ function bindColumn(binder: Binder, scope: Scope, reference: ColumnRef): Express
   }
   const variable = variables?.find(path, location)
   if (variable !== undefined) return variable
-  if (path.length === 1) {
+  if (path.length === 1 || row !== undefined) {
     const table = scope.findTable(path)
-    if (table !== undefined) return wholeRow(binder, table.columns, path[0]!, location)
+    if (table !== undefined) return wholeRow(binder, table.columns, path.at(-1)!, location)
+    if (row !== undefined) throw missingTable(scope, path.at(-1)!, location)
     throw failure('42703', `column "${path[0]!}" does not exist`, { location })
   }
   throw missingTable(scope, path[path.length - 2]!, location)
+}
+
+/** Or what a function makes of the row, where one is called so and no column. */
+function findColumn(
+  binder: Binder,
+  scope: Scope,
+  path: readonly string[],
+  location: number | undefined,
+): ScopeColumn | Expression | undefined {
+  try {
+    return scope.findColumn(path, location)
+  } catch (error) {
+    const name = path.at(-1)!
+    if (path.length < 2 || !routinesOf(binder, [name]).some(({ inputs }) => inputs.length === 1)) throw error
+    const table: Node = { ColumnRef: { fields: path.slice(0, -1).map((sval): Node => ({ String: { sval } })) } }
+    return bindFunctionCall(binder, scope, {
+      funcname: [{ String: { sval: name } }],
+      args: [table],
+      ...(location !== undefined && { location }),
+    })
+  }
 }
 
 function checkOne(variables: Variables, path: readonly string[], location: number | undefined): void {
@@ -138,12 +168,6 @@ function checkOne(variables: Variables, path: readonly string[], location: numbe
     location,
     detail: 'It could refer to either a PL/pgSQL variable or a table column.',
   })
-}
-
-export function missingTable(scope: Scope, table: string, location: number | undefined): Error {
-  if (!scope.hidesTable(table)) return failure('42P01', `missing FROM-clause entry for table "${table}"`, { location })
-  const hint = `There is an entry for table "${table}", but it cannot be referenced from this part of the query.`
-  return failure('42P01', `invalid reference to FROM-clause entry for table "${table}"`, { location, hint })
 }
 
 function bindCast(binder: Binder, scope: Scope, cast: TypeCast): Expression {

@@ -13,6 +13,7 @@ import { functionsNamed, setFunctionsNamed, type SetFunctionEntry } from '../fun
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
 import { bindRoutineOf, setArguments, settle } from './bind-function.ts'
+import { isBareRecord } from '../routine/result.ts'
 import { routineRows, routinesOf } from './bind-routine.ts'
 import type { Binder } from './binder.ts'
 import { bindBuiltInArguments } from './bind-arguments.ts'
@@ -346,11 +347,16 @@ function bindRoutineSource(binder: Binder, scope: Scope, node: FuncCall): RowsSo
   if (!('routine' in bound)) return undefined
   const { definition } = bound.routine
   if (definition.kind === 'procedure') binder.expression(scope, { FuncCall: node })
+  if (isBareRecord(definition)) {
+    const message = 'a column definition list is required for functions returning "record"'
+    throw failure('42601', message, { location: node.location })
+  }
   const isVoid = bound.columns.length === 0
   const columns = isVoid ? [{ name: definition.name, type: oid.void, modifier: -1 }] : bound.columns
   const rows = routineRows(bound)
   const entry: SetFunctionEntry = {
     name: definition.name,
+    routine: bound.routine.collection,
     takes: [],
     variadic: false,
     columns,

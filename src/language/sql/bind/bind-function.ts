@@ -14,7 +14,6 @@ import { costOfTypes } from '../functions/cost.ts'
 import { aggregatesNamed, functionsNamed, type SetFunctionEntry, setFunctionsNamed } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
-import { recordText } from '../routine/record-text.ts'
 import type { Routine } from '../routine/routines.ts'
 import { AggregateOwner } from './aggregate-owner.ts'
 import { callEntry } from './bind-operation.ts'
@@ -23,6 +22,7 @@ import {
   bindRoutine,
   type BoundRoutine,
   resolveRoutine,
+  resultValue,
   routineCall,
   routineRows,
   routinesOf,
@@ -31,7 +31,6 @@ import { bindBuiltInArguments } from './bind-arguments.ts'
 import { bindVariadic } from './bind-variadic.ts'
 import { bindOrderedSet, checkWithinGroup } from './bind-ordered-set.ts'
 import type { Binder } from './binder.ts'
-import { withoutStars } from './variables.ts'
 import { bindSorted } from './collation.ts'
 import { coerce, fold, requireBoolean, tryCoerce, settle } from './coerce.ts'
 import { aggregateCalls, type Scope } from './scope.ts'
@@ -91,14 +90,12 @@ function bindRoutineCall(
   scope.checkSet(location)
   const rows = routineRows(bound)
   const { columns } = bound
-  const isRow = bound.isComposite && (columns.length !== 1 || bound.routine.definition.returns.table !== undefined)
-  const type = isRow ? oid.record : columns[0]!.type
-  const shown: typeof rows = isRow
-    ? (run, values) => [...rows(run, values)].map((row) => [recordText(row, columns)])
-    : rows
+  const type = bound.row ?? columns[0]?.type ?? oid.void
+  const shown: typeof rows = (run, values) => [...rows(run, values)].map((row) => [resultValue(bound, row)])
   const mayWrite = bound.routine.definition.volatility === 'volatile'
-  const { name } = bound.routine.definition
-  return { kind: 'set', type, modifier: -1, location, name, arguments: bound.arguments, rows: shown, mayWrite }
+  const { collection: routine, definition } = bound.routine
+  const own = { name: definition.name, routine, arguments: bound.arguments }
+  return { kind: 'set', type, modifier: -1, location, ...own, rows: shown, mayWrite }
 }
 
 /** The function that a call means, or what it is where one that is built in is meant. */
@@ -114,7 +111,7 @@ export function bindRoutineOf(
   if (node.args !== undefined && node.args.length > maxArguments) {
     throw failure('54023', `cannot pass more than ${maxArguments} arguments to a function`, { location })
   }
-  const given = bindArguments(binder, scope, withoutStars(binder.variables, node.args ?? []))
+  const given = bindArguments(binder, scope, node.args ?? [])
   const builtIn = path.length > 1 ? [] : functionsNamed(name)
   const found = resolveRoutine(routines, builtIn, given, node.func_variadic === true)
   if (found.kind !== 'found') {

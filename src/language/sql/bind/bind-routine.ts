@@ -4,7 +4,8 @@
  */
 import type { Node } from 'libpg-query'
 import { privilege } from '../../../database/access/privileges.ts'
-import { arrayHolding, findType, formatType } from '../../../model/table/types/registry.ts'
+import { arrayHolding, findType, formatType, rowTypeOf } from '../../../model/table/types/registry.ts'
+import { RowValue } from '../../../model/table/types/user/row-value.ts'
 import type { SqlValue } from '../contract.ts'
 import type { CallExpression, Expression, SetExpression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
@@ -13,12 +14,11 @@ import { concreteResult, type Resolution, resolve } from '../functions/resolve.t
 import { parseExpression } from '../parse-expression.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { callAt } from '../routine/call.ts'
-import type { RoutineParameter } from '../routine/definition.ts'
+import type { RoutineDefinition, RoutineParameter } from '../routine/definition.ts'
 import { invoke, type Invoked } from '../routine/invoke.ts'
 import { asResolved, isPolymorphic } from '../routine/pseudo-types.ts'
-import { columnsOfResult, isComposite } from '../routine/result.ts'
+import { columnsOfResult, isComposite, rowTypeOfResult } from '../routine/result.ts'
 import { type Routine, routinesNamed } from '../routine/routines.ts'
-import { recordText } from '../routine/record-text.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
 import { coerce } from './coerce.ts'
@@ -167,7 +167,8 @@ function withoutDefaults(candidates: readonly Candidate[], count: number): reado
 /** A function with all that its call needs. */
 export interface BoundRoutine extends Invoked {
   readonly arguments: readonly Expression[]
-  readonly isComposite: boolean
+  /** Of the row that it gives; undefined of one that gives a value. */
+  readonly row: number | undefined
 }
 
 export function bindRoutine(
@@ -196,7 +197,25 @@ export function bindRoutine(
     ...column,
     type: isPolymorphic(column.type) ? concreteResult(asResolved(column.type), declared, types) : column.type,
   }))
-  return { routine, types, columns, arguments: parts, isComposite: isComposite(definition) }
+  return { routine, types, columns, arguments: parts, row: rowTypeOfCall(binder, definition, columns) }
+}
+
+/** What it is as a value. Of several output parameters a row without a name, of a record one that says itself what it is. */
+function rowTypeOfCall(
+  binder: Binder,
+  definition: RoutineDefinition,
+  columns: readonly OutputColumn[],
+): number | undefined {
+  const named = rowTypeOfResult(definition, binder.catalog)
+  if (named !== undefined) return named.oid
+  if (!isComposite(definition) || columns.length === 1) return undefined
+  return columns.length === 0 ? oid.record : rowTypeOf(columns).oid
+}
+
+/** One row of its rows as that value. */
+export function resultValue({ row: type, columns }: BoundRoutine, row: readonly SqlValue[]): SqlValue {
+  if (type !== undefined && type !== oid.record) return new RowValue(row)
+  return row[0] ?? (type === undefined && columns.length === 0 ? '' : null)
 }
 
 function spread(
@@ -227,19 +246,18 @@ function bindDefault(binder: Binder, input: RoutineParameter): Expression {
   }
 }
 
-/** A call as a value: of a row, as its text. */
+/** A call as a value. */
 export function routineCall(bound: BoundRoutine, location: number | undefined): CallExpression {
   const { routine, columns } = bound
   const { definition } = routine
-  const isRow = bound.isComposite && (columns.length !== 1 || definition.returns?.table !== undefined)
-  const type = isRow ? oid.record : (columns[0]?.type ?? oid.void)
+  const type = bound.row ?? columns[0]?.type ?? oid.void
   const mayWrite = definition.volatility === 'volatile'
   const place = {}
   const implementation = (run: SqlRun, ...values: SqlValue[]): SqlValue => {
     const rows = callAt(place, run, values, mayWrite, () => invoke(bound, run, values))
     const row = rows[0]
     if (row === undefined) return type === oid.void ? '' : null
-    return isRow ? recordText(row, columns) : (row[0] ?? (type === oid.void ? '' : null))
+    return resultValue(bound, row)
   }
   return {
     kind: 'call',

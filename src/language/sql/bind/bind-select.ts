@@ -3,7 +3,6 @@ import type { A_Indirection, Node, SelectStmt, SortBy } from 'libpg-query'
 import { type Expression, fingerprint, someExpression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { oid } from '../types/oids.ts'
-import { missingTable } from './bind-expression.ts'
 import { bindSorted } from './collation.ts'
 import { requireBoolean, coerce, commonModifier, commonType, tryCoerce } from './coerce.ts'
 import { bindFrom } from './bind-from.ts'
@@ -13,7 +12,8 @@ import { bindLocking, lockedKeys, lockingName } from './bind-locking.ts'
 import { group } from './grouping.ts'
 import type { BoundQuery, OrderKey, OutputColumn, QueryTail } from './query.ts'
 import { allFields } from './row-values.ts'
-import { Scope, type ScopeColumn } from './scope.ts'
+import { Scope } from './scope.ts'
+import { columnsOfStar, pathBeforeStar } from './stars.ts'
 import { bindSetOperation } from './set-operation.ts'
 import { itemsOf, locationOf, stringOf, stringsOf } from './tree.ts'
 import { bindWith } from './with/bind-with.ts'
@@ -113,16 +113,20 @@ export function bindTarget(binder: Binder, scope: Scope, node: Node): Target[] {
   if (!('ResTarget' in node)) throw notBuilt('this target')
   const { name, val } = node.ResTarget
   if (val !== undefined && 'ColumnRef' in val) {
-    const fields = val.ColumnRef.fields ?? []
-    const last = fields[fields.length - 1]
-    if (last !== undefined && 'A_Star' in last)
-      return bindStar(binder, scope, fields.slice(0, -1).map(stringOf), val.ColumnRef.location)
+    const path = pathBeforeStar(val)
+    if (path !== undefined) {
+      return columnsOfStar(binder, scope, path, val.ColumnRef.location).map(({ name, expression, origin }) => {
+        return { column: { name, type: expression.type, modifier: expression.modifier, origin }, expression }
+      })
+    }
   }
   const fields = val !== undefined && 'A_Indirection' in val ? starFields(binder, scope, val.A_Indirection) : undefined
   if (fields !== undefined) return fields
   const expression = settle(binder, binder.expression(scope, val!))
   const { type, modifier } = expression
-  const origin = val !== undefined && 'ColumnRef' in val ? originOf(scope, val.ColumnRef.fields ?? []) : undefined
+  const isCall = expression.kind === 'call' || expression.kind === 'set'
+  const origin =
+    val !== undefined && 'ColumnRef' in val && !isCall ? originOf(scope, val.ColumnRef.fields ?? []) : undefined
   return [{ column: { name: name ?? columnName(val!, expression), type, modifier, origin }, expression }]
 }
 
@@ -141,30 +145,6 @@ function starFields(binder: Binder, scope: Scope, { arg, indirection = [] }: A_I
 
 function originOf(scope: Scope, fields: readonly Node[]): OutputColumn['origin'] {
   return scope.findColumn(fields.map(stringOf), undefined)?.origin
-}
-
-function bindStar(binder: Binder, scope: Scope, path: readonly string[], location: number | undefined): Target[] {
-  let columns: readonly ScopeColumn[] = scope.columns
-  if (path.length > 0) {
-    const found = scope.findTable(path)
-    if (found === undefined) {
-      const fields = binder.variables?.star?.(path)
-      if (fields === undefined) throw missingTable(scope, path[path.length - 1]!, location)
-      return fields.map(({ name, expression }) => {
-        const { type, modifier } = expression
-        return { column: { name, type, modifier, origin: undefined }, expression }
-      })
-    }
-    columns = found.columns
-  } else if (scope.tables.length === 0) {
-    throw failure('42601', 'SELECT * with no tables specified is not valid', { location })
-  }
-  return columns
-    .filter((column) => column.isHidden !== true)
-    .map(({ name, expression, origin, source }) => {
-      binder.access.reads(source)
-      return { column: { name, type: expression.type, modifier: expression.modifier, origin }, expression }
-    })
 }
 
 /** Sort keys may be a position, an output name, or any expression over the input; new ones become hidden targets. */

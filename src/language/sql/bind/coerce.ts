@@ -22,6 +22,7 @@ import { readInput, type RemoteCall } from '../remote/remote-call.ts'
 import { failure, locate } from '../failure.ts'
 import { chunksOf, eachOf } from '../progress.ts'
 import { costOfTypes } from '../functions/cost.ts'
+import { conversion } from '../routine/conversion.ts'
 import { type CastContext, findCast } from '../types/casts.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { objectTypes, oid } from '../types/oids.ts'
@@ -89,6 +90,8 @@ export function tryCoerce(
   if (target?.over !== undefined) return coerceToDomain(binder, expression, target, context)
   if (target?.element?.over !== undefined) return coerceToDomains(binder, expression, target, context)
   if (target?.fields !== undefined && isMade(expression.type)) return coerceRow(binder, expression, target, context)
+  if (type === oid.record) return asRecord(binder, expression)
+  if (target?.fields !== undefined && expression.type === oid.record) return describedRow(expression, target)
   if (isMade(expression.type)) {
     const plain = withoutDomain(expression)
     if (plain !== expression) return tryCoerce(binder, plain, type, modifier, context)
@@ -143,7 +146,8 @@ function coerceRow(binder: Binder, given: Expression, target: SqlType, context: 
   const written = expression.kind === 'call' && expression.name === 'row' ? expression.arguments : undefined
   const parts = fields.map(({ type, modifier }, at) => {
     const part = written?.[at] ?? rowPart(expression, source, at)
-    const converted = tryCoerce(binder, part, type.oid, modifier, context === 'implicit' ? 'assignment' : context)
+    const own = part.kind === 'constant' && part.isSettled === true ? { ...part, type: oid.unknown } : part
+    const converted = tryCoerce(binder, own, type.oid, modifier, context === 'implicit' ? 'assignment' : context)
     if (converted !== undefined) return converted
     const place = `in column ${at + 1}`
     const detail = `Cannot cast type ${formatType(part.type, -1)} to ${type.title} ${place}.`
@@ -152,6 +156,22 @@ function coerceRow(binder: Binder, given: Expression, target: SqlType, context: 
   return fold(
     plainCall('row', target.oid, parts, (...values: SqlValue[]) => new RowValue(values), expression.location, false),
   )
+}
+
+/** Of a type that does not say what the fields are; undefined of what is no row. */
+function asRecord(binder: Binder, expression: Expression): Expression | undefined {
+  if (expression.type === oid.unknown) return coerceUnknown(binder, expression, oid.record, -1, 'explicit')
+  const row = withoutDomain(expression)
+  const convert = conversion(row.type, oid.record, -1)
+  if (convert === undefined || findType(row.type)?.fields === undefined) return undefined
+  return plainCall('cast', oid.record, [row], convert, expression.location)
+}
+
+/** What such a row consists of is known where there is one. */
+function describedRow(expression: Expression, { oid: type }: SqlType): Expression {
+  const convert = conversion(oid.record, type, -1)!
+  const implementation = (run: SqlRun, value: SqlValue): SqlValue => convert(value, run)
+  return { ...plainCall('cast', type, [expression], implementation, expression.location), needsRun: true }
 }
 
 function rowPart(value: Expression, { fields }: SqlType, at: number): Expression {

@@ -25,7 +25,9 @@ const makeRow = (...values: SqlValue[]): SqlValue => new RowValue(values)
 export function bindRow(binder: Binder, given: readonly Expression[], location: number | undefined): Expression {
   const parts = given.map((part) => settle(binder, part))
   const type = rowTypeOf(parts.map((part, i) => ({ name: `f${i + 1}`, type: part.type, modifier: part.modifier })))
-  return fold(plainCall('row', type.oid, parts, makeRow, location, false))
+  const call = plainCall('row', type.oid, parts, makeRow, location, false)
+  // What a literal of no type is, who takes the row may say.
+  return parts.some((part) => part.kind === 'constant' && part.isSettled === true) ? call : fold(call)
 }
 
 /** A table of FROM as a value; of an outer join, NULL where there is none. */

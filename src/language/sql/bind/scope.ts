@@ -260,6 +260,12 @@ export class Scope {
   }
 }
 
+export function missingTable(scope: Scope, table: string, location: number | undefined): Error {
+  if (!scope.hidesTable(table)) return failure('42P01', `missing FROM-clause entry for table "${table}"`, { location })
+  const hint = `There is an entry for table "${table}", but it cannot be referenced from this part of the query.`
+  return failure('42P01', `invalid reference to FROM-clause entry for table "${table}"`, { location, hint })
+}
+
 function pick(columns: readonly ScopeColumn[], name: string, location: number | undefined): ScopeColumn | undefined {
   let found: ScopeColumn | undefined
   for (const column of columns) {

@@ -32,7 +32,8 @@ function boundType(binder: Binder | undefined, name: TypeName | undefined, colum
   if (name?.setof === true) throw notBuilt('SETOF', location)
   const type = locate(location, () => findNamed(binder, names))
   if (type !== undefined && column !== undefined) locate(location, () => requireColumnType(column, type.oid))
-  if (type === undefined || type.category === 'P') {
+  const isRecord = type?.oid === oid.record && (name?.arrayBounds?.length ?? 0) === 0
+  if (type === undefined || (type.category === 'P' && !isRecord)) {
     if (notBuiltTypes.has(last)) throw notBuilt(`type ${last}`, location)
     throw failure('42704', `type "${names.join('.')}" does not exist`, { location })
   }

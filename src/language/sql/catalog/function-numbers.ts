@@ -1,5 +1,6 @@
 /** Functions by name and number: those that are built in count up from 100,000, in the order in which pg_proc lists them. */
 import type { Catalog } from '../../../database/catalog/catalog.ts'
+import { shownNumber } from '../../../model/table/types/registry.ts'
 import { allFunctions, type ListedFunction } from '../functions/registry.ts'
 import { isRoutine } from '../routine/definition.ts'
 import { type Routine, routineOf, routinesNamed } from '../routine/routines.ts'
@@ -37,6 +38,6 @@ export function functionNamed(catalog: Catalog, number: number): { schema: strin
 /** The types of its arguments, by clients' numbers. */
 export function argumentTypes(catalog: Catalog, number: number): readonly number[] {
   const routine = routineByNumber(catalog, number)
-  if (routine !== undefined) return routine.inputs.map(({ type }) => type)
+  if (routine !== undefined) return routine.inputs.map(({ type }) => shownNumber(type))
   return listedFunctions()[number - firstFunctionOid]?.takes ?? []
 }

@@ -8,14 +8,23 @@ import { TriggeredView } from '../../../model/table/view-triggers.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import { functionText } from '../bind/function-names.ts'
+import { formatNumber } from '../bind/made-types.ts'
 import { qualify } from '../bind/objects.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
 import { defineFunction } from '../functions/registry.ts'
-import type { SqlRun } from '../plan/run.ts'
+import { currentContext, type SqlRun } from '../plan/run.ts'
 import { outputsOf, type RoutineDefinition, isRoutine } from '../routine/definition.ts'
 import { allRoutines, type Routine, routineOf } from '../routine/routines.ts'
-import { argumentsText, definitionText, resultText, triggerBits, triggerText } from '../routine/show.ts'
-import { findType } from '../../../model/table/types/registry.ts'
+import {
+  argumentsText,
+  definitionText,
+  resultText,
+  type RoutineNames,
+  triggerBits,
+  triggerText,
+} from '../routine/show.ts'
+import { findType, shownNumber } from '../../../model/table/types/registry.ts'
+import { numberOfType } from '../../../model/table/types/user/content.ts'
 import { oid } from '../types/oids.ts'
 import { accessTexts } from './access-text.ts'
 import { collectionByOid, collectionOid, namespaceOid, triggerByOid, triggerOid } from './identity.ts'
@@ -38,7 +47,7 @@ export function* madeFunctions(run: SqlRun): Generator<Values> {
 
 function resultType({ returns, kind }: RoutineDefinition): number {
   if (returns === undefined) return kind === 'procedure' ? oid.void : oid.record
-  return returns.table === undefined ? returns.type : oid.record
+  return returns.table === undefined ? shownNumber(returns.type) : numberOfType(returns.table)
 }
 
 function rowOf(run: SqlRun, { collection, definition, inputs }: Routine): Values {
@@ -55,7 +64,7 @@ function rowOf(run: SqlRun, { collection, definition, inputs }: Routine): Values
     languageOids[language] ?? 0,
     definition.cost ?? 100,
     returns?.isSet === true ? (definition.rows ?? 1000) : 0,
-    variadic === undefined ? 0 : (findType(variadic.type)?.element?.oid ?? 0),
+    variadic === undefined ? 0 : shownNumber(findType(variadic.type)?.element?.oid ?? 0),
     0,
     definition.kind === 'procedure' ? 'p' : 'f',
     definition.isDefiner === true,
@@ -67,8 +76,8 @@ function rowOf(run: SqlRun, { collection, definition, inputs }: Routine): Values
     inputs.length,
     defaults.length,
     resultType(definition),
-    inputs.map(({ type }) => type),
-    hasOutputs ? parameters.map(({ type }) => type) : null,
+    inputs.map(({ type }) => shownNumber(type)),
+    hasOutputs ? parameters.map(({ type }) => shownNumber(type)) : null,
     hasOutputs ? parameters.map(({ mode }) => modeLetters[mode]) : null,
     names.some((name) => name !== '') ? names : null,
     defaults.length === 0 ? null : defaults.join(', '),
@@ -94,10 +103,17 @@ function describe(name: string, text: (routine: Routine, run: SqlRun) => string 
   defineFunction(name, [oid.oid], oid.text, call, { needsRun: true, volatility: 'stable' })
 }
 
-describe('pg_get_function_arguments', ({ definition }) => argumentsText(definition, false))
-describe('pg_get_function_identity_arguments', ({ definition }) => argumentsText(definition, true))
-describe('pg_get_function_result', ({ definition }, { transaction }) => resultText(definition, transaction.catalog))
-describe('pg_get_functiondef', (routine, { transaction }) => definitionText(routine, transaction.catalog))
+function namesFor(run: SqlRun): RoutineNames {
+  return {
+    type: (type) => formatNumber(currentContext(run), shownNumber(type), -1),
+    default: (text) => shownExpression(run, { kind: 'nothing' }, text, false).text,
+  }
+}
+
+describe('pg_get_function_arguments', ({ definition }, run) => argumentsText(definition, namesFor(run), false))
+describe('pg_get_function_identity_arguments', ({ definition }, run) => argumentsText(definition, namesFor(run), true))
+describe('pg_get_function_result', ({ definition }, run) => resultText(definition, namesFor(run)))
+describe('pg_get_functiondef', (routine, run) => definitionText(routine, namesFor(run)))
 describe('pg_get_function_sqlbody', ({ definition }) => (definition.isAtomic === true ? definition.body : null))
 
 // ---- triggers

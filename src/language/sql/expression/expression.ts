@@ -163,6 +163,8 @@ export interface SetExpression extends Typed {
   readonly name: string
   readonly arguments: readonly Expression[]
   readonly rows: (run: SqlRun, values: readonly SqlValue[]) => Iterable<readonly SqlValue[]>
+  /** That users made. */
+  readonly routine?: Collection | undefined
   /** What it does must come about once for each row. */
   readonly mayWrite?: boolean
 }

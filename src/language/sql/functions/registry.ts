@@ -2,6 +2,7 @@
  * Where functions and operators register. An operator is a function whose name is its symbol; a prefix operator has one
  * argument.
  */
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import { PolylogError } from '../../../base/errors.ts'
 import type { Aggregate, Implementation } from '../expression/expression.ts'
 import type { SqlRun } from '../plan/run.ts'
@@ -52,11 +53,15 @@ export interface SetFunctionEntry {
   readonly list?: (...values: never[]) => readonly SqlValue[]
   readonly cost?: Cost
   readonly takes: readonly number[]
+  /** That users made. */
+  readonly routine?: Collection | undefined
+  /** The call has said them: with their types in a stored query, too. */
+  readonly isDescribed?: boolean
   /** It stands for any other function, whose value is its one argument: one row of one column. */
   readonly isValue?: boolean
   readonly variadic: boolean
   /** Names and types of the columns; `anyelement` is the element of the array given. */
-  readonly columns: readonly { readonly name: string; readonly type: number }[]
+  readonly columns: readonly { readonly name: string; readonly type: number; readonly modifier?: number }[]
   readonly rows: (run: SqlRun, values: readonly SqlValue[]) => Iterable<readonly SqlValue[]>
   /**
    * In place of `rows`, of a function without arguments that takes long over a row and stands in FROM alone. A wait that

@@ -6,6 +6,7 @@
  * arguments. What is left must be one.
  */
 import { arrayHolding, arrayOf, findType, formatType } from '../../../model/table/types/registry.ts'
+import type { SqlType } from '../../../model/table/types/type.ts'
 import type { RangeKind } from '../../../model/table/types/ranges/range.ts'
 import { isMade } from '../../../model/table/types/user/user-type.ts'
 import { failure } from '../failure.ts'
@@ -45,7 +46,8 @@ export function resolve<C extends Candidate>(
   isOperator = false,
 ): Resolution<C> {
   // A domain's values are taken for those of what it is over.
-  const types = given.some(isMade) ? given.map((type) => findType(type)?.base?.oid ?? type) : given
+  const isExact = given.some(isMade) && candidates.some(({ takes }) => takes.join() === given.join())
+  const types = given.some(isMade) && !isExact ? given.map((type) => findType(type)?.base?.oid ?? type) : given
   let known = answers.get(candidates)
   if (known === undefined) answers.set(candidates, (known = new Map<string, Resolution<Candidate>>()))
   const key = types.join(',')
@@ -98,7 +100,17 @@ function converts(from: number, to: number): boolean {
   if (to === oid.anyrange) return findType(from)?.range !== undefined
   if (to === oid.anymultirange) return findType(from)?.multirange !== undefined
   if (to === oid.any || to === oid.anyelement) return true
+  if (isMade(to) || to === oid.record) return convertsToMade(from, findType(to)!)
   return findCast(from, to, 'implicit') !== undefined
+}
+
+/** To a domain goes what goes to what it is over, and a row without a type of its own to any row's. */
+function convertsToMade(from: number, to: SqlType): boolean {
+  if (to.base !== undefined) return converts(from, to.base.oid)
+  const source = findType(from)
+  if (to.oid === oid.record) return source?.fields !== undefined
+  if (to.element?.base !== undefined) return converts(from, to.element.base.arrayOid)
+  return to.fields !== undefined && (from === oid.record || source?.made?.id === 0)
 }
 
 function choose<C>(options: readonly Option<C>[], types: readonly number[]): readonly Option<C>[] {

@@ -1,18 +1,17 @@
 /** Values into variables: converted to their types, rows to records. */
 import type { SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
-import { conversion } from '../routine/conversion.ts'
+import { converted } from '../routine/conversion.ts'
 import type { BoundColumn } from '../routine/result.ts'
 import type { Frame } from './frame.ts'
 import type { RecordValue, RecordVariable, ScalarVariable } from './names.ts'
 
 export function assignScalar(frame: Frame, variable: ScalarVariable, value: SqlValue, type: number): void {
-  const convert = conversion(type, variable.type, variable.modifier)
-  const converted = convert === undefined ? value : convert(value)
-  if (converted === null && variable.isNotNull) {
+  const assigned = converted(value, type, variable, frame.caller)
+  if (assigned === null && variable.isNotNull) {
     throw failure('22004', `null value cannot be assigned to variable "${variable.name}" declared NOT NULL`)
   }
-  frame.values[variable.slot] = converted
+  frame.values[variable.slot] = assigned
 }
 
 /** A row into a record; undefined: nulls. */
@@ -26,9 +25,8 @@ export function assignRow(
   const values = wanted.map((column, i) => {
     const value = (row?.[i] ?? null) as SqlValue
     const given = columns[i]
-    if (value === null || given === undefined || variable.columns === undefined) return value
-    const convert = conversion(given.type, column.type, column.modifier)
-    return convert === undefined ? value : convert(value)
+    if (given === undefined || variable.columns === undefined) return value
+    return converted(value, given.type, column, frame.caller)
   })
   const record: RecordValue = { columns: wanted, values }
   frame.values[variable.slot] = record
@@ -50,8 +48,7 @@ export function assignField(
   const index = record.columns.findIndex(({ name }) => name === field)
   if (index < 0) throw failure('42703', `record "${variable.name}" has no field "${field}"`)
   const column = record.columns[index]!
-  const convert = conversion(type, column.type, column.modifier)
   const values = [...record.values]
-  values[index] = convert === undefined ? value : convert(value)
+  values[index] = converted(value, type, column, frame.caller)
   frame.values[variable.slot] = { columns: record.columns, values }
 }

@@ -79,9 +79,7 @@ export class Compiler {
   ): Variable {
     const found = variableType(this.run, names, type)
     if (found.kind === 'record') {
-      const variable: RecordVariable = { kind: 'record', name, slot: this.slots++, columns: found.columns, isConstant }
-      names.add(variable)
-      return variable
+      return this.record(names, name, found, isConstant)
     }
     return this.scalar(names, name, found.type, found.modifier, { isConstant, isNotNull })
   }
@@ -99,8 +97,13 @@ export class Compiler {
     return variable
   }
 
-  record(names: Names, name: string, columns?: readonly BoundColumn[]): RecordVariable {
-    const variable: RecordVariable = { kind: 'record', name, slot: this.slots++, columns, isConstant: false }
+  record(
+    names: Names,
+    name: string,
+    { columns, type }: Partial<Pick<RecordVariable, 'columns' | 'type'>> = {},
+    isConstant = false,
+  ): RecordVariable {
+    const variable: RecordVariable = { kind: 'record', name, slot: this.slots++, columns, type, isConstant }
     names.add(variable)
     return variable
   }

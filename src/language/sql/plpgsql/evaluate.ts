@@ -36,8 +36,8 @@ export function* valueOf(frame: Frame, expression: PlExpression): StatementSteps
   return value === pending ? yield* expression.later(frame) : value
 }
 
-export function isTrue(value: SqlValue, type: number): boolean {
+export function isTrue(frame: Frame, value: SqlValue, type: number): boolean {
   if (typeof value === 'boolean') return value
   const convert = conversion(type, oid.bool, -1)
-  return value !== null && convert?.(value) === true
+  return value !== null && convert?.(value, frame.caller) === true
 }

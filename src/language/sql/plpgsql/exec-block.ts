@@ -64,7 +64,7 @@ function compileDeclaration(compiler: Compiler, node: DeclarationNode, names: Na
   const initial = node.initial && compiler.expression(node.initial, names)
   const variable = compiler.declare(names, node.name, node.type, node)
   if (variable.kind === 'scalar') return beginScalar(variable, initial)
-  const source = initial && recordSource(compiler, initial, names)
+  const source = initial && recordSource(initial, names)
   return (frame) => {
     if (source !== undefined) return beginRecord(frame, variable, source)
     frame.values[variable.slot] = null

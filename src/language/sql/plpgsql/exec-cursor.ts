@@ -133,7 +133,7 @@ function compileFetch(compiler: Compiler, node: NodeOf<'fetch'>, variable: Scala
     const given: SqlValue = distance === undefined ? 1 : yield* valueOf(frame, distance)
     if (given === null) throw failure('22004', 'relative or absolute cursor position is null')
     const convert = distance && conversion(distance.type, oid.int4, -1)
-    const steps = count * Number(convert === undefined ? given : convert(given))
+    const steps = count * Number(convert === undefined ? given : convert(given, frame.caller))
     const row = how === 'relative' ? yield* cursor.relative(steps) : yield* cursor.absolute(steps)
     into?.(frame, row, cursor.columns)
     frame.rowCount = row === undefined ? 0 : 1

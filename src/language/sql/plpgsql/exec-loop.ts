@@ -14,6 +14,7 @@ import { columnsOf, dynamicStatement, intoTargets, type Into, pullRows } from '.
 import { foundSlot, type Frame } from './frame.ts'
 import { Names } from './names.ts'
 import type { PlExpression } from './sql-parts.ts'
+import { rowOfValue } from './record-source.ts'
 import { scanTokens } from './tokens.ts'
 import type { LoopNode } from './tree.ts'
 
@@ -57,7 +58,7 @@ function endsTurn(): boolean {
 function* turns(frame: Frame, node: LoopNode, body: Exec, condition: PlExpression | undefined): StatementSteps<Done> {
   for (;;) {
     frame.statement = node
-    if (condition !== undefined && !isTrue(yield* valueOf(frame, condition), condition.type)) return undefined
+    if (condition !== undefined && !isTrue(frame, yield* valueOf(frame, condition), condition.type)) return undefined
     const done = body(frame)
     const result = isSteps(done) ? yield* done : done
     const what = meaning(result, node.label)
@@ -79,7 +80,7 @@ function compileCounted(compiler: Compiler, node: NodeOf<'for integer'>, outer: 
     const value = yield* valueOf(frame, one)
     if (value === null) throw failure('22004', `${what} of FOR loop cannot be null`)
     const convert = conversion(one.type, oid.int4, -1)
-    return (convert === undefined ? value : convert(value)) as number
+    return (convert === undefined ? value : convert(value, frame.caller)) as number
   }
   return function* (frame): StatementSteps<Done> {
     const first = yield* number(frame, from!, 'lower bound')
@@ -111,6 +112,8 @@ function withFound(frame: Frame, found: boolean, done: Done): Done {
 function compileForeach(compiler: Compiler, node: NodeOf<'foreach'>, names: Names, compileBody: CompileBody): Exec {
   const array = compiler.expression(node.array, names)
   const into = intoTargets(compiler, node.targets, names)
+  const first = compiler.target(node.targets[0]!, names)
+  const isOneRecord = node.targets.length === 1 && first.variable.kind === 'record' && first.field === undefined
   const body = compileBody(compiler, node.body, names)
   return function* (frame): StatementSteps<Done> {
     const value = yield* valueOf(frame, array)
@@ -122,10 +125,12 @@ function compileForeach(compiler: Compiler, node: NodeOf<'foreach'>, names: Name
     const items =
       node.slice === 0 ? flat(value as readonly SqlValue[]) : slices(value as readonly SqlValue[], node.slice)
     const column = { name: 'element', type: node.slice === 0 ? type.element.oid : array.type, modifier: -1 }
+    const isRow = isOneRecord && node.slice === 0 && type.element.fields !== undefined
     let found = false
     for (const item of items) {
       found = true
-      into(frame, [item], [column])
+      const row = isRow ? rowOfValue(item, type.element.oid) : { values: [item], columns: [column] }
+      into(frame, row?.values, row?.columns ?? [])
       const done = body(frame)
       const result = isSteps(done) ? yield* done : done
       const what = meaning(result, node.label)

@@ -107,7 +107,7 @@ function compileAssert(compiler: Compiler, node: NodeOf<'assert'>, names: Names)
   return function* (frame): StatementSteps<Done> {
     if (frame.context.getSetting('plpgsql.check_asserts') === 'off') return undefined
     const value: SqlValue = yield* valueOf(frame, condition)
-    if (isTrue(value, condition.type)) return undefined
+    if (isTrue(frame, value, condition.type)) return undefined
     const text: SqlValue = message === undefined ? null : yield* valueOf(frame, message)
     throw failure('P0004', text === null ? 'assertion failed' : shownText(text, message!.type))
   }

@@ -2,14 +2,16 @@
 import type { StatementSteps } from '../../../database/contract.ts'
 import type { PreparedStatement, Row, SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
-import { conversion, isAssignable, typeTitle } from '../routine/conversion.ts'
+import { converted, isAssignable, typeTitle } from '../routine/conversion.ts'
 import type { BoundColumn } from '../routine/result.ts'
 import { rowBytes } from '../routine/sql-language.ts'
+import { rowTypeOf } from '../../../model/table/types/registry.ts'
+import { RecordRow, type RowValue } from '../../../model/table/types/user/row-value.ts'
 import { type Compiler, type Done, type Exec, type Purpose, returned } from './compile.ts'
 import { valueOf, withValue } from './evaluate.ts'
 import { columnsOf, dynamicStatement, pullRows } from './exec-sql.ts'
 import { foundSlot, type Frame } from './frame.ts'
-import type { Names, RecordValue } from './names.ts'
+import { type Names, type RecordValue, rowValueOf } from './names.ts'
 import { recordSource, rowFrom } from './record-source.ts'
 import type { StatementNode } from './tree.ts'
 
@@ -57,15 +59,19 @@ function shapeFor(frame: Frame, prepared: PreparedStatement): (row: Row) => Row 
       detail: `Returned type ${typeTitle(found.type)} does not match expected type ${typeTitle(type)} in column ${i + 1}.`,
     })
   }
-  return (row) => converted(row, given, wanted)
+  return (row) => convertedRow(frame, row, given, wanted)
 }
 
-export function converted(row: readonly unknown[], given: readonly BoundColumn[], wanted: readonly BoundColumn[]): Row {
-  return wanted.map(({ type, modifier }, i) => {
+function convertedRow(
+  frame: Frame,
+  row: readonly unknown[],
+  given: readonly BoundColumn[],
+  wanted: readonly BoundColumn[],
+): Row {
+  return wanted.map((column, i) => {
     const value = (row[i] ?? null) as SqlValue
     const from = given[i]
-    const convert = from === undefined ? undefined : conversion(from.type, type, modifier)
-    return convert === undefined ? value : convert(value)
+    return from === undefined ? value : converted(value, from.type, column, frame.caller)
   })
 }
 
@@ -76,7 +82,14 @@ export function addRow(frame: Frame, row: Row): void {
 
 /** The output parameters as they are. */
 export function outputRow(frame: Frame, { outputs }: Purpose): Row {
-  return outputs.map(({ slot }) => frame.values[slot] as SqlValue)
+  const values = outputs.map((one): SqlValue => {
+    if (one.kind === 'scalar') return frame.values[one.slot] as SqlValue
+    return rowValueOf(frame.values[one.slot] as RecordValue | null)
+  })
+  // One that is a row is the row that the function gives.
+  const [only] = outputs
+  if (outputs.length > 1 || only?.kind !== 'record') return values
+  return (values[0] as RowValue | null)?.values ?? frame.columns.map(() => null)
 }
 
 function compilePlain(compiler: Compiler, node: NodeOf<'return'>, names: Names): Exec {
@@ -93,12 +106,11 @@ function compilePlain(compiler: Compiler, node: NodeOf<'return'>, names: Names):
     return (frame) =>
       withValue(frame, value, (found) => {
         const [column] = frame.columns
-        const convert = column && conversion(value.type, column.type, column.modifier)
-        frame.rows = [[convert === undefined ? found : convert(found)]]
+        frame.rows = [[column === undefined ? found : converted(found, value.type, column, frame.caller)]]
         return returned
       })
   }
-  const source = recordSource(compiler, value, names)
+  const source = recordSource(value, names)
   return function* (frame): StatementSteps<Done> {
     const row = yield* rowFrom(source, frame)
     frame.rows = row === undefined ? [] : [finishRow(frame, purpose, row)]
@@ -117,12 +129,24 @@ function finishRow(
     return row.values as Row
   }
   const wanted = frame.columns
+  if (frame.isBareRecord) return [new RecordRow(row.values as Row, rowTypeOf(row.columns).oid)]
   if (row.columns.length !== wanted.length) {
     throw failure('42804', 'returned record type does not match expected record type', {
       detail: `Number of returned columns (${row.columns.length}) does not match expected column count (${wanted.length}).`,
     })
   }
-  return converted(row.values, row.columns, wanted)
+  if (frame.isDescribed) checkDescribed(row.columns, wanted)
+  return convertedRow(frame, row.values, row.columns, wanted)
+}
+
+/** What a call has said of the columns of a record must be so. */
+function checkDescribed(given: readonly BoundColumn[], wanted: readonly BoundColumn[]): void {
+  for (const [i, { type }] of wanted.entries()) {
+    if (given[i]!.type === type) continue
+    throw failure('42804', 'returned record type does not match expected record type', {
+      detail: `Returned type ${typeTitle(given[i]!.type)} does not match expected type ${typeTitle(type)} in column ${i + 1}.`,
+    })
+  }
 }
 
 function checkPlain(purpose: Purpose, hasValue: boolean): void {
@@ -161,13 +185,11 @@ function compileNext(compiler: Compiler, node: NodeOf<'return next'>, names: Nam
     throw failure('42804', 'RETURN NEXT cannot have a parameter in function with OUT parameters')
   }
   const value = compiler.expression(node.value, names)
-  const source = purpose.isScalar ? undefined : recordSource(compiler, value, names)
+  const source = purpose.isScalar ? undefined : recordSource(value, names)
   return function* (frame): StatementSteps<Done> {
     if (source === undefined) {
       const found = yield* valueOf(frame, value)
-      const { type, modifier } = frame.columns[0]!
-      const convert = conversion(value.type, type, modifier)
-      addRow(frame, [convert === undefined ? found : convert(found)])
+      addRow(frame, [converted(found, value.type, frame.columns[0]!, frame.caller)])
       return undefined
     }
     const row: RecordValue | { values: readonly unknown[]; columns: readonly BoundColumn[] } | undefined =

@@ -4,7 +4,7 @@ import type { StatementSteps } from '../../../database/contract.ts'
 import type { SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { isSteps } from '../../../database/transaction/wait.ts'
-import { conversion } from '../routine/conversion.ts'
+import { converted } from '../routine/conversion.ts'
 import { assignField, assignRow, assignScalar } from './assign.ts'
 import { compileBlock } from './exec-block.ts'
 import { compileCursorStatement } from './exec-cursor.ts'
@@ -112,7 +112,7 @@ function compileAssign(compiler: Compiler, node: NodeOf<'assign'>, names: Names)
         return undefined
       })
   }
-  const source = recordSource(compiler, value, names)
+  const source = recordSource(value, names)
   return function* (frame): StatementSteps<Done> {
     const row = yield* rowFrom(source, frame)
     assignRow(frame, variable, row?.values, row?.columns ?? variable.columns ?? [])
@@ -140,12 +140,8 @@ function assignElement(compiler: Compiler, node: NodeOf<'assign'>, names: Names)
       const title = findType(type)?.title ?? 'unknown'
       throw failure('42804', `cannot subscript type ${title} because it does not support subscripting`)
     }
-    const convert = conversion(value.type, element.oid, -1)
-    const after = withElement(
-      before as readonly SqlValue[] | null,
-      places,
-      convert === undefined ? found : convert(found),
-    )
+    const item = converted(found, value.type, { type: element.oid, modifier: -1 }, frame.caller)
+    const after = withElement(before as readonly SqlValue[] | null, places, item)
     if (variable.kind === 'scalar') assignScalar(frame, variable, after, type)
     else assignField(frame, variable, field!, after, type)
     return undefined
@@ -163,14 +159,14 @@ function compileIf(compiler: Compiler, node: NodeOf<'if'>, names: Names): Exec {
       const { when, body } = branches[i]!
       const value = when.now(frame)
       if (value === pending) return decideLater(frame, i)
-      if (isTrue(value, when.type)) return body(frame)
+      if (isTrue(frame, value, when.type)) return body(frame)
     }
     return otherwise(frame)
   }
   function* decideLater(frame: Frame, at: number): StatementSteps<Done> {
     const { when, body } = branches[at]!
     const value = yield* when.later(frame)
-    const done = isTrue(value, when.type) ? body(frame) : decide(frame, at + 1)
+    const done = isTrue(frame, value, when.type) ? body(frame) : decide(frame, at + 1)
     return isSteps(done) ? yield* done : done
   }
   return (frame) => decide(frame, 0)
@@ -191,7 +187,7 @@ function compileCase(compiler: Compiler, node: NodeOf<'case'>, names: Names): Ex
     if (subject !== undefined) yield* valueOf(frame, subject)
     for (const { when, body } of parts) {
       for (const one of when) {
-        if (!isTrue(yield* valueOf(frame, one), one.type)) continue
+        if (!isTrue(frame, yield* valueOf(frame, one), one.type)) continue
         const done = body(frame)
         return isSteps(done) ? yield* done : done
       }
@@ -213,5 +209,5 @@ function compileExit(compiler: Compiler, { isExit, label, when }: NodeOf<'exit'>
   if (!isExit && labeled?.isLoop === false) throw failure('42601', `block label "${label}" cannot be used in CONTINUE`)
   if (when === undefined) return () => signal
   const condition = compiler.expression(when, names)
-  return (frame) => withValue(frame, condition, (value) => (isTrue(value, condition.type) ? signal : undefined))
+  return (frame) => withValue(frame, condition, (value) => (isTrue(frame, value, condition.type) ? signal : undefined))
 }

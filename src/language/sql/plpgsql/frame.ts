@@ -12,6 +12,7 @@ interface FrameOptions {
   readonly slots: number
   readonly isReadOnly: boolean
   readonly columns: readonly BoundColumn[]
+  readonly isRecord?: boolean
   readonly title: string
 }
 
@@ -33,6 +34,10 @@ export class Frame implements InnerOptions {
   rowCount = 0
   /** What is asked of it. */
   readonly columns: readonly BoundColumn[]
+  /** It is a row of whatever columns it has. */
+  readonly isBareRecord: boolean
+  /** Of those that its call has said. */
+  readonly isDescribed: boolean
   rows: Row[] = []
   /** Of the row that a trigger returns. */
   returned: readonly BoundColumn[] | undefined
@@ -44,7 +49,13 @@ export class Frame implements InnerOptions {
   /** As whom, and where names are looked for: what plans depend on. */
   key = ''
 
-  constructor(caller: SqlRun, context: SqlContext, { slots, isReadOnly, columns, title }: FrameOptions) {
+  constructor(
+    caller: SqlRun,
+    context: SqlContext,
+    { slots, isReadOnly, columns, isRecord = false, title }: FrameOptions,
+  ) {
+    this.isBareRecord = isRecord && columns.length === 0
+    this.isDescribed = isRecord && columns.length > 0
     this.title = title
     this.caller = caller
     this.context = context

@@ -2,15 +2,18 @@
 import type { StatementSteps } from '../../../database/contract.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { signature } from '../bind/bind-function.ts'
-import type { Row } from '../contract.ts'
+import { findType, getType } from '../../../model/table/types/registry.ts'
+import type { RecordRow, RowValue } from '../../../model/table/types/user/row-value.ts'
+import type { Row, SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { currentContext, type SqlRun } from '../plan/run.ts'
 import { inputsOf, type RoutineDefinition } from '../routine/definition.ts'
 import { withContext } from '../routine/error-context.ts'
 import { type Invocation, registerRoutineLanguage, type RoutineLanguage } from '../routine/languages.ts'
 import { isPolymorphic } from '../routine/pseudo-types.ts'
-import { columnsOfResult, isComposite } from '../routine/result.ts'
+import { columnsOfResult, columnsOfType, isBareRecord, isComposite } from '../routine/result.ts'
 import { oid } from '../types/oids.ts'
+import { assignRow } from './assign.ts'
 import type { Purpose } from './compile.ts'
 import { type CompiledBody, compileText, runFrame } from './compile-text.ts'
 import { outputRow } from './exec-return.ts'
@@ -18,6 +21,7 @@ import { Frame } from './frame.ts'
 import type { Variable } from './names.ts'
 import { parseBody } from './parse.ts'
 import { runTrigger } from './trigger.ts'
+import { rowVariable } from './variable-type.ts'
 
 /** Compiled for the types that it is called with. */
 const compiled = new WeakMap<Collection, Map<string, CompiledBody>>()
@@ -54,7 +58,11 @@ function compileRoutine(
       const at = inputs.length
       const own = isInput ? types[at]! : isPolymorphic(type) ? (columns?.[outputs.length]?.type ?? type) : type
       const title = parameter.name ?? `$${i + 1}`
-      const variable = compiler.scalar(names, title, own)
+      const row = findType(own)
+      const variable =
+        row?.fields === undefined && own !== oid.record
+          ? compiler.scalar(names, title, own)
+          : compiler.record(names, title, row?.fields && rowVariable(row))
       if (parameter.name !== undefined) names.add(variable, `$${i + 1}`)
       if (isInput) inputs.push(variable)
       if (mode !== 'in' && mode !== 'variadic') outputs.push(variable)
@@ -79,8 +87,12 @@ function* runRoutine(invocation: Invocation): StatementSteps<readonly Row[]> {
   } catch (error) {
     throw withContext(error, () => `compilation of PL/pgSQL function "${definition.name}"`)
   }
-  const frame = new Frame(caller, context, { slots: body.slots, isReadOnly, columns, title })
-  for (const [i, { slot }] of body.inputs.entries()) frame.values[slot] = values[i]!
+  const isRecord = isBareRecord(definition)
+  const frame = new Frame(caller, context, { slots: body.slots, isReadOnly, columns, isRecord, title })
+  for (const one of body.purpose.outputs) {
+    if (one.kind === 'record') assignRow(frame, one, undefined, one.columns ?? [])
+  }
+  for (const [i, variable] of body.inputs.entries()) giveInput(frame, variable, values[i]!)
   const signal = yield* runFrame(frame, body)
   const { purpose } = body
   if (signal === 'returned') return frame.rows
@@ -91,6 +103,16 @@ function* runRoutine(invocation: Invocation): StatementSteps<readonly Row[]> {
   throw withContext(error, () => `PL/pgSQL ${title}`)
 }
 
+function giveInput(frame: Frame, variable: Variable, value: SqlValue): void {
+  if (variable.kind === 'scalar') frame.values[variable.slot] = value
+  else if (variable.columns !== undefined || value === null) {
+    assignRow(frame, variable, (value as RowValue | null)?.values, variable.columns ?? [])
+  } else {
+    const row = value as RecordRow
+    assignRow(frame, variable, row.values, columnsOfType(getType(row.type)))
+  }
+}
+
 /** All SQL in it is read; what it names is looked up where it runs. */
 function validate(definition: RoutineDefinition, run: SqlRun): void {
   const inputs = inputsOf(definition)
@@ -98,9 +120,6 @@ function validate(definition: RoutineDefinition, run: SqlRun): void {
   if (definition.returns?.type === triggerType) {
     parseBody(definition.body)
     return
-  }
-  for (const type of types) {
-    if (type === oid.record) throw failure('0A000', 'PL/pgSQL functions cannot accept type record')
   }
   const columns = columnsOfResult(definition, run.transaction.catalog)
   const own = Object.create(run, { context: { value: currentContext(run) } }) as SqlRun

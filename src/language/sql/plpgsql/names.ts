@@ -1,4 +1,6 @@
 /** Variables of a function, block within block, and what a name means at a place. */
+import { RowValue } from '../../../model/table/types/user/row-value.ts'
+import type { SqlValue } from '../contract.ts'
 import type { BoundColumn } from '../routine/result.ts'
 import type { Fragment } from './tree.ts'
 
@@ -20,6 +22,8 @@ export interface RecordVariable {
   readonly slot: number
   /** Of a row of a table; a `record` has those of what was assigned last. */
   readonly columns: readonly BoundColumn[] | undefined
+  /** The type of a row that has a name. */
+  readonly type?: number | undefined
   readonly isConstant: boolean
 }
 
@@ -37,6 +41,12 @@ export interface BoundCursor {
 export interface RecordValue {
   readonly columns: readonly BoundColumn[]
   readonly values: unknown[]
+}
+
+/** As SQL has it; one of nulls alone is NULL. */
+export function rowValueOf(record: RecordValue | null): RowValue | null {
+  const isNull = record === null || record.values.every((value) => value === null)
+  return isNull ? null : new RowValue(record.values as SqlValue[])
 }
 
 export interface Found {

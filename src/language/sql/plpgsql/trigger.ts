@@ -105,6 +105,6 @@ function asRow(frame: Frame, table: Triggered): Row {
   }
   return columns.map(({ type, modifier }, i) => {
     const convert = given[i]!.type === type ? undefined : conversion(given[i]!.type, type, modifier)
-    return convert === undefined ? row[i]! : convert(row[i]!)
+    return convert === undefined ? row[i]! : convert(row[i]!, frame.caller)
   })
 }

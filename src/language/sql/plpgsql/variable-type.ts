@@ -1,9 +1,12 @@
 /** Types of variables: `integer`, `t.c%TYPE`, `v%TYPE`, `t%ROWTYPE`, `record`, a table's name for its rows. */
 import { isTable } from '../../../model/table/table-kind.ts'
+import { typeOfCollection } from '../../../model/table/type-kinds.ts'
+import { getType } from '../../../model/table/types/registry.ts'
+import type { SqlType } from '../../../model/table/types/type.ts'
 import { failure } from '../failure.ts'
 import { parseText } from '../parse.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { type BoundColumn, columnsOfTable } from '../routine/result.ts'
+import { type BoundColumn, columnsOfType } from '../routine/result.ts'
 import { findCollection } from '../statement/naming.ts'
 import { routineType } from '../statement/routines/routine-type.ts'
 import { oid } from '../types/oids.ts'
@@ -12,23 +15,28 @@ import { scanTokens } from './tokens.ts'
 
 export type VariableType =
   | { readonly kind: 'scalar'; readonly type: number; readonly modifier: number }
-  | { readonly kind: 'record'; readonly columns: readonly BoundColumn[] | undefined }
+  | {
+      readonly kind: 'record'
+      readonly columns: readonly BoundColumn[] | undefined
+      readonly type?: number | undefined
+    }
 
 export function variableType(run: SqlRun, names: Names, text: string): VariableType {
   if (/^record$/i.test(text)) return { kind: 'record', columns: undefined }
   const special = /^(.*?)\s*%\s*(type|rowtype)$/is.exec(text)
   if (special !== null) {
     const path = pathOf(special[1]!)
-    if (special[2]!.toLowerCase() === 'rowtype') return { kind: 'record', columns: columnsNamed(run, path) }
+    if (special[2]!.toLowerCase() === 'rowtype') return rowVariable(rowsNamed(run, path))
     const variable = names.find(path)
     if (variable !== undefined && variable.field === undefined) {
       const { variable: like } = variable
-      if (like.kind === 'record') return { kind: 'record', columns: like.columns }
+      if (like.kind === 'record') return { kind: 'record', columns: like.columns, type: like.type }
       return { kind: 'scalar', type: like.type, modifier: like.modifier }
     }
   }
-  const { type, modifier, table } = bound(run, text)
-  if (table !== undefined) return { kind: 'record', columns: columnsOfTable(run.transaction.catalog, table) }
+  const { type, modifier } = bound(run, text)
+  const row = getType(type)
+  if (row.fields !== undefined) return rowVariable(row)
   if (type === oid.record) return { kind: 'record', columns: undefined }
   return { kind: 'scalar', type, modifier }
 }
@@ -37,13 +45,17 @@ function pathOf(text: string): string[] {
   return scanTokens(text).flatMap(({ name }) => name ?? [])
 }
 
-function columnsNamed(run: SqlRun, path: readonly string[]): readonly BoundColumn[] {
+export function rowVariable(row: SqlType): VariableType & { kind: 'record' } {
+  return { kind: 'record', columns: columnsOfType(row), type: row.oid }
+}
+
+function rowsNamed(run: SqlRun, path: readonly string[]): SqlType {
   const [relname = '', schemaname] = [...path].reverse()
   const collection = findCollection(run, schemaname === undefined ? { relname } : { relname, schemaname })
   if (collection === undefined || !isTable(collection)) {
     throw failure('42P01', `relation "${path.join('.')}" does not exist`)
   }
-  return columnsOfTable(run.transaction.catalog, collection.id)
+  return typeOfCollection(collection)
 }
 
 /** By the grammar of parameters, which knows all forms of types. */

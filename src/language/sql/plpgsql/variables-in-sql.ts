@@ -5,19 +5,20 @@
 import type { Expression } from '../expression/expression.ts'
 import type { SqlValue } from '../contract.ts'
 import type { Variables } from '../bind/variables.ts'
+import { rowTypeOf } from '../../../model/table/types/registry.ts'
 import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
-import { recordText } from '../routine/record-text.ts'
 import type { BoundColumn } from '../routine/result.ts'
 import type { Frame } from './frame.ts'
-import type { Names, RecordValue, RecordVariable, Variable } from './names.ts'
+import { type Names, type RecordValue, type RecordVariable, rowValueOf, type Variable } from './names.ts'
 
 type Get = (values: readonly unknown[]) => SqlValue
 
 /** The shape of a record when something was bound over it. */
 interface Shape {
   readonly slot: number
-  readonly columns: readonly BoundColumn[]
+  /** Undefined: nothing was assigned yet. */
+  readonly columns: readonly BoundColumn[] | undefined
 }
 
 export class VariablesInSql implements Variables {
@@ -67,7 +68,7 @@ export class VariablesInSql implements Variables {
   isCurrent(frame: Frame): boolean {
     return this.#shapes.every(({ slot, columns }) => {
       const now = (frame.values[slot] as RecordValue | null)?.columns
-      return now === columns || (now !== undefined && sameColumns(now, columns))
+      return now === columns || (now !== undefined && columns !== undefined && sameColumns(now, columns))
     })
   }
 
@@ -77,11 +78,14 @@ export class VariablesInSql implements Variables {
 
   #whole(variable: RecordVariable, location: number | undefined): Expression {
     const { slot } = variable
-    return this.#at(`${slot}`, oid.record, -1, location, (values) => {
-      const value = values[slot] as RecordValue | null
-      if (value === null || isNullRecord(value)) return null
-      return recordText(value.values as SqlValue[], value.columns)
-    })
+    const columns = (this.#frame.values[slot] as RecordValue | null)?.columns
+    this.#note(slot, columns)
+    const type = variable.type ?? (columns === undefined ? oid.record : rowTypeOf(columns).oid)
+    return this.#at(`${slot}`, type, -1, location, (values) => rowValueOf(values[slot] as RecordValue | null))
+  }
+
+  #note(slot: number, columns: Shape['columns']): void {
+    if (!this.#shapes.some((shape) => shape.slot === slot)) this.#shapes.push({ slot, columns })
   }
 
   #valueOf({ slot, name }: RecordVariable): RecordValue {
@@ -97,7 +101,7 @@ export class VariablesInSql implements Variables {
     const { columns } = this.#valueOf(variable)
     const index = columns.findIndex((column) => column.name === field)
     if (index < 0) throw failure('42703', `record "${name}" has no field "${field}"`, { location })
-    if (!this.#shapes.some((shape) => shape.slot === slot)) this.#shapes.push({ slot, columns })
+    this.#note(slot, columns)
     const { type, modifier } = columns[index]!
     return this.#at(`${slot}.${index}`, type, modifier, location, (values) => {
       return ((values[slot] as RecordValue).values[index] ?? null) as SqlValue
@@ -113,10 +117,6 @@ export class VariablesInSql implements Variables {
     }
     return { kind: 'parameter', index, type, modifier, location }
   }
-}
-
-export function isNullRecord({ values }: RecordValue): boolean {
-  return values.every((value) => value === null)
 }
 
 function sameColumns(a: readonly BoundColumn[], b: readonly BoundColumn[]): boolean {

@@ -133,9 +133,14 @@ export class ExpressionText {
       this.list(expression.elements, scope)
       return printer.put(']')
     }
-    printer.put(`${quoteIdentifier(expression.name)}(`)
+    const { name, routine } = expression
+    printer.put(`${this.#functionName(name, routine, scope)}(`)
     this.list(expression.arguments, scope)
     return printer.put(')')
+  }
+
+  #functionName(name: string, routine: CallExpression['routine'], scope: TextScope): string {
+    return (routine && scope.routine?.(routine, name)) ?? quoteIdentifier(name)
   }
 
   /** Below another one: a pretty text has parentheses where they are needed. */
@@ -163,7 +168,7 @@ export class ExpressionText {
     const parts = asWritten(expression)
     const only = parts[0]
     if (expression.routine !== undefined) {
-      printer.put(`${scope.routine?.(expression.routine, name) ?? quoteIdentifier(name)}(`)
+      printer.put(`${this.#functionName(name, expression.routine, scope)}(`)
       this.list(parts, scope)
       return printer.put(')')
     }

@@ -120,7 +120,15 @@ export class FromText {
     if (this.#showsAlias(item)) printer.put(` ${quoteIdentifier(this.#alias(item))}`)
     const columns = item.written?.columns
     const isNamed = columns !== undefined && (relation === undefined || !sameNames(columns, this.#ownNames(item)))
-    if (isNamed) printer.put(`(${columns.map(quoteIdentifier).join(', ')})`)
+    if (isNamed) printer.put(`(${columns.map((name, i) => this.#columnText(item, name, i)).join(', ')})`)
+  }
+
+  /** With its type where the call has to say it. */
+  #columnText(item: Leaf, name: string, place: number): string {
+    const own = quoteIdentifier(name)
+    if (item.kind !== 'function' || item.entry.isDescribed !== true) return own
+    const { type, modifier = -1 } = item.entry.columns[place]!
+    return `${own} ${this.#writer.names.types.typeName(type, modifier)}`
   }
 
   #derived(item: Exclude<Leaf, { kind: 'relation' }>): void {
@@ -142,7 +150,9 @@ export class FromText {
     if (captures.length > 0) printer.put('LATERAL ')
     if (entry.isValue === true) expressions.print(parts[0]!, within)
     else {
-      printer.put(`${quoteIdentifier(entry.name)}(`)
+      const { name, routine } = entry
+      const shown = routine && this.#writer.names.routine?.(routine, name)
+      printer.put(`${shown ?? quoteIdentifier(name)}(`)
       expressions.list(parts, within)
       printer.put(')')
     }

@@ -7,6 +7,8 @@ import { noPrivileges, privilege } from '../../../database/access/privileges.ts'
 import type { Collection, JsonObject } from '../../../database/catalog/catalog.ts'
 import { type Dependency, type ObjectKind, registerKind } from '../../../database/catalog/objects.ts'
 import { PolylogError } from '../../../base/errors.ts'
+import { findType, keptContents, shownNumber, storedType } from '../../../model/table/types/registry.ts'
+import { contentsIn } from '../../../model/table/types/user/content.ts'
 
 export type ParameterMode = 'in' | 'out' | 'inout' | 'variadic' | 'table'
 
@@ -14,6 +16,7 @@ export interface RoutineParameter {
   /** Left out where it has none. */
   readonly name?: string
   readonly mode: ParameterMode
+  /** A plan's number, as in a result; the catalog's definition has that of clients. */
   readonly type: number
   /** An expression, as text. */
   readonly default?: string
@@ -61,8 +64,8 @@ export const routineKind: ObjectKind<RoutineDefinition> = registerKind<RoutineDe
   firstAccess: [{ to: everybody, by: noOwner, may: privilege.execute, mayGive: noPrivileges }],
   version: 1,
   decode: decodeRoutine,
-  dependencies: ({ returns, extension }): readonly Dependency[] => [
-    ...(returns?.table === undefined ? [] : [{ on: { id: returns.table }, kind: 'normal' } as const]),
+  dependencies: ({ parameters, returns, extension }): readonly Dependency[] => [
+    ...madeTypesOf(parameters, returns).map((id) => ({ on: { id }, kind: 'normal' }) as const),
     ...(extension === undefined ? [] : [{ on: { id: extension }, kind: 'internal' } as const]),
   ],
 })
@@ -75,7 +78,36 @@ function decodeRoutine(definition: JsonObject): RoutineDefinition {
   const { name, language, parameters, body } = definition
   const isWhole = [name, language, body].every((one) => typeof one === 'string') && Array.isArray(parameters)
   if (!isWhole) throw new PolylogError('data_corrupted', 'the definition of a function cannot be read')
-  return definition as unknown as RoutineDefinition
+  const { types: _, ...routine } = definition as unknown as RoutineDefinition & { readonly types?: object }
+  const contents = contentsIn(definition)
+  const found = (type: number): number => storedType(type, contents).oid
+  const { returns } = routine
+  return {
+    ...routine,
+    parameters: routine.parameters.map((one) => ({ ...one, type: found(one.type) })),
+    ...(returns !== undefined && { returns: { ...returns, type: found(returns.type) } }),
+  }
+}
+
+/** As the catalog keeps it, with what the types of users consist of. JSON has no place for undefined. */
+export function routineJson(definition: RoutineDefinition): JsonObject {
+  const { parameters, returns } = definition
+  const kept = keptContents([...parameters, ...(returns === undefined ? [] : [returns])].map(({ type }) => type))
+  const stored = {
+    ...definition,
+    parameters: parameters.map((one) => ({ ...one, type: shownNumber(one.type) })),
+    ...(returns !== undefined && { returns: { ...returns, type: shownNumber(returns.type) } }),
+    ...kept,
+  }
+  return JSON.parse(JSON.stringify(stored)) as JsonObject
+}
+
+/** The types of users, and the tables, whose values or rows it takes and gives. */
+function madeTypesOf(parameters: readonly RoutineParameter[], returns: RoutineResult | undefined): readonly number[] {
+  const types = [...parameters, ...(returns === undefined ? [] : [returns])]
+  const ids = new Set(types.flatMap(({ type }) => findType(type)?.made?.id ?? []))
+  if (returns?.table !== undefined) ids.add(returns.table)
+  return [...ids]
 }
 
 /** What callers give, in this order. */
@@ -89,5 +121,5 @@ export function outputsOf({ parameters }: RoutineDefinition): readonly RoutinePa
 
 /** Under which the catalog keeps it. */
 export function signatureOf(name: string, types: readonly number[]): string {
-  return `${name}(${types.join(',')})`
+  return `${name}(${types.map(shownNumber).join(',')})`
 }

@@ -1,6 +1,5 @@
 /** Functions and triggers as text, as PostgreSQL's `ruleutils.c` writes them. */
-import type { Catalog } from '../../../database/catalog/catalog.ts'
-import { formatType } from '../../../model/table/types/registry.ts'
+import { numberOfType } from '../../../model/table/types/user/content.ts'
 import type { TriggerDefinition, Triggered } from '../../../model/table/triggers.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
 import type { RoutineDefinition, RoutineParameter } from './definition.ts'
@@ -15,7 +14,13 @@ const modeWords: Readonly<Record<RoutineParameter['mode'], string>> = {
 }
 
 /** `isIdentity`: what tells it from others, without defaults. */
-export function argumentsText(definition: RoutineDefinition, isIdentity: boolean): string {
+/** How types and defaults are written for who asks. */
+export interface RoutineNames {
+  readonly type: (type: number) => string
+  readonly default: (text: string) => string
+}
+
+export function argumentsText(definition: RoutineDefinition, names: RoutineNames, isIdentity: boolean): string {
   const shown = definition.parameters.filter(({ mode }) => {
     return mode !== 'table'
   })
@@ -23,30 +28,29 @@ export function argumentsText(definition: RoutineDefinition, isIdentity: boolean
     .map((one) => {
       const mode = definition.kind === 'procedure' && one.mode === 'in' ? 'IN ' : modeWords[one.mode]
       const name = one.name === undefined ? '' : `${quoteIdentifier(one.name)} `
-      const text = one.default === undefined || isIdentity ? '' : ` DEFAULT ${one.default}`
-      return `${mode}${name}${formatType(one.type, -1)}${text}`
+      const text = one.default === undefined || isIdentity ? '' : ` DEFAULT ${names.default(one.default)}`
+      return `${mode}${name}${names.type(one.type)}${text}`
     })
     .join(', ')
 }
 
-export function resultText(definition: RoutineDefinition, catalog: Catalog): string | null {
+export function resultText(definition: RoutineDefinition, names: RoutineNames): string | null {
   const { returns, parameters } = definition
   if (definition.kind === 'procedure' || returns === undefined) return null
   const columns = parameters.filter(({ mode }) => mode === 'table')
   if (columns.length > 0) {
-    const list = columns.map(({ name, type }) => `${quoteIdentifier(name ?? '')} ${formatType(type, -1)}`)
+    const list = columns.map(({ name, type }) => `${quoteIdentifier(name ?? '')} ${names.type(type)}`)
     return `TABLE(${list.join(', ')})`
   }
-  const table = returns.table === undefined ? undefined : catalog.collectionById(returns.table)
-  const type = table === undefined ? formatType(returns.type, -1) : quoteIdentifier(table.name)
+  const type = names.type(returns.table === undefined ? returns.type : numberOfType(returns.table))
   return returns.isSet ? `SETOF ${type}` : type
 }
 
-export function definitionText({ definition, collection }: Routine, catalog: Catalog): string {
+export function definitionText({ definition, collection }: Routine, names: RoutineNames): string {
   const { kind, name, language, volatility, parallel, settings = [], cost, rows } = definition
   const full = `${quoteIdentifier(collection.namespace.name)}.${quoteIdentifier(name)}`
-  const lines = [`CREATE OR REPLACE ${kind.toUpperCase()} ${full}(${argumentsText(definition, false)})`]
-  const result = resultText(definition, catalog)
+  const lines = [`CREATE OR REPLACE ${kind.toUpperCase()} ${full}(${argumentsText(definition, names, false)})`]
+  const result = resultText(definition, names)
   if (result !== null) lines.push(` RETURNS ${result}`)
   lines.push(` LANGUAGE ${quoteIdentifier(language)}`)
   const words = [

@@ -5,6 +5,10 @@
 import type { Node } from 'libpg-query'
 import type { StatementSteps } from '../../../database/contract.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
+import { findType, rowTypeOf } from '../../../model/table/types/registry.ts'
+import type { SqlType } from '../../../model/table/types/type.ts'
+import { RecordRow, type RowValue } from '../../../model/table/types/user/row-value.ts'
+import { allFields, bindField } from '../bind/row-values.ts'
 import type { Variables } from '../bind/variables.ts'
 import type { ParsedStatement, PreparedStatement, Row, SqlContext, SqlValue } from '../contract.ts'
 import { failure, withPosition } from '../failure.ts'
@@ -12,27 +16,40 @@ import { parseText } from '../parse.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { currentContext } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
-import { type Convert, conversion, isAssignable, typeTitle } from './conversion.ts'
+import { type Convert, conversion, converted, isAssignable, typeTitle } from './conversion.ts'
 import { type RoutineDefinition, inputsOf, outputsOf } from './definition.ts'
 import { withContext } from './error-context.ts'
 import { type InnerOptions, KeptStatement, prepareInner, runInner } from './inner-statement.ts'
 import { type Invocation, registerRoutineLanguage, type RoutineLanguage } from './languages.ts'
 import { isPolymorphic } from './pseudo-types.ts'
-import { type BoundColumn, columnsOfResult } from './result.ts'
+import { type BoundColumn, columnsOfResult, columnsOfType, isBareRecord, isComposite } from './result.ts'
 
 function variablesOf(definition: RoutineDefinition, types: readonly number[]): Variables {
   const inputs = inputsOf(definition)
   const at = (index: number, location: number | undefined) => {
     return { kind: 'parameter', index, type: types[index]!, modifier: -1, location } as const
   }
+  const named = (path: readonly string[], location: number | undefined) => {
+    const [name] = path
+    const index = path.length === 1 ? inputs.findIndex((one) => one.name === name) : -1
+    return index < 0 ? undefined : at(index, location)
+  }
   return {
     types,
     conflict: 'column',
     parameter: (number, location) => (number > inputs.length ? undefined : at(number - 1, location)),
     find: (path, location) => {
-      if (path.length > 2 || (path.length === 2 && path[0] !== definition.name)) return undefined
-      const index = inputs.findIndex(({ name }) => name !== undefined && name === path.at(-1))
-      return index < 0 ? undefined : at(index, location)
+      const [first, ...rest] = path
+      const own = named([first!], location)
+      if (own !== undefined && rest.length <= 1) return rest.length === 0 ? own : bindField(own, rest[0]!, location)
+      const qualified = first === definition.name ? named(rest.slice(0, 1), location) : undefined
+      if (qualified === undefined || rest.length > 2) return undefined
+      return rest.length === 1 ? qualified : bindField(qualified, rest[1]!, location)
+    },
+    star: (path) => {
+      const row = path.length === 2 && path[0] === definition.name ? named([path[1]!], -1) : named(path, -1)
+      const isRow = row !== undefined && findType(row.type)?.fields !== undefined
+      return isRow ? allFields(row, undefined).map(({ name, value }) => ({ name, expression: value })) : undefined
     },
   }
 }
@@ -95,13 +112,53 @@ function prepareIn(parsed: ParsedStatement, context: SqlContext, variables: Vari
 }
 
 /** The rows of the last statement as those of the function; undefined where it gives none. */
-function shaper({ columns }: PreparedStatement, { columns: wanted }: Invocation): ((row: Row) => Row) | undefined {
+function shaper({ columns }: PreparedStatement, invocation: Invocation): ((row: Row) => Row) | undefined {
+  const { columns: wanted, caller, routine } = invocation
+  if (columns !== undefined && wanted.length === 0 && isBareRecord(routine.definition)) {
+    const type = rowTypeOf(
+      columns.map(({ name, typeOid, typeModifier }) => ({ name, type: typeOid, modifier: typeModifier })),
+    )
+    return (row) => [new RecordRow(row, type.oid)]
+  }
   if (columns === undefined || wanted.length === 0) return undefined
+  if (isOneRow(routine.definition, columns, wanted)) return rowShaper(columns[0]!.typeOid, wanted, caller)
   const conversions = wanted.map(({ type, modifier }, i): Convert | undefined => {
     return conversion(columns[i]!.typeOid, type, modifier)
   })
   if (conversions.every((one) => one === undefined) && columns.length === wanted.length) return (row) => row
-  return (row) => conversions.map((convert, i): SqlValue => (convert === undefined ? row[i]! : convert(row[i]!)))
+  return (row) =>
+    conversions.map((convert, i): SqlValue => (convert === undefined ? row[i]! : convert(row[i]!, caller)))
+}
+
+/** Its one column is the whole row that is wanted. */
+function isOneRow(
+  definition: RoutineDefinition,
+  columns: readonly { readonly typeOid: number }[],
+  wanted: readonly BoundColumn[],
+): boolean {
+  if (columns.length !== 1 || !isComposite(definition)) return false
+  const { fields } = withoutDomain(columns[0]!.typeOid) ?? {}
+  return fields !== undefined && fields.length === wanted.length && !isSame(columns[0]!.typeOid, wanted)
+}
+
+/** A row of one column, which is a row itself. */
+function isSame(type: number, wanted: readonly BoundColumn[]): boolean {
+  return wanted.length === 1 && wanted[0]!.type === type
+}
+
+function withoutDomain(type: number): SqlType | undefined {
+  const found = findType(type)
+  return found?.base ?? found
+}
+
+function rowShaper(type: number, wanted: readonly BoundColumn[], caller: SqlRun): (row: Row) => Row {
+  const fields = columnsOfType(withoutDomain(type)!)
+  return ([value]) => {
+    const values = value === null || value === undefined ? undefined : (value as RowValue).values
+    return wanted.map((column, i) => {
+      return values === undefined ? null : converted(values[i]!, fields[i]!.type, column, caller)
+    })
+  }
 }
 
 function checked(
@@ -133,6 +190,7 @@ function checkResult(
     if (kind === 'procedure' && wanted.length === 0) return
     throw mismatch("Function's final statement must be SELECT or INSERT/UPDATE/DELETE RETURNING.")
   }
+  if (isOneRow(definition, columns, wanted)) return
   if (wanted.length === 1 && columns.length !== 1) throw mismatch('Final statement must return exactly one column.')
   for (const [i, { type }] of wanted.entries()) {
     const column = columns[i]

@@ -62,6 +62,11 @@ export function rewrittenExpression(before: Catalog, table: Table, text: string,
   return deparse(binderOver(before).expression(tableScope(table), parseExpression(text)), options)
 }
 
+/** The same of an expression over nothing: the default of a parameter. */
+export function rewrittenDefault(before: Catalog, text: string, options: DeparseOptions): string {
+  return deparse(binderOver(before).expression(new Scope(), parseExpression(text)), options)
+}
+
 /** A default that draws from a sequence, once that has another name; `before`: the catalog in which the text holds. */
 export function movedSequenceDefault(before: Catalog, text: string, moved: Collection): string {
   const bound = binderOver(before).expression(new Scope(), parseExpression(text))

@@ -8,7 +8,7 @@ import { PolylogError } from '../../../base/errors.ts'
 import type { SqlValue } from './value.ts'
 
 /** Numbers that other threads and temporary files know: none is used for another kind. */
-export const structure = { range: 1, multirange: 2, zonedTime: 3, shape: 4, row: 5 } as const
+export const structure = { range: 1, multirange: 2, zonedTime: 3, shape: 4, row: 5, record: 6 } as const
 
 export abstract class StructuredValue {
   abstract readonly structure: number

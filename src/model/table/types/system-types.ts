@@ -9,6 +9,8 @@ import { parseUnsigned } from './counters.ts'
 import { int2Type, oidType, parseInteger } from './integer.ts'
 import { textType } from './text.ts'
 import { sqlError, type SqlType } from './type.ts'
+import type { RecordRow } from './user/row-value.ts'
+import { findMade } from './user/user-type.ts'
 import type { SqlValue } from './value.ts'
 
 function regType(oid: number, name: string, arrayOid: number): SqlType {
@@ -73,6 +75,18 @@ const voidType: SqlType = {
   encodeBinary: () => undefined,
 }
 
+/** A value tells what it consists of. */
+const rowTypeOf = (value: SqlValue): SqlType => findMade((value as RecordRow).type)!
+
+const recordType: SqlType = {
+  ...pseudoType(2249, 'record'),
+  parseText: () => {
+    throw sqlError('unsupported', '0A000', 'input of anonymous composite types is not implemented')
+  },
+  formatText: (value) => rowTypeOf(value).formatText(value),
+  encodeBinary: (value, writer) => rowTypeOf(value).encodeBinary(value, writer),
+}
+
 const regclassType: SqlType = regType(2205, 'regclass', 2210)
 const regtypeType: SqlType = regType(2206, 'regtype', 2211)
 const regprocType: SqlType = regType(24, 'regproc', 1008)
@@ -109,7 +123,7 @@ export const systemTypes: readonly SqlType[] = [
   textualType(194, 'pg_node_tree', 0),
   textualType(1033, 'aclitem', 1034),
   textualType(1790, 'refcursor', 2201),
-  pseudoType(2249, 'record'),
+  recordType,
   pseudoType(2275, 'cstring'),
   pseudoType(2276, 'any'),
   pseudoType(2277, 'anyarray'),

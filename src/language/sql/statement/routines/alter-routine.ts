@@ -2,13 +2,13 @@
 import type { AlterFunctionStmt, AlterObjectSchemaStmt, AlterOwnerStmt, DropStmt, RenameStmt } from 'libpg-query'
 import { dependenciesOf, type ObjectAddress } from '../../../../database/catalog/objects.ts'
 import type { CollectionChange } from '../../../../database/catalog/schema-changes.ts'
-import type { Collection, JsonObject } from '../../../../database/catalog/catalog.ts'
+import type { Collection } from '../../../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../../../database/contract.ts'
 import { signature } from '../../bind/bind-function.ts'
 import type { Notice } from '../../contract.ts'
 import { failure, notBuilt } from '../../failure.ts'
 import type { SqlRun } from '../../plan/run.ts'
-import { signatureOf } from '../../routine/definition.ts'
+import { routineJson, signatureOf } from '../../routine/definition.ts'
 import type { Routine } from '../../routine/routines.ts'
 import { skipping } from '../create-schema.ts'
 import { dropTargets } from '../drop-objects.ts'
@@ -61,7 +61,7 @@ export function planAlterRoutine({ objtype, func, actions = [] }: AlterFunctionS
       ...(rows !== undefined && { rows }),
       ...(settings !== undefined && { settings }),
     }
-    run.transaction.alterCollection(collection, { definition: changed as unknown as JsonObject })
+    run.transaction.alterCollection(collection, { definition: routineJson(changed) })
     return nothing
   })
 }
@@ -99,7 +99,7 @@ export function planRenameRoutine({ renameType, object, newname = '' }: RenameSt
       newname,
       routine.inputs.map(({ type }) => type),
     )
-    change(run, routine, { name, definition: definition as unknown as JsonObject }, newname)
+    change(run, routine, { name, definition: routineJson(definition) }, newname)
     return nothing
   })
 }

@@ -1,10 +1,11 @@
 /** CREATE [OR REPLACE] FUNCTION and PROCEDURE. */
 import type { CreateFunctionStmt, FunctionParameter, Node } from 'libpg-query'
-import type { Collection, JsonObject } from '../../../../database/catalog/catalog.ts'
+import type { Collection } from '../../../../database/catalog/catalog.ts'
 import { createBinder } from '../../bind/bind.ts'
 import { signature } from '../../bind/bind-function.ts'
 import { tryCoerce } from '../../bind/coerce.ts'
 import { Scope } from '../../bind/scope.ts'
+import { requireTypeUse } from '../../bind/type-access.ts'
 import { locationOf, stringsOf } from '../../bind/tree.ts'
 import type { ParsedStatement } from '../../contract.ts'
 import { deparse } from '../../expression/deparse.ts'
@@ -18,13 +19,14 @@ import {
   type ParameterMode,
   type RoutineDefinition,
   type RoutineParameter,
+  routineJson,
   type RoutineResult,
   signatureOf,
 } from '../../routine/definition.ts'
 import { languageForNew } from '../../routine/languages.ts'
 import { isPolymorphic } from '../../routine/pseudo-types.ts'
 import { routineOf } from '../../routine/routines.ts'
-import { findType } from '../../../../model/table/types/registry.ts'
+import { findType, shownNumber } from '../../../../model/table/types/registry.ts'
 import { oid } from '../../types/oids.ts'
 import { targetNamespace } from '../naming.ts'
 import { nothing } from '../execution.ts'
@@ -47,8 +49,7 @@ export function planCreateRoutine(node: CreateFunctionStmt, statement: ParsedSta
       inputsOf(definition).map(({ type }) => type),
     )
     const before = run.transaction.catalog.findCollection(namespace.name, own, 'function')
-    const json = definition as unknown as JsonObject
-    if (before === undefined) run.transaction.createCollection(namespace, own, 'routine', json)
+    if (before === undefined) run.transaction.createCollection(namespace, own, 'routine', routineJson(definition))
     else replace(run, before, definition, node.replace === true)
     // It may call itself.
     language.validate!(definition, run)
@@ -82,13 +83,13 @@ function replace(run: SqlRun, before: Collection, definition: RoutineDefinition,
     (one, i) => one.default !== undefined && inputsOf(definition)[i]!.default === undefined,
   )
   if (missing) throw failure('42P13', 'cannot remove parameter defaults from existing function', { hint })
-  run.transaction.alterCollection(before, { definition: definition as unknown as JsonObject })
+  run.transaction.alterCollection(before, { definition: routineJson(definition) })
 }
 
 function resultText(definition: RoutineDefinition): string {
   const { type = 0, isSet = false, table = 0 } = definition.returns ?? {}
-  return `${type} ${isSet} ${table} ${outputsOf(definition)
-    .map((one) => `${one.name ?? ''} ${one.type}`)
+  return `${shownNumber(type)} ${isSet} ${table} ${outputsOf(definition)
+    .map((one) => `${one.name ?? ''} ${shownNumber(one.type)}`)
     .join()}`
 }
 
@@ -147,9 +148,8 @@ function parametersOf(run: SqlRun, node: CreateFunctionStmt): RoutineParameter[]
     if (argType?.setof === true) {
       throw failure('42P13', 'functions cannot accept set arguments', { location: argType.location })
     }
-    const { type, table } = routineType(run, argType!)
-    if (table !== undefined)
-      throw failure('0A000', 'a row type as a parameter is not supported', { location: argType?.location })
+    const { type } = routineType(run, argType!)
+    requireTypeUse(currentContext(run), type)
     if (type === oid.void || type === 2279) {
       throw failure(
         '42P13',
@@ -221,16 +221,24 @@ function resultOf(
   if (node.is_procedure === true) return outputs.length === 0 ? undefined : { type: oid.record, isSet: false }
   if (node.returnType === undefined) {
     if (outputs.length === 0) throw failure('42P13', 'function result type must be specified')
-    return { type: implied, isSet: false }
+    return { ...resultOfType(implied), isSet: false }
   }
   const isSet = node.returnType.setof === true
   const isTable = parameters.some(({ mode }) => mode === 'table')
-  if (isTable) return { type: implied, isSet: true }
-  const { type, table } = routineType(run, node.returnType)
+  if (isTable) return { ...resultOfType(implied), isSet: true }
+  const { type } = routineType(run, node.returnType)
+  requireTypeUse(currentContext(run), type)
   if (outputs.length > 0 && type !== implied) {
     throw failure('42P13', `function result type must be ${typeTitle(implied)} because of OUT parameters`)
   }
-  return { type, isSet, ...(table !== undefined && { table }) }
+  return { ...resultOfType(type), isSet }
+}
+
+/** Rows of a table are known by the table. */
+function resultOfType(type: number): Pick<RoutineResult, 'type' | 'table'> {
+  const { fields, made } = findType(type) ?? {}
+  const isOfTable = fields !== undefined && made?.content.kind === 'composite' && made.content.isTable === true
+  return isOfTable ? { type: oid.record, table: made.id } : { type }
 }
 
 function checkPolymorphic(parameters: readonly RoutineParameter[], returns: RoutineResult | undefined): void {

@@ -5,15 +5,20 @@ import { isTable, tableDefinitionOf } from '../../../../model/table/table-kind.t
 import { Table } from '../../../../model/table/table.ts'
 import { type TypeTexts, typeTextsIn } from '../../bind/type-texts.ts'
 import type { SqlRun } from '../../plan/run.ts'
+import { isRoutine, routineJson } from '../../routine/definition.ts'
+import { routineOf } from '../../routine/routines.ts'
 import { renamePolicies } from '../policy-expressions.ts'
-import { rewrittenExpression } from '../stored-expressions.ts'
+import { rewrittenDefault, rewrittenExpression } from '../stored-expressions.ts'
 import { renameInQueries } from '../views/view-text.ts'
 
 /** `before`: the catalog in which the texts hold. */
 export function rewriteTypeNames(run: SqlRun, before: Catalog, changed: number): void {
   const texts = typeTextsIn(run.transaction.catalog)
   const users = usersOf(before, changed)
-  for (const one of users) if (isTable(one)) rewriteTable(run, before, one, texts)
+  for (const one of users) {
+    if (isTable(one)) rewriteTable(run, before, one, texts)
+    else if (isRoutine(one)) rewriteRoutine(run, before, one, texts)
+  }
   for (const { id } of [before.collectionById(changed)!, ...users]) {
     renamePolicies(run, before, id)
     renameInQueries(run, before, id)
@@ -32,6 +37,22 @@ function usersOf(catalog: Catalog, id: number): readonly Collection[] {
     }
   }
   return [...found.values()].sort((a, b) => a.id - b.id)
+}
+
+/** Defaults of its parameters. */
+function rewriteRoutine({ transaction }: SqlRun, before: Catalog, collection: Collection, texts: TypeTexts): void {
+  const now = transaction.catalog.collectionById(collection.id)!
+  const { definition } = routineOf(now)
+  if (definition.parameters.every((one) => one.default === undefined)) return
+  const parameters = definition.parameters.map((one) => {
+    return one.default === undefined ? one : { ...one, default: rewrittenDefault(before, one.default, texts) }
+  })
+  transaction.access.beginChange(collection.id)
+  try {
+    transaction.alterCollection(now, { definition: routineJson({ ...definition, parameters }) })
+  } finally {
+    transaction.access.endChange(collection.id)
+  }
 }
 
 function rewriteTable({ transaction }: SqlRun, before: Catalog, collection: Collection, texts: TypeTexts): void {
