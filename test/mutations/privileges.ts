@@ -7,7 +7,7 @@ export const privilegeMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/sql/bind/bind-expression.ts', inSql, [
     ['a column that is named is not asked for', '  binder.access.reads(found?.source)\n', ''],
   ]),
-  ...mutationsOf('src/language/sql/bind/bind-select.ts', inSql, [
+  ...mutationsOf('src/language/sql/bind/stars.ts', inSql, [
     ['a star asks for no column', '      binder.access.reads(source)\n', ''],
   ]),
   ...mutationsOf('src/language/sql/statement/prepared.ts', inSql, [
