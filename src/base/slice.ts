@@ -49,11 +49,24 @@ const nativeCopyBytes = 48
 
 /** A copy in memory of its own. Not `bytes.slice`: that of a Buffer is a view. */
 export function copySlice(slice: Slice): Uint8Array {
-  const { bytes, start, end } = slice
+  const { start, end } = slice
   const copy = new Uint8Array(end - start)
-  if (end - start > nativeCopyBytes) copy.set(bytes.subarray(start, end))
-  else for (let i = start; i < end; i++) copy[i - start] = bytes[i]!
+  copyTo(copy, 0, slice)
   return copy
+}
+
+/** Copies of both ends, in one memory of their own. */
+export function copyRange(range: KeyRange): KeyRange {
+  const length = range.start.end - range.start.start
+  const bytes = new Uint8Array(length + range.end.end - range.end.start)
+  copyTo(bytes, 0, range.start)
+  copyTo(bytes, length, range.end)
+  return { start: { bytes, start: 0, end: length }, end: { bytes, start: length, end: bytes.length } }
+}
+
+function copyTo(target: Uint8Array, at: number, { bytes, start, end }: Slice): void {
+  if (end - start > nativeCopyBytes) target.set(bytes.subarray(start, end), at)
+  else for (let i = start; i < end; i++) target[at++] = bytes[i]!
 }
 
 export function sliceLength(slice: Slice): number {

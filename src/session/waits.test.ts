@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../base/tuple.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
-import type { StatementSteps, Transaction } from '../database/contract.ts'
+import { Elsewhere, type StatementSteps, type Transaction } from '../database/contract.ts'
 import { advance, inPlace } from '../database/transaction/wait.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { MissingStore } from '../storage/contract/missing-store.ts'
@@ -265,5 +265,41 @@ describe('a lock that is not free', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'serialization_failure' })
     expect(counts.began).toBe(1)
     await other.rollback()
+  })
+})
+
+describe('a key that was locked while the statement was alone', () => {
+  test('is held once it has paused', async () => {
+    await fill(3)
+    let end = (): void => undefined
+    const over = new Promise<void>((resolve) => (end = resolve))
+    const running = openSession().run(function* (tx): StatementSteps<void> {
+      tx.lock(keyOf(numbered(1)), 'update')
+      tx.lock(keyOf(numbered(2)), 'key share')
+      yield over
+    })
+    const other = openSession()
+    const mayWrite = (i: number): boolean | Promise<boolean> =>
+      other.run((tx) => tx.lock(keyOf(numbered(i)), 'no key update', 'skip'))
+    expect([await mayWrite(0), await mayWrite(1), await mayWrite(2)]).toEqual([true, false, true])
+    end()
+    await running
+    expect(await mayWrite(1)).toBe(true)
+  })
+
+  test('must not have changed since a snapshot that is older than this turn', async () => {
+    await fill(1)
+    const session = openSession()
+    session.defaultIsolation = 'repeatable read'
+    let runs = 0
+    const locked = session.run((tx) => {
+      if (runs++ === 0) {
+        const changed = Promise.resolve().then(() => openSession().run((other) => write(other, numbered(0), 2)))
+        throw new Elsewhere(changed, () => undefined)
+      }
+      tx.lock(keyOf(numbered(0)), 'key share')
+    })
+    await expect(locked).rejects.toMatchObject({ code: 'serialization_failure' })
+    expect(runs).toBe(2)
   })
 })

@@ -20,7 +20,26 @@ const trouble = [
   'src/server/step-down.test.ts',
 ]
 
+const noted = ['src/database/transaction/noted-locks.test.ts', 'src/session/waits.test.ts']
+
 export const databaseMutations: readonly Mutation[] = [
+  ...mutationsOf('src/database/transaction/noted-locks.ts', noted, [
+    ['a noted key begins where the first one did', '      start = end\n', ''],
+    ['names that were noted before stay', '    this.#names[place] = name\n', '    this.#names[place] ??= name\n'],
+    ['what was noted before stays', '    this.#count = 0\n', ''],
+    ['bytes that were noted before stay', '    this.#bytes.reset()\n', ''],
+  ]),
+  ...mutationsOf('src/database/transaction/transaction-locks.ts', noted, [
+    ['a key that is only looked at is not noted', 'this.#noted.addKey(key, mode)\n', 'void mode\n'],
+    [
+      'a lock believes in an old snapshot',
+      'if (!interleaved && seesNewest && this.#table.isEmpty) {',
+      'if (!interleaved && this.#table.isEmpty) {',
+    ],
+  ]),
+  ...mutationsOf('src/database/transaction/hash-index.ts', writes, [
+    ['an index is used again with what is in it', '    this.#numbers.fill(empty)\n    this.used = 0\n', ''],
+  ]),
   ...mutationsOf('src/database/transaction/locks.ts', locks, [
     ['a new request passes those who wait', 'held === undefined ? lock.queue.length : 0)', '0)'],
     [

@@ -15,8 +15,12 @@ export class AppendTurns {
     this.#run = run
   }
 
+  // Asked by every commit: what makes a closure stands by itself, or its context would be made before the question is answered.
   schedule(): void {
-    if (this.#isScheduled || this.isHeld) return
+    if (!this.#isScheduled && !this.isHeld) this.#scheduleNow()
+  }
+
+  #scheduleNow(): void {
     this.stopLazy()
     this.#isScheduled = true
     this.#host.turn(() => {
@@ -27,7 +31,10 @@ export class AppendTurns {
 
   /** For records that nobody waits for: an append costs the same for one as for many. */
   scheduleLazily(afterMs: number): void {
-    if (this.#lazy !== undefined || this.#isScheduled || this.isHeld) return
+    if (this.#lazy === undefined && !this.#isScheduled && !this.isHeld) this.#startLazy(afterMs)
+  }
+
+  #startLazy(afterMs: number): void {
     this.#lazy = this.#host.at(afterMs, () => {
       this.#lazy = undefined
       this.schedule()

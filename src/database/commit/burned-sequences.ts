@@ -50,7 +50,10 @@ export class BurnedSequences {
 
   /** The sequence in the log whose state this is, mostly its own; undefined where it is burned. */
   stateOf(sequence: Sequence): Sequence | undefined {
-    if (sequence > this.through) return sequence
+    return sequence > this.through ? sequence : this.#burnedStateOf(sequence)
+  }
+
+  #burnedStateOf(sequence: Sequence): Sequence | undefined {
     const episode = this.#episodes.findLast(({ first }) => first <= sequence)
     if (episode === undefined || sequence > episode.wayBack) return sequence
     return sequence === episode.wayBack ? episode.base : undefined

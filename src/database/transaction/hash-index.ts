@@ -18,6 +18,8 @@ const removed = -2
 const partsLog2 = 8
 /** Numbers above which a table is divided. */
 const dividedAt = 16_384
+/** Places of a table that is emptied for the next transaction; a larger one is let go. */
+const emptiedMax = 512
 
 export class HashIndex {
   #table: Table = new Table()
@@ -41,6 +43,11 @@ export class HashIndex {
   /** `next` −1 removes. */
   replace(hash: number, previous: number, next: number): void {
     this.#tableOf(hash).replace(hash, previous, next)
+  }
+
+  /** Without its numbers; false where it has become too large to be emptied at once, and is to be let go. */
+  empty(): boolean {
+    return this.#parts === undefined && this.#table.empty()
   }
 
   #tableOf(hash: number): Table {
@@ -82,6 +89,13 @@ class Table {
       this.#numbers[at] = next >= 0 ? next : removed
       return
     }
+  }
+
+  empty(): boolean {
+    if (this.#numbers.length > emptiedMax) return false
+    this.#numbers.fill(empty)
+    this.used = 0
+    return true
   }
 
   each(visit: (hash: number, number: number) => void): void {

@@ -18,6 +18,7 @@ import type { Isolation, LockMode, LockPolicy, Principal, TableLockMode } from '
 import { AdvisoryLocks } from './advisory-locks.ts'
 import type { AnyLockMode } from './lock-modes.ts'
 import type { LockTable } from './locks.ts'
+import { NotedLocks } from './noted-locks.ts'
 import type { SessionLocks } from './session-locks.ts'
 import { collectionLockKey } from '../catalog/schema-changes.ts'
 import { writeKinds, type WriteSet } from './write-set.ts'
@@ -58,7 +59,7 @@ export class TransactionLocks {
   #failFast = false
   #taken = 0
   #account: MemoryAccount | undefined
-  #noted: { key: string; mode: AnyLockMode }[] = []
+  readonly #noted = new NotedLocks()
   /** The collections written to: the first one, which is mostly the only one, and the others. */
   #firstWritten = -1
   #written: Set<number> | undefined
@@ -80,7 +81,7 @@ export class TransactionLocks {
   /** `failFast`: a lock that is not free is a serialization failure. */
   reset(failFast: boolean): void {
     this.#failFast = failFast
-    if (this.#noted.length > 0) this.#noted = []
+    this.#noted.clear()
     this.#firstWritten = -1
     this.#written = this.#looked = this.#owned = undefined
     this.#lastWritten = -1
@@ -94,10 +95,10 @@ export class TransactionLocks {
       if (keyspace === 0 || this.#owned?.has(keyspace) === true) return
       this.#acquire(sliceToLatin1(key), kind === writeKinds.put ? 'no key update' : 'update', 'wait')
     })
-    for (const { key, mode } of this.#noted) this.#acquire(key, mode, 'wait')
+    this.#noted.each((name, mode) => this.#acquire(name, mode, 'wait'))
     for (const keyspace of this.#writtenTo()) this.#holdSchema(keyspace, 'row exclusive')
     for (const keyspace of this.#looked ?? []) this.#holdSchema(keyspace, 'row share')
-    this.#noted = []
+    this.#noted.clear()
   }
 
   // ---- keys
@@ -130,6 +131,11 @@ export class TransactionLocks {
 
   lock(key: Slice, mode: LockMode, policy: LockPolicy, isStill?: () => boolean): boolean {
     this.#look(keyspaceOf(key))
+    const { interleaved, seesNewest } = this.#transaction
+    if (!interleaved && seesNewest && this.#table.isEmpty) {
+      if (this.#owned?.has(keyspaceOf(key)) !== true) this.#noted.addKey(key, mode)
+      return true
+    }
     const name = sliceToLatin1(key)
     if (this.#owned?.has(keyspaceOf(key)) !== true && !this.#lockNamed(name, mode, policy)) return false
     this.#transaction.checkUnchanged(name, isStill)
@@ -144,7 +150,7 @@ export class TransactionLocks {
   #lockNamed(name: string, mode: AnyLockMode, policy: LockPolicy): boolean {
     if (!this.#transaction.interleaved) {
       if (this.#table.isEmpty || !this.#table.blocked(this.#transaction, name, mode)) {
-        this.#noted.push({ key: name, mode })
+        this.#noted.addName(name, mode)
         return true
       }
       this.#transaction.interleave()

@@ -61,6 +61,10 @@ import { asWait } from './wait.ts'
 import { checkKey, WriteBudget } from './write-budget.ts'
 import { WriteSet } from './write-set.ts'
 
+/** Where nothing was done yet: nearly every statement outside of a block begins there. */
+const beginning: Savepoint = { writes: 0, catalogChanges: 0, agenda: nothingYet, effects: 0, calls: 0 }
+const plainScan: ScanOptions = {}
+
 export class KernelTransaction implements Transaction {
   id = 0
   readonly kernel: Kernel
@@ -107,6 +111,8 @@ export class KernelTransaction implements Transaction {
   readonly #catalog: TransactionCatalog
   reads: ReadLog | undefined
   readonly #result = new MutableSlice()
+  /** What its cursors read, which changes where they park. */
+  readonly #ofView = (): Reader => this.view.base
   readonly access: TransactionAccess = new TransactionAccess(this)
 
   constructor(kernel: Kernel, options: TransactionOptions) {
@@ -279,6 +285,8 @@ export class KernelTransaction implements Transaction {
   savepoint(): Savepoint {
     const agenda = this.#agenda === undefined ? nothingYet : this.#agenda.mark
     const catalogChanges = this.#catalog.changes.length
+    const isBeginning = this.writes.count === 0 && agenda === nothingYet && catalogChanges === 0
+    if (isBeginning && this.effects.size === 0 && this.locks.calls === 0) return beginning
     return { writes: this.writes.count, catalogChanges, agenda, effects: this.effects.size, calls: this.locks.calls }
   }
 
@@ -329,7 +337,7 @@ export class KernelTransaction implements Transaction {
   get newest(): NewestReader {
     this.#newest ??= {
       get: (key) => this.#getOver(this.kernel.newest, key),
-      scan: (range, options = {}) => this.#scanOver(() => this.kernel.newest, range, options),
+      scan: (range, options = plainScan) => this.#scanOver(() => this.kernel.newest, range, options),
       estimate: (range) => this.kernel.newest.estimate(range) + this.writes.estimate(range),
       committedCatalog: () => this.kernel.catalog,
     }
@@ -359,9 +367,9 @@ export class KernelTransaction implements Transaction {
     return base.get(key)
   }
 
-  scan(range: KeyRange, options: ScanOptions = {}): Cursor {
+  scan(range: KeyRange, options: ScanOptions = plainScan): Cursor {
     const tracker = this.reads?.scanned(range, options.reverse === true)
-    return this.#scanOver(() => this.view.base, range, options, tracker)
+    return this.#scanOver(this.#ofView, range, options, tracker)
   }
 
   #scanOver(base: () => Reader, range: KeyRange, options: ScanOptions, tracker?: ReadRangeTracker): Cursor {

@@ -216,3 +216,18 @@ describe('private writes', () => {
     expect(set.hasRanges).toBe(false)
   })
 })
+
+test('what stood in the index of a transaction before is not found in the next one', () => {
+  const set = new WriteSet()
+  for (const rounds of [12, 40, 1000, 12, 3, 12]) {
+    for (let i = 0; i < rounds; i++) set.put(slice(`${rounds}: ${i}`), slice(`${i}`), false)
+    for (const other of [12, 40, 1000]) {
+      const found = set.get(slice(`${other}: 7`), into)
+      expect(textOf(found)).toBe(other === rounds ? '7' : undefined)
+    }
+    set.put(slice(`${rounds}: 2`), slice('again'), false)
+    expect(textOf(set.get(slice(`${rounds}: 2`), into))).toBe('again')
+    set.reset()
+    expect(set.get(slice(`${rounds}: 2`), into)).toBeUndefined()
+  }
+})

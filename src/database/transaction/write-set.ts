@@ -84,6 +84,8 @@ export class WriteSet {
   readonly #table = new at.OperationTable()
   #count = 0
   #index: HashIndex | undefined
+  /** Empty, of a transaction before: it costs more to make than a few operations. */
+  #spareIndex: HashIndex | undefined
   /** Operations that were put as new, which are not in the index. */
   #newCount = 0
   #ranges: HiddenRange[] = []
@@ -135,6 +137,7 @@ export class WriteSet {
     this.#count = 0
     this.#arena.reset()
     this.#table.shrink(0)
+    if (this.#index?.empty() === true) this.#spareIndex = this.#index
     this.#index = undefined
     this.#newCount = 0
     this.#spilled?.close()
@@ -146,6 +149,7 @@ export class WriteSet {
   /** Of a transaction that nobody goes on with: empty, and its memory is for others. */
   release(): void {
     this.reset()
+    this.#spareIndex = undefined
     this.#arena.release()
     this.#table.release()
   }
@@ -279,7 +283,8 @@ export class WriteSet {
   }
 
   #buildIndex(): void {
-    const index = new HashIndex()
+    const index = this.#spareIndex ?? new HashIndex()
+    this.#spareIndex = undefined
     for (let i = 0; i < this.#count; i++) {
       if (!this.#isKeyed(i) || this.isNew(i)) continue
       const { bytes, start, end } = this.keyOf(i, this.#visitedKey)

@@ -6,7 +6,7 @@
  * release, the current tree's until the next mutation; `stamp` changes then, and `next` refuses to go on.
  */
 import { assert } from '../../base/errors.ts'
-import { compareSlices, copySlice, MutableSlice, sliceOf } from '../../base/slice.ts'
+import { compareSlices, copyRange, MutableSlice } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Cursor } from '../store.ts'
 import type { AddressSpace } from './address-space.ts'
@@ -64,8 +64,9 @@ export class TreeCursor implements Cursor {
     this.#space = space
     this.#stamp = stamp
     this.#version = stamp.version
-    this.#start = sliceOf(copySlice(range.start))
-    this.#end = sliceOf(copySlice(range.end))
+    const { start, end } = copyRange(range)
+    this.#start = start
+    this.#end = end
     this.#step = reverse ? -1 : 1
     this.#isEmpty = compareSlices(range.start, range.end) >= 0
     if (reverse) this.#goTo(this.#end, false)

@@ -35,8 +35,12 @@ function replyWith(call: Call, found: Header | undefined): StatementSteps<void> 
 function set(call: Call): Steps {
   if (call.count > 3) return setWithOptions(call, parseSetOptions(call, 3, 'set'))
   const steps = setString(call.tx, call.writableSpace, call.arg(1), call.arg(2))
-  if (steps !== undefined) return inOrder(call, steps, () => call.reply.ok())
+  if (steps !== undefined) return okAfter(call, steps)
   call.reply.ok()
+}
+
+function okAfter(call: Call, steps: StatementSteps<void>): Steps {
+  return inOrder(call, steps, () => call.reply.ok())
 }
 
 function setWithOptions(call: Call, options: SetOptions): Steps {
