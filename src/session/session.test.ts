@@ -177,6 +177,21 @@ describe('interactive transactions', () => {
     expect(session.run(get('x'))).toBeUndefined()
   })
 
+  test('a savepoint keeps what was told before it, where nothing was written yet', () => {
+    const session = openSession()
+    const tell = (channel: string): void => {
+      void session.run((tx) => tx.effects.tell({ scope: 'test', channel, payload: Buffer.from(channel) }))
+    }
+    session.begin()
+    tell('kept')
+    void session.savepoint('s')
+    tell('taken back')
+    void session.rollbackTo('s')
+    const told = session.run((tx) => tx.effects.since(0).map((effect) => 'message' in effect && effect.message.channel))
+    expect(told).toEqual(['kept'])
+    void session.rollback()
+  })
+
   test('read committed waits for the writer and goes on from what it left', async () => {
     const [a, b] = [openSession(), openSession()]
     a.begin()

@@ -37,6 +37,14 @@ export const databaseMutations: readonly Mutation[] = [
       'if (!interleaved && this.#table.isEmpty) {',
     ],
   ]),
+  ...mutationsOf(
+    'src/database/transaction/savepoints.ts',
+    ['src/session/session.test.ts'],
+    [
+      ['what was told before anything was written is before every savepoint', ' + effects + calls', ' + calls'],
+      ['what was written is before every savepoint', 'writes + catalogChanges', 'catalogChanges'],
+    ],
+  ),
   ...mutationsOf('src/database/transaction/hash-index.ts', writes, [
     ['an index is used again with what is in it', '    this.#numbers.fill(empty)\n    this.used = 0\n', ''],
   ]),

@@ -35,6 +35,8 @@ interface Place {
   readonly state: BaseState
 }
 
+export const plainScan: ScanOptions = {}
+
 const passedKey = new MutableSlice()
 
 export class TransactionCursor implements Cursor {

@@ -48,22 +48,19 @@ import { nobody } from '../nobody.ts'
 import { ReadLog, readsChanged } from './read-log.ts'
 import { GlobalChanges } from '../catalog/global-changes.ts'
 import * as schema from '../catalog/schema-changes.ts'
+import { savepointAt } from './savepoints.ts'
 import { takeBackInSlices } from './sliced-rollback.ts'
 import { StatementClock } from './statement-clock.ts'
 import { StatementSlice } from './time-slice.ts'
 import { TransactionCatalog } from '../catalog/transaction-catalog.ts'
 import { Effects } from '../messages/effects.ts'
 import { TransactionLocks } from './transaction-locks.ts'
-import { TransactionCursor, type ReadRangeTracker } from './transaction-cursor.ts'
+import { plainScan, TransactionCursor, type ReadRangeTracker } from './transaction-cursor.ts'
 import { TransactionView } from './transaction-view.ts'
 import { type CallerLimits, Workspace } from './workspace.ts'
 import { asWait } from './wait.ts'
 import { checkKey, WriteBudget } from './write-budget.ts'
 import { WriteSet } from './write-set.ts'
-
-/** Where nothing was done yet: nearly every statement outside of a block begins there. */
-const beginning: Savepoint = { writes: 0, catalogChanges: 0, agenda: nothingYet, effects: 0, calls: 0 }
-const plainScan: ScanOptions = {}
 
 export class KernelTransaction implements Transaction {
   id = 0
@@ -284,10 +281,7 @@ export class KernelTransaction implements Transaction {
 
   savepoint(): Savepoint {
     const agenda = this.#agenda === undefined ? nothingYet : this.#agenda.mark
-    const catalogChanges = this.#catalog.changes.length
-    const isBeginning = this.writes.count === 0 && agenda === nothingYet && catalogChanges === 0
-    if (isBeginning && this.effects.size === 0 && this.locks.calls === 0) return beginning
-    return { writes: this.writes.count, catalogChanges, agenda, effects: this.effects.size, calls: this.locks.calls }
+    return savepointAt(this.writes.count, this.#catalog.changes.length, agenda, this.effects.size, this.locks.calls)
   }
 
   /** Undoes writes and schema changes made since; locks stay. */
