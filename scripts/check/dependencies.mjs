@@ -33,7 +33,7 @@ export function checkDependencies(root) {
  */
 function checkVersions(wanted) {
   return Object.entries(wanted)
-    .filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
+    .filter(([, version]) => !/^(?:npm:[@/\w-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
     .map(([name, version]) => `package.json:1 asks for ${name} ${version}, which is not one exact version`)
 }
 

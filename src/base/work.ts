@@ -77,6 +77,11 @@ export function attempt<T>(limit: number, work: () => T): T | typeof tooMuch {
   }
 }
 
+/** What may be done only where it is the thread's, or the turn's, one work: an attempt has done too much with it. */
+export function onOwnThread(): void {
+  if (bound !== Number.MAX_VALUE) throw beyond
+}
+
 /** Runs work to its end, whatever it charges: on a thread, or in a turn, that is its own. */
 export function toItsEnd<T>(work: () => T): T {
   const outer = bound

@@ -89,11 +89,16 @@ async function collectResults(
   { root, start = startPolylog }: Surroundings,
 ): Promise<CaseResult[]> {
   if (request.against !== undefined) return collect(suite, folder, parseAddress(request.against))
-  const server = await start(root, suite.serverArguments)
+  const running: PolylogServer[] = []
+  const startAnother = async (serverArguments?: readonly string[]): Promise<ServerUnderTest> => {
+    const server = await start(root, serverArguments)
+    running.push(server)
+    return { host: server.host, port: server.port, isOurs: true, startAnother }
+  }
   try {
-    return await collect(suite, folder, { host: server.host, port: server.port, isOurs: true })
+    return await collect(suite, folder, await startAnother(suite.serverArguments))
   } finally {
-    await server.stop()
+    for (const server of running) await server.stop()
   }
 }
 

@@ -18,6 +18,8 @@ export interface ServerUnderTest {
   readonly isOurs: boolean
   /** As whom to come in, where the protocol asks. */
   readonly user?: string
+  /** Another one of ours beside it, started with these arguments, for as long as the suite runs; not there of a foreign one. */
+  readonly startAnother?: (serverArguments: readonly string[]) => Promise<ServerUnderTest>
 }
 
 export type CaseResult =

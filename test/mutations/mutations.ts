@@ -5,6 +5,7 @@ import { databaseMutations } from './database.ts'
 import { encryptionMutations } from './encryption.ts'
 import { functionMutations } from './functions.ts'
 import { geometryMutations } from './geometries.ts'
+import { javascriptMutations } from './javascript.ts'
 import { kitMutations } from './kit.ts'
 import { logMutations } from './log.ts'
 import { limitMutations } from './limits.ts'
@@ -74,6 +75,7 @@ export const mutations: readonly Mutation[] = [
   ...textStyleMutations,
   ...functionMutations,
   ...geometryMutations,
+  ...javascriptMutations,
   ...viewMutations,
   ...cappedMutations,
   ...catalogMutations,

@@ -140,7 +140,7 @@ export interface FailurePlace {
 /** Numbers after which the same command may succeed on another try (the drivers' specification of retryable writes). */
 const retryable: ReadonlySet<number> = new Set([6, 7, 89, 91, 189, 262, 9001, 10_107, 11_600, 11_602, 13_435, 13_436])
 const transient: ReadonlySet<number> = new Set([
-  24, 91, 112, 189, 225, 246, 251, 267, 10_107, 11_600, 11_601, 11_602, 13_435, 13_436,
+  24, 91, 112, 189, 225, 246, 251, 267, 10_107, 11_600, 11_602, 13_435, 13_436,
 ])
 
 /** After which a driver opens a change stream again, behind its last token. */

@@ -14,6 +14,7 @@ import { mergeInto } from './expression-object.ts'
 import { sortedInParts } from './long-lists.ts'
 import { Percentiles, readPercentiles } from './percentiles.ts'
 import { rootScope, type Variables } from './scope.ts'
+import { parseGathering } from './scripts.ts'
 import { parseSort, sortKey } from './sort-order.ts'
 
 export interface Accumulator {
@@ -222,6 +223,10 @@ export function compileAccumulator(
   const pick = pickers.get(operator)
   if (pick !== undefined) return pickerOf(operator, operand, pick, variables)
   if (ranked.has(operator)) return rankedOf(operator, operand, variables)
+  if (operator === '$accumulator') {
+    const { input, result } = parseGathering(operand, compileExpression)
+    return { input, make: (id) => new Collected((rows) => result(rows, id, variables)), counts: false }
+  }
   if (operator === '$percentile' || operator === '$median') {
     const { input, shares, isOne } = readPercentiles(operator, operand, compileExpression)
     const wanted = shares(rootScope(objectOf([]), variables))

@@ -19,14 +19,19 @@ import { type JobName, UnknownJobError, WorkerMemoryError } from '../../host/hos
 import { BsonValue } from '../../model/document/bson.ts'
 import { collationInForce, inOrderOf } from '../../model/document/collation.ts'
 import type { EvaluateAnswer, EvaluateInput, SentValue } from './evaluate-job.ts'
+import { nextChance } from './expression-bits.ts'
+import { interpreterCode } from './javascript/quickjs.ts'
 import type { Scope, Variables } from './scope.ts'
 
 export const evaluateMqlJob: JobName = 'evaluate-mql'
 
 const keptEvaluations = 256
 
-/** An expression answers a value, a filter whether it matches, an update the changed document. */
-export type EvaluationKind = 'expression' | 'filter' | 'update'
+/** An expression answers a value, as does what a group has gathered, a filter whether it matches, an update the changed document. */
+export type EvaluationKind = 'expression' | 'filter' | 'update' | 'gathering'
+
+/** That have been sent to another thread: each has a number of its own. */
+let evaluations = 0
 
 type Outcome<T> = { readonly value: T } | { readonly error: unknown } | { readonly wait: Elsewhere }
 
@@ -44,6 +49,7 @@ export function evaluation<T>(
   receive: (answer: SentValue | boolean) => T,
 ): (scope: Scope) => T {
   let kept: Kept<T>[] = []
+  let number: number | undefined
   const launch = (scope: Scope, services: TransactionServices): Elsewhere => {
     const giveUp = new AbortController()
     const collation = collationInForce()
@@ -51,6 +57,9 @@ export function evaluation<T>(
     const own: Kept<T> = { root: received(root), variables: scope.variables, outcome: { error: undefined } }
     const input: EvaluateInput = {
       kind,
+      number: (number ??= ++evaluations),
+      interpreter: interpreterCode(),
+      chance: nextChance(),
       specification: sent(specification),
       root,
       collation: collation?.stored(),

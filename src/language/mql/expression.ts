@@ -21,6 +21,7 @@ import { dateUnitOperators } from './expression-date-units.ts'
 import { logicOperators } from './expression-logic.ts'
 import { objectOperators } from './expression-object.ts'
 import { percentileOperators } from './percentiles.ts'
+import { scriptOperators } from './scripts.ts'
 import { textOperators } from './expression-text.ts'
 import { trigonometryOperators } from './expression-trigonometry.ts'
 import { isLongLiteral, longElementsOf, longFieldsOf } from './long-lists.ts'
@@ -40,6 +41,7 @@ export const expressionOperators: ReadonlyMap<string, ExpressionOperator> = new 
   ...trigonometryOperators,
   ...bitOperators,
   ...percentileOperators,
+  ...scriptOperators,
   ['$literal', literal] as const,
   ['$const', literal] as const,
 ])

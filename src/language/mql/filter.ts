@@ -24,6 +24,7 @@ import { IdFilter, plainId } from './id-filter.ts'
 import { compileSchema } from './json-schema.ts'
 import { type DocumentTest, findElement, isLong, longElementsOf, longFieldsOf, someTest } from './long-lists.ts'
 import { noVariables, rootScope, type Variables } from './scope.ts'
+import { compileWhere } from './scripts.ts'
 
 /** What every matching document satisfies for some value of the path. */
 export interface Predicate {
@@ -45,6 +46,8 @@ export interface Filter {
   readonly isEmpty: boolean
   /** Documents come by their distance. */
   readonly near?: NearCondition | undefined
+  /** A script of the client's is a part of it. */
+  readonly hasWhere?: boolean
 }
 
 interface PathCondition {
@@ -64,6 +67,7 @@ interface Parts {
   readonly predicates: Predicate[]
   readonly conditions: (PathCondition | Alternatives)[]
   near: NearCondition | undefined
+  hasWhere: boolean
 }
 
 export function compileFilter(filter: BsonValue, variables: Variables): Filter {
@@ -82,6 +86,7 @@ export function both(a: Filter, b: Filter): Filter {
     onlyId: undefined,
     isEmpty: false,
     near: a.near ?? b.near,
+    hasWhere: a.hasWhere === true || b.hasWhere === true,
   }
 }
 
@@ -90,7 +95,7 @@ const unitsPerFilter = 5000
 
 function compileWhole(filter: BsonValue, variables: Variables): Filter {
   charge(unitsPerFilter)
-  const parts: Parts = { matchers: [], predicates: [], conditions: [], near: undefined }
+  const parts: Parts = { matchers: [], predicates: [], conditions: [], near: undefined, hasWhere: false }
   const isInPieces = isLong(filter) && addPieces(filter, variables, parts)
   if (!isInPieces) addConditions(filter, variables, parts)
   const matches = allOf(parts.matchers)
@@ -104,6 +109,7 @@ function compileWhole(filter: BsonValue, variables: Variables): Filter {
     onlyId: isOnlyId && parts.predicates.length === 1 ? first.values[0] : undefined,
     isEmpty: parts.matchers.length === 0,
     near: parts.near,
+    hasWhere: parts.hasWhere,
   }
 }
 
@@ -136,8 +142,9 @@ function addPieces(filter: BsonValue, variables: Variables, parts: Parts): boole
 
 const listOperators: ReadonlySet<string> = new Set(['$and', '$or', '$nor'])
 
-function addFilter({ matches, predicates, conditions, near }: Filter, parts: Parts): void {
+function addFilter({ matches, predicates, conditions, near, hasWhere }: Filter, parts: Parts): void {
   addNear(near, parts)
+  parts.hasWhere ||= hasWhere === true
   parts.matchers.push(matches)
   for (const predicate of predicates) parts.predicates.push(predicate)
   for (const condition of conditions) parts.conditions.push(condition)
@@ -188,7 +195,12 @@ function addTopLevel(name: string, value: BsonValue, variables: Variables, parts
       parts.matchers.push(() => nextChance() < share)
       break
     }
-    case '$where':
+    case '$where': {
+      const test = compileWhere(value)
+      parts.matchers.push((document) => test(rootScope(document, variables)))
+      parts.hasWhere = true
+      break
+    }
     case '$text':
       throw mongoError(mongoCode.commandNotSupported, `${name} is not supported`, 'unsupported')
     default:

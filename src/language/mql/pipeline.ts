@@ -79,6 +79,7 @@ export function pipelineQuery(pipeline: BsonValue, context: PipelineContext): Qu
 /** Errors: what is near, for which there is a stage (5626500). */
 function matchFilter(condition: BsonValue, { variables }: PipelineContext): Filter {
   const filter = compileFilter(condition, variables)
+  if (filter.hasWhere === true) throw mongoError(mongoCode.badValue, '$where is not allowed in this context')
   if (filter.near === undefined) return filter
   throw mongoError(5_626_500, '$geoNear, $near, and $nearSphere are not allowed in this context')
 }

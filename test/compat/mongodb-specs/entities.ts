@@ -9,7 +9,7 @@ import {
   GridFSBucket,
   MongoClient,
   type MongoClientOptions,
-} from 'mongodb'
+} from 'mongodb-of-specs'
 
 /** Where the server is, and what kind of one it is. */
 export interface Place {

@@ -4,7 +4,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BSON, type Document } from 'mongodb'
+import { BSON, type Document } from 'mongodb-of-specs'
 
 export interface Requirement {
   readonly minServerVersion?: string

@@ -1,4 +1,4 @@
-import { Int32, Long, ObjectId } from 'mongodb'
+import { Int32, Long, ObjectId } from 'mongodb-of-specs'
 import { describe, expect, it } from 'vitest'
 import { difference } from './match.ts'
 

@@ -4,7 +4,7 @@
  * A document at the root may have more fields than are expected, one within another may not. Numbers are compared by what
  * they are worth. An expected document whose one field begins with `$$` asks something else of the value.
  */
-import { Binary, BSON, Double, Int32, Long, ObjectId, Timestamp, type Document } from 'mongodb'
+import { Binary, BSON, Double, Int32, Long, ObjectId, Timestamp, type Document } from 'mongodb-of-specs'
 import { isDeepStrictEqual } from 'node:util'
 
 export interface Matching {

@@ -1,11 +1,13 @@
 /**
- * The suite `mongodb-specs`: the tests by which MongoDB's drivers are tried, with the unmodified driver for Node.js. What the
- * server answers is judged, and the commands that the driver sends and hears of, as far as they hang on answers.
+ * The suite `mongodb-specs`: the tests by which MongoDB's drivers are tried, with the unmodified driver for Node.js of the
+ * version that they were taken from. What the server answers is judged, and the commands that the driver sends and hears of,
+ * as far as they hang on answers.
  *
- * The server is asked what it is: a router where it says `isdbgrid`, a replica set where it has a name. Tests for others do
- * not count. Fail points need `--mongodb-test-commands`.
+ * The server is asked what it is: a router where it says `isdbgrid`, a replica set where it has a name. Of ours there are
+ * two more, a router and one that has users, and a test runs on the first that it is meant for. Fail points need
+ * `--mongodb-test-commands`.
  */
-import { type Document, MongoBulkWriteError, MongoClient, MongoServerError } from 'mongodb'
+import { type Document, MongoBulkWriteError, MongoClient, MongoServerError } from 'mongodb-of-specs'
 import type { CaseResult, ServerUnderTest, Suite } from '../suite.ts'
 import { DriverLacks, Entities, type Place } from './entities.ts'
 import {
@@ -32,7 +34,7 @@ export const mongodbSpecs: Suite = suiteOf('mongodb-specs', ['--mongodb-replica-
 export const mongodbSpecsRouter: Suite = suiteOf('mongodb-specs-router', [])
 
 async function* run(folder: string, server: ServerUnderTest): AsyncGenerator<CaseResult> {
-  const surroundings = await lookAt(server)
+  const places = [await lookAt(server), ...(await lookAtOthers(server))]
   const only = process.env['SUITE_ONLY']
   try {
     for await (const file of readFiles(folder)) {
@@ -42,11 +44,11 @@ async function* run(folder: string, server: ServerUnderTest): AsyncGenerator<Cas
         const name = `${file.name}: ${test.description.replaceAll(/\s+/g, ' ')}`
         const own = names.has(name) ? `${name} (again)` : name
         names.add(own)
-        yield { name: own, ...(await runTest(file, test, surroundings)) }
+        yield { name: own, ...(await runTest(file, test, places)) }
       }
     }
   } finally {
-    await surroundings.own.close()
+    for (const { own } of places) await own.close()
   }
 }
 
@@ -55,21 +57,34 @@ interface Surroundings {
   readonly own: MongoClient
   readonly version: string
   readonly topology: string
+  readonly hasUsers: boolean
   readonly parameters: Document
 }
 
-async function lookAt({ host, port }: ServerUnderTest): Promise<Surroundings> {
+async function lookAtOthers({ startAnother }: ServerUnderTest): Promise<Surroundings[]> {
+  if (startAnother === undefined) return []
+  const router = await startAnother(['--mongodb-test-commands'])
+  const guarded = await startAnother(['--mongodb-test-commands', '--mongodb-replica-set', 'polylog'])
+  const maker = await MongoClient.connect(`mongodb://${guarded.host}:${guarded.port}/`, { directConnection: true })
+  await maker.db('admin').command({ createUser: 'tester', pwd: 'secret', roles: ['root'] })
+  await maker.close()
+  return [await lookAt(router), await lookAt(guarded, 'tester:secret@')]
+}
+
+/** `proof`: of a user, as in a connection string. */
+async function lookAt({ host, port }: ServerUnderTest, proof = ''): Promise<Surroundings> {
   const options = { directConnection: true, serverSelectionTimeoutMS: 10_000 }
-  const own = await MongoClient.connect(`mongodb://${host}:${port}/`, options)
+  const own = await MongoClient.connect(`mongodb://${proof}${host}:${port}/`, options)
   const hello = await own.db('admin').command({ hello: 1 })
   const { version } = await own.db('admin').command({ buildInfo: 1 })
   const parameters = await own.db('admin').command({ getParameter: '*' })
   const isRouter = hello['msg'] === 'isdbgrid'
   const set = hello['setName'] === undefined ? '' : `?replicaSet=${String(hello['setName'])}`
-  const uri = `mongodb://${host}:${port}/${set}`
+  const uri = `mongodb://${proof}${host}:${port}/${set}`
   return {
     place: { uri, severalUri: isRouter ? `mongodb://${host}:${port},localhost:${port}/` : uri },
     own,
+    hasUsers: proof !== '',
     version: String(version),
     topology: isRouter ? 'sharded' : set === '' ? 'single' : 'replicaset',
     parameters,
@@ -81,9 +96,11 @@ type Outcome =
   | { readonly outcome: 'failed'; readonly message: string }
   | { readonly outcome: 'skipped'; readonly reason: string }
 
-async function runTest(file: TestFile, test: Test, surroundings: Surroundings): Promise<Outcome> {
-  const reason = reasonToSkip(file, test, surroundings)
-  if (reason !== undefined) return { outcome: 'skipped', reason }
+/** On the first that it is meant for. */
+async function runTest(file: TestFile, test: Test, places: readonly Surroundings[]): Promise<Outcome> {
+  const reasons = places.map((place) => reasonToSkip(file, test, place))
+  const surroundings = places[reasons.indexOf(undefined)]
+  if (surroundings === undefined) return { outcome: 'skipped', reason: reasons[0]! }
   const entities = new Entities(surroundings.place)
   const failPoints = new Set<string>()
   let timer: NodeJS.Timeout | undefined
@@ -116,13 +133,13 @@ function reasonToSkip(file: TestFile, test: Test, surroundings: Surroundings): s
     if (!unmet.includes(undefined)) return `needs ${[...new Set(unmet)].join(', or ')}`
   }
   if (test.expectLogMessages !== undefined) return "asks for the driver's log"
-  if (JSON.stringify([file.createEntities, test]).includes('"timeoutMS"')) return "the driver's timeoutMS has no effect"
   const lacking = [...(file.createEntities ?? [])].find((one) => 'clientEncryption' in one || 'thread' in one)
   return lacking === undefined ? undefined : `the runner has no ${Object.keys(lacking)[0]}`
 }
 
 /** What is missing of it, in words. */
-function unmetOf(requirement: Requirement, { version, topology, parameters }: Surroundings): string | undefined {
+function unmetOf(requirement: Requirement, surroundings: Surroundings): string | undefined {
+  const { version, topology, hasUsers, parameters } = surroundings
   const { minServerVersion, maxServerVersion, topologies, auth, csfle, serverParameters } = requirement
   if (minServerVersion !== undefined && compareVersions(version, minServerVersion) < 0)
     return `version ${minServerVersion}`
@@ -131,7 +148,7 @@ function unmetOf(requirement: Requirement, { version, topology, parameters }: Su
   }
   const isListed = topologies?.some((one) => one === topology || one === `${topology}-replicaset`)
   if (isListed === false) return `a deployment of ${topologies!.join(' or ')}`
-  if (auth === true) return 'users'
+  if (auth !== undefined && auth !== hasUsers) return auth ? 'users' : 'no users'
   if (csfle !== undefined && csfle !== false) return "the driver's encryption"
   for (const [name, value] of Object.entries(serverParameters ?? {})) {
     if (difference(value, parameters[name], noEntities) !== undefined)

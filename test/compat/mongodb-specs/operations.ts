@@ -9,7 +9,7 @@ import type {
   Document,
   GridFSBucket,
   MongoClient,
-} from 'mongodb'
+} from 'mongodb-of-specs'
 import { DriverLacks, type Entities } from './entities.ts'
 
 // oxlint-disable-next-line typescript/no-explicit-any -- what it is called on is named by the test
@@ -231,9 +231,9 @@ const ofBuckets: Readonly<Record<string, Run>> = {
       return (target as Collection).rename(to as string, options)
     }
     const [{ id, newFilename }, options] = split(given, 'id', 'newFilename')
-    return (target as GridFSBucket).rename(id as never, newFilename as string, options)
+    return (target as GridFSBucket).rename(id as never, newFilename as string, options as never)
   },
-  drop: (target: GridFSBucket, given) => target.drop(given),
+  drop: (target: GridFSBucket, given) => target.drop(given as never),
   download: async (target: GridFSBucket, given) => {
     const [{ id }, options] = split(given, 'id')
     return bytesOf(target.openDownloadStream(id as never, options))

@@ -1,5 +1,5 @@
 /** What tests ask of their runner: fail points, checks of sessions and collections, waits; see `entities.ts` for entities. */
-import type { ClientSession, Document, MongoClient } from 'mongodb'
+import type { ClientSession, Document, MongoClient } from 'mongodb-of-specs'
 import { isDeepStrictEqual } from 'node:util'
 import { DriverLacks, type Entities } from './entities.ts'
 import { difference } from './match.ts'

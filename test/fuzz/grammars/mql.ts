@@ -61,16 +61,31 @@ const scalars: readonly (() => unknown)[] = [
 
 const filterOperators = [...queryOperators.keys(), '$options', '$expr', '$jsonSchema', '$where', '$near', '$comment']
 const logical = ['$and', '$or', '$nor']
+const scripts = [
+  'this.a > 1',
+  'this.a',
+  'obj',
+  'return this.b === undefined',
+  'function() { return this }',
+  'function(x) { return x }',
+  'function(x, y) { return [x, y, { x, y }] }',
+  'function() { return [] }',
+  'function(state, x) { state.push(x); return state }',
+  'function(state, x) { return { ...state, [x]: x } }',
+  '(x) => x.b.c.d',
+  'x => ({ __proto__: x, "a.b": undefined, $c: -0 })',
+  'function() { throw { a: 1 } }',
+  'function() { for (let i = 0; i < 1e4; i++); return NumberLong("9223372036854775807") }',
+  'function() { return [new Date(1e20), /a/g, ObjectId(), Symbol, BinData(2, "AAAA"), NumberDecimal("x")] }',
+  'function f() { return f() }',
+  'function(x) { const a = [x]; a.push(a); return a }',
+  'function( {',
+  '',
+  7,
+]
 const updateOperators = [...fieldChanges.keys(), ...arrayChanges.keys(), '$rename', '$nope']
 const pushWords = ['$each', '$slice', '$sort', '$position']
-const operators = [
-  ...expressionOperators.keys(),
-  ...accumulators.keys(),
-  ...pickers.keys(),
-  '$function',
-  '$rand',
-  '$nope',
-]
+const operators = [...expressionOperators.keys(), ...accumulators.keys(), ...pickers.keys(), '$rand', '$nope']
 const groupOperators = [...accumulators.keys(), ...pickers.keys(), ...otherAccumulators, '$accumulator']
 
 export class Mql {
@@ -100,7 +115,33 @@ export class Mql {
       () => ({ [this.#choices.of(logical)]: this.#choices.some(3, () => this.filter(), 1) }),
       () => ({ $expr: this.expression() }),
       () => this.fields(() => this.value(), [...names, ...logical, '$expr', '$comment', '$text', '$where']),
+      () => ({ $where: this.script() }),
     ])
+  }
+
+  /** None of them is long: a server of tests runs them on its own thread. */
+  script(): unknown {
+    return this.#choices.of<unknown>(scripts)
+  }
+
+  scriptCall(): Document {
+    return {
+      body: this.script(),
+      args: this.#choices.way<unknown>([() => this.expression(), () => this.#choices.some(3, () => this.expression())]),
+      lang: this.#choices.of(['js', 'js', 'js', 'lua']),
+    }
+  }
+
+  gathering(): Document {
+    return {
+      init: this.script(),
+      initArgs: this.#choices.some(2, () => this.expression()),
+      accumulate: this.script(),
+      accumulateArgs: this.scriptCall()['args'] as unknown,
+      merge: this.script(),
+      ...(this.#choices.of([true, false]) && { finalize: this.script() }),
+      lang: 'js',
+    }
   }
 
   condition(): unknown {
@@ -167,6 +208,7 @@ export class Mql {
       () => ({ [this.#choices.of(operators)]: this.expression() }),
       () => ({ [this.#choices.of(operators)]: this.#choices.some(3, () => this.expression()) }),
       () => ({ [this.#choices.of(operators)]: this.#named() }),
+      () => ({ $function: this.scriptCall() }),
     ])
   }
 
@@ -192,6 +234,7 @@ export class Mql {
   /** What a group makes of a field. */
   accumulation(): Document {
     const operator = this.#choices.of(groupOperators)
+    if (operator === '$accumulator') return { $accumulator: this.gathering() }
     const operand = operator.endsWith('N') ? { input: this.expression(), n: this.value() } : this.expression()
     return { [operator]: operand }
   }

@@ -6,6 +6,7 @@ import { arrayOf } from '../../../language/mql/expression-contract.ts'
 import { compileFilter } from '../../../language/mql/filter.ts'
 import { nearElsewhere } from '../../../language/mql/filter-operators.ts'
 import { pipelineQuery } from '../../../language/mql/pipeline.ts'
+import { withoutScripts } from '../../../language/mql/scripts.ts'
 import { noVariables } from '../../../language/mql/scope.ts'
 import { bsonType, type BsonValue, fieldsOf, getField } from '../../../model/document/bson.ts'
 import { noteSchema } from '../../../model/document/change-notes.ts'
@@ -31,7 +32,8 @@ export function withCollectionOptions(request: Request, before: JsonObject): Jso
   const after: Record<string, JsonObject[string]> = { ...before }
   const validator = request.getObject('validator')
   if (validator !== undefined) {
-    if (compileFilter(validator, noVariables).near !== undefined) throw nearElsewhere()
+    const { near } = withoutScripts(() => compileFilter(validator, noVariables))
+    if (near !== undefined) throw nearElsewhere()
     delete after['validator']
     if (fieldsOf(validator).length > 0) after['validator'] = storableDocument(validator)
   }
