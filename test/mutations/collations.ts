@@ -49,7 +49,7 @@ export const collationMutations: readonly Mutation[] = [
   ...mutationsOf(
     'src/language/mql/evaluate-job.ts',
     ['src/language/mql/evaluate-job.test.ts'],
-    [['another thread evaluates by bytes', 'inOrderOf(storedCollation(collation), ', 'inOrderOf(undefined, ']],
+    [['another thread evaluates by bytes', 'inOrderOf(storedCollation(input.collation), ', 'inOrderOf(undefined, ']],
   ),
   ...mutationsOf('src/model/document/collection-options.ts', door, [
     [

@@ -93,6 +93,7 @@ const freeExpressions: ReadonlyMap<string, string> = new Map([
   ['$const', 'does not look at it'],
   ['$ifNull', 'does not look at it'],
   ['$rand', 'is refused'],
+  ['$function', 'another thread does it'],
   ...words(
     '$subtract $divide $mod $pow $log $dateToString $dateAdd $dateSubtract $dateDiff $dateTrunc $dateFromParts $dateToParts $atan2',
   ).map((name) => [name, 'numbers and dates are short'] as const),
