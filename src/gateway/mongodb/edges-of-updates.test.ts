@@ -34,6 +34,14 @@ const max = Long.fromString('9223372036854775807')
 const updates: [string, Document, Document | Document[], unknown, Options?][] = [
   ['$set on a missing path', {}, { $set: { 'a.b.0': 'x' } }, { a: { b: { 0: 'x' } } }],
   ['$set behind an array', { a: ['x'] }, { $set: { 'a.2.b': 'y' } }, { a: ['x', null, { b: 'y' }] }],
+  [
+    '$set of a name with a dollar within',
+    { a: {} },
+    { $set: { 'a.$b': 1, 'a.$each.c': 2 } },
+    { a: { $b: new Int32(1), $each: { c: new Int32(2) } } },
+  ],
+  ['$set of a name with a dollar', { a: 1 }, { $set: { $b: 1 } }, 'error 52'],
+  ['$set of an element in the first place', { a: [1] }, { $set: { '$[].b': 1 } }, 'error 2'],
   ['$set through null', { a: null }, { $set: { 'a.b': 1 } }, 'error 28'],
   ['$set through a string', { a: 'x' }, { $set: { 'a.b': 1 } }, 'error 28'],
   ['$set of a name in an array', { a: [] }, { $set: { 'a.b': 1 } }, 'error 28'],
@@ -150,7 +158,7 @@ const updates: [string, Document, Document | Document[], unknown, Options?][] = 
   ['$ of $nor', { a: ['x'] }, { $set: { 'a.$': 'z' } }, 'error 2', { filter: { $nor: [{ a: 'y' }] } }],
   ['$ of nothing', { a: ['x'] }, { $set: { 'a.$': 'z' } }, 'error 2'],
   ['$ twice', { a: [['x']] }, { $set: { 'a.$.$': 'z' } }, 'error 2', { filter: { a: ['x'] } }],
-  ['$ first', { a: ['x'] }, { $set: { $: 'z' } }, 'error 52'],
+  ['$ first', { a: ['x'] }, { $set: { $: 'z' } }, 'error 2'],
   [
     '$[]',
     { a: [{ b: ['x', 'y'] }, { b: [] }] },
@@ -392,5 +400,28 @@ describe('a bulk write', () => {
       1,
       1,
     ])
+  })
+})
+
+describe('names that begin with a dollar', () => {
+  it('are those of a new document, where it is an upsert that makes it', async () => {
+    const rows = fresh('dollars')
+    await rows.updateOne({ _id: 1 }, { $set: { $key: 'x', 'a.$id': 7 } }, { upsert: true })
+    expect(await rows.findOne({ _id: 1 })).toEqual({ _id: 1, $key: 'x', a: { $id: 7 } })
+    expect(await rows.updateOne({ _id: 1 }, { $set: { $key: 'y' } }, { upsert: true }).catch(errorCode)).toBe(
+      'error 52',
+    )
+  })
+
+  it('are fields in conditions where they are those of a reference', async () => {
+    const rows = fresh('references')
+    const members = [7, 8].map((n) => ({ $ref: 'foo', $id: n, $db: 'd' }))
+    await rows.insertOne({ _id: 1, members })
+    const matches = async (filter: Document): Promise<number> => rows.countDocuments(filter)
+    expect(await matches({ members: { $elemMatch: { $id: 8 } } })).toBe(1)
+    expect(await matches({ members: { $elemMatch: { $id: 9 } } })).toBe(0)
+    expect(await matches({ members: { $elemMatch: { $ref: 'foo', $id: 7, $db: 'd' } } })).toBe(1)
+    expect(await matches({ 'members.$id': 8 })).toBe(1)
+    expect(await rows.findOne({ members: { $elemMatch: { $nope: 1 } } }).catch(errorCode)).toBe('error 2')
   })
 })

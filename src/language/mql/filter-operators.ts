@@ -55,8 +55,12 @@ function firstNameOf(value: BsonValue): string | undefined {
 export function isOperatorDocument(value: BsonValue): boolean {
   if (value.type !== bsonType.object) return false
   const name = firstNameOf(value)
-  if (name?.startsWith('$') !== true) return false
-  return name !== '$ref' && name !== '$id' && name !== '$db'
+  return name?.startsWith('$') === true && !isOfReference(name)
+}
+
+/** A field of a DBRef, which is a document like any other. */
+export function isOfReference(name: string): boolean {
+  return name === '$ref' || name === '$id' || name === '$db'
 }
 
 type OperatorSource = BsonValue | readonly (readonly [string, BsonValue])[]
@@ -225,7 +229,7 @@ function equals(operand: BsonValue): Condition[] {
 const parseElemMatch: Parse = (operand, { subFilter }) => {
   if (operand.type !== bsonType.object) throw badValue('$elemMatch needs an Object')
   const [first] = fieldsOf(operand)
-  const isOfValues = first?.[0].startsWith('$') === true && !['$and', '$or', '$nor', '$expr'].includes(first[0])
+  const isOfValues = isOperatorDocument(operand) && !['$and', '$or', '$nor', '$expr'].includes(first![0])
   const matches = isOfValues ? valueElement(operand, subFilter) : documentElement(subFilter(operand))
   return [
     {

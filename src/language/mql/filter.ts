@@ -18,7 +18,7 @@ import { compileExpression } from './expression.ts'
 import { nextChance } from './expression-bits.ts'
 import { objectOf } from './expression-contract.ts'
 import { badValue, equalityTest, type ValueTest } from './filter-values.ts'
-import { isOperatorDocument, nearElsewhere, parseOperators, type Condition } from './filter-operators.ts'
+import { isOfReference, isOperatorDocument, nearElsewhere, parseOperators, type Condition } from './filter-operators.ts'
 import type { NearCondition } from './geo-near.ts'
 import { IdFilter, plainId } from './id-filter.ts'
 import { compileSchema } from './json-schema.ts'
@@ -158,7 +158,7 @@ function addNear(near: NearCondition | undefined, parts: Parts): void {
 
 function addConditions(filter: BsonValue, variables: Variables, parts: Parts): void {
   for (const [name, value] of fieldsOf(filter)) {
-    if (name.startsWith('$')) addTopLevel(name, value, variables, parts)
+    if (name.startsWith('$') && !isOfReference(name)) addTopLevel(name, value, variables, parts)
     else addPath(parsePath(name), value, variables, parts)
   }
 }

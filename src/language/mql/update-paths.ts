@@ -8,6 +8,11 @@ import { ArrayNode, getChild, openNode, setChild, toValue, type TreeNode } from 
 /** By identifier; each is a filter on `{ identifier: element }`. */
 export type ArrayFilters = ReadonlyMap<string, Filter>
 
+/** Any other component is a name, also where it begins with `$`. */
+export function isPositional(name: string): boolean {
+  return name === '$' || (name.startsWith('$[') && name.endsWith(']'))
+}
+
 /** The concrete paths that a path stands for in this document. */
 export function resolvePaths(
   root: TreeNode,
@@ -15,19 +20,14 @@ export function resolvePaths(
   matched: () => number | undefined,
   filters: ArrayFilters,
 ): string[][] {
-  if (!path.some((name) => name.startsWith('$'))) return [[...path]]
+  if (!path.some(isPositional)) return [[...path]]
   let resolved: string[][] = [[]]
   for (const name of path) {
     if (name === '$') {
       resolved = resolved.map((prefix) => [...prefix, String(requirePosition(matched(), path))])
-    } else if (name.startsWith('$[') && name.endsWith(']')) {
+    } else if (isPositional(name)) {
       const identifier = name.slice(2, -1)
       resolved = resolved.flatMap((prefix) => expand(root, prefix, path, identifier, filters))
-    } else if (name.startsWith('$')) {
-      throw mongoError(
-        mongoCode.dollarPrefixedFieldName,
-        `The dollar ($) prefixed field '${name}' in '${path.join('.')}' is not valid for storage.`,
-      )
     } else {
       resolved = resolved.map((prefix) => [...prefix, name])
     }

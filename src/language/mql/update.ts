@@ -22,7 +22,7 @@ import { longFieldsOf, sortedInParts, longField } from './long-lists.ts'
 import type { SentValue } from './evaluate-job.ts'
 import type { Scope, Variables } from './scope.ts'
 import { booleanValue, dateValue, int32Value, readInt64, toSafeInteger } from '../../model/document/values.ts'
-import { resolvePaths, type ArrayFilters } from './update-paths.ts'
+import { isPositional, resolvePaths, type ArrayFilters } from './update-paths.ts'
 import type { Change, UpdateClock } from './update-contract.ts'
 import { makeChange } from './update-operators.ts'
 import { openNode, toValue } from './update-tree.ts'
@@ -63,13 +63,15 @@ function replacement({ update, arrayFilters }: UpdateRequest): Update {
   if (arrayFilters.length > 0)
     throw mongoError(mongoCode.failedToParse, 'arrayFilters may not be specified for a replacement')
   const operator = findName(update, isDollar)
-  if (operator !== undefined) {
-    throw mongoError(
-      mongoCode.dollarPrefixedFieldName,
-      `The dollar ($) prefixed field '${operator}' in '${operator}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
-    )
-  }
+  if (operator !== undefined) throw dollarPrefixed(operator, operator)
   return { isReplacement: true, apply: (document) => withId(update, longField(document, '_id')) }
+}
+
+function dollarPrefixed(name: string, path: string): Error {
+  return mongoError(
+    mongoCode.dollarPrefixedFieldName,
+    `The dollar ($) prefixed field '${name}' in '${path}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
+  )
 }
 
 /** The `_id` first, as stored documents have it. */
@@ -197,6 +199,9 @@ function operatorChanges({ arrayFilters, variables }: UpdateRequest, fields: rea
     const root = openNode(document)
     const changed = isPositional ? noPaths() : undefined
     const wanted = isInsert ? ordered : always
+    // A new document may have such a name, one that is there gets none.
+    const prefixed = isInsert ? undefined : wanted.find(({ path }) => path[0]!.startsWith('$'))?.path
+    if (prefixed !== undefined) throw dollarPrefixed(prefixed[0]!, prefixed.join('.'))
     // All before the first change: array filters look at the elements as they were.
     const resolved = wanted.map(({ path }) => {
       charge(unitsPerOperation)
@@ -313,7 +318,7 @@ function parseOperators(fields: readonly [string, BsonValue][], variables: Varia
     () => new Set<string>(),
     (names, { path }) => {
       charge(path.length * 10)
-      for (const name of path) if (name.startsWith('$')) names.add(name)
+      for (const name of path) if (isPositional(name)) names.add(name)
     },
   )
   return { operations, positional }
@@ -346,12 +351,9 @@ function checkedPath(text: string): string[] {
       `The update path '${text}' contains an empty field name, which is not allowed.`,
     )
   }
-  const [first] = path
-  if (first!.startsWith('$')) {
-    throw mongoError(
-      mongoCode.dollarPrefixedFieldName,
-      `The dollar ($) prefixed field '${first}' in '${text}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
-    )
+  if (isPositional(path[0]!)) {
+    const message = `Cannot have positional (i.e. '$') element in the first position in path '${text}'`
+    throw mongoError(mongoCode.badValue, message)
   }
   if (path.filter((name) => name === '$').length > 1) {
     throw mongoError(mongoCode.badValue, `Too many positional (i.e. '$') elements found in path '${text}'`)
