@@ -34,7 +34,6 @@ export function opened(...values: readonly BsonValue[]): string {
   return JSON.stringify([written, specials])
 }
 
-/* oxlint-disable-next-line max-lines-per-function -- a table */
 function plain(value: BsonValue, place: Place, specials: Special[]): unknown {
   const special = (...content: unknown[]): null => {
     specials.push([place, ...content])
@@ -146,7 +145,7 @@ function objectValue(value: Record<string, unknown>): BsonValue {
 function specialValue([tag, ...content]: unknown[]): BsonValue {
   const make = typeof tag === 'string' ? specialValues.get(tag) : undefined
   if (make === undefined) throw mongoError(mongoCode.badValue, 'a script has answered what is no value')
-  return make(content[0] as never, content[1] as never)
+  return make(content[0], content[1])
 }
 
 /** Scripts may have made what is in them. */
