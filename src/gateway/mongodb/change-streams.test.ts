@@ -229,4 +229,12 @@ describe('a change stream', () => {
     const before = { _data: `${'0'.repeat(16)}${'0'.repeat(8)}00` }
     expect(await codeOf(watch(items, { resumeAfter: before }))).toBe(286)
   })
+
+  it('says that nobody can go on behind an event without its token', async () => {
+    const items = database.collection<Item>('tokenless')
+    const stream = await watch(items, {}, [{ $project: { _id: 0 } }])
+    await items.insertOne({ _id: 1 })
+    const failed = stream.next().catch((error: unknown) => error)
+    expect(await failed).toMatchObject({ code: 280, errorLabels: ['NonResumableChangeStreamError'] })
+  })
 })

@@ -148,6 +148,9 @@ const resumable: ReadonlySet<number> = new Set([
   6, 7, 63, 89, 91, 133, 150, 189, 234, 262, 9001, 10_107, 11_600, 11_602, 13_388, 13_435, 13_436,
 ])
 
+/** After which nobody can go on where it was. */
+const lostStreams: ReadonlySet<number> = new Set([280, 286])
+
 /** Of an error in place of more events. */
 export function streamLabelsOf({ code }: Pick<MongoFailure, 'code'>): string[] {
   return resumable.has(code) ? ['ResumableChangeStreamError'] : []
@@ -155,7 +158,7 @@ export function streamLabelsOf({ code }: Pick<MongoFailure, 'code'>): string[] {
 
 export function labelsOf({ code, error }: MongoFailure, place: FailurePlace): string[] {
   if (place.joined || error.code === 'transaction_ended') return []
-  const labels: string[] = []
+  const labels: string[] = lostStreams.has(code) ? ['NonResumableChangeStreamError'] : []
   const isTransient = transient.has(code) || error.code === 'not_leading'
   if (place.isCommit) {
     if (error.code === 'outcome_unknown') labels.push('UnknownTransactionCommitResult')

@@ -119,6 +119,10 @@ describe('$merge', () => {
     expect(await database.collection('more').countDocuments()).toBe(3)
     expect(await database.collection('more').findOne({ n: 2 })).toEqual({ _id: 100, n: 2, g: 0 })
     expect(await codeOf(run({ $project: { x: 1 } }, { $merge: { into: 'more', on: 'n' } }))).toBe(51_132)
+    const failing = { $merge: { into: 'more', on: 'n', whenMatched: 'fail' } }
+    expect(await codeOf(run({ $project: { x: 1 } }, failing))).toBe(51_132)
+    const error: unknown = await run({ $match: { n: 2 } }, failing).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 11_000, errorResponse: { keyPattern: { n: 1 }, keyValue: { n: 2 } } })
     await database.collection('more').dropIndexes()
   })
 })

@@ -208,10 +208,11 @@ function* mergeOne(
   shared: Variables,
 ): StatementSteps<void> {
   const document = getField(given, '_id') === undefined ? withId(given, makeObjectId(transaction)) : given
-  const filter = compileFilter(
-    objectOf(merge.on.map((name) => [name, objectOf([['$eq', keyOf(document, name)]])])),
-    shared,
-  )
+  const keys = merge.on.map((name) => [name, objectOf([['$eq', keyOf(document, name)]])] as const)
+  // The index of `on` finds what is there, and the error names it.
+  if (merge.matched === 'fail' && merge.notMatched === 'insert')
+    return yield* insertAll(transaction, source, [document])
+  const filter = compileFilter(objectOf(keys), shared)
   const operation = { filter, isMulti: false, isUpsert: false, hint: undefined, sort: [] }
   // A number that it gets here is none of its own.
   const update = updateOf(merge, given, shared)
