@@ -6,7 +6,7 @@
  * what loops is ended from outside, by ending its thread (`evaluation.ts`).
  */
 import { mongoError } from '../../../model/document/mongo-error.ts'
-import { type Address, contentOf, instantiate, putText, type QuickJs, textOf } from './quickjs.ts'
+import { type Address, contentOf, instantiate, type Piece, putText, type QuickJs, textOf } from './quickjs.ts'
 import { prelude } from './prelude.ts'
 
 const maxHeapBytes = 64 * 1024 * 1024
@@ -21,7 +21,7 @@ export type Job = 'seed' | 'compile' | 'call' | 'test' | 'gather'
 
 /** An interpreter that has read its prelude: all others begin as copies of its memory, which takes a fifth of the time. */
 interface Begun {
-  readonly content: Uint8Array
+  readonly content: readonly Piece[]
   readonly context: Address
   /** The function that the prelude has answered, and room for what it is called with. */
   readonly run: Address

@@ -83,6 +83,12 @@ export function useInterpreterCode(given: Uint8Array): void {
   code ??= given
 }
 
+/** Of a memory: most of it is zeros, which need not be written. */
+export interface Piece {
+  readonly at: number
+  readonly bytes: Uint8Array
+}
+
 export interface Surroundings {
   readonly maxBytes: number
   /** Asked every few thousand steps. */
@@ -90,7 +96,7 @@ export interface Surroundings {
   /** What scripts take for the present, in ms. */
   readonly now: () => number
   /** What another one's memory held between two calls: this one goes on with it. */
-  readonly content?: Uint8Array | undefined
+  readonly content?: readonly Piece[] | undefined
 }
 
 export function instantiate({ maxBytes, isInterrupted, now, content }: Surroundings): QuickJs {
@@ -142,17 +148,21 @@ export function instantiate({ maxBytes, isInterrupted, now, content }: Surroundi
   }
   const { exports } = new Instance(compiled, { a: imports })
   if (content === undefined) (exports['u'] as () => void)()
-  else new Uint8Array(memory.buffer).set(content)
+  else for (const { at, bytes } of content) new Uint8Array(memory.buffer).set(bytes, at)
   const named = Object.entries(exported).map(([name, letters]) => [name, exports[letters]] as const)
   return { memory, ...(Object.fromEntries(named) as unknown as Omit<QuickJs, 'memory'>) }
 }
 
-/** What its memory holds, without the zeros at the end. */
-export function contentOf({ memory }: QuickJs): Uint8Array {
-  const words = new BigUint64Array(memory.buffer)
-  let end = words.length
-  while (end > 0 && words[end - 1] === 0n) end--
-  return new Uint8Array(memory.buffer.slice(0, end * 8))
+const pieceBytes = 4096
+
+/** What its memory holds. */
+export function contentOf({ memory }: QuickJs): Piece[] {
+  const pieces: Piece[] = []
+  for (let at = 0; at < memory.buffer.byteLength; at += pieceBytes) {
+    if (new BigUint64Array(memory.buffer, at, pieceBytes / 8).every((word) => word === 0n)) continue
+    pieces.push({ at, bytes: new Uint8Array(memory.buffer.slice(at, at + pieceBytes)) })
+  }
+  return pieces
 }
 
 /** A text in its memory, with a zero behind it; the caller frees it. */
