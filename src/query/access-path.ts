@@ -242,7 +242,7 @@ function costOf<V, I extends AccessIndex>(
 }
 
 /** No row is looked up for an entry. */
-export function readsEntriesAlone(index: Pick<AccessIndex, 'isPrimary' | 'tellsAll'> | undefined): boolean {
+function readsEntriesAlone(index: Pick<AccessIndex, 'isPrimary' | 'tellsAll'> | undefined): boolean {
   return index === undefined || index.isPrimary || index.tellsAll === true
 }
 

@@ -35,23 +35,20 @@ export interface AggregatePlan<R, G, O, X extends Run> {
 /** Results of that size are handed out by themselves. */
 const largeGroupBytes = 64 * 1024
 
-interface Kept<G> {
-  readonly group: G
-  bytes: number
-}
-
 export class HashAggregate<R, G, O, X extends Run> implements Operator<O, X> {
   readonly #input: InputCursor<R, X>
   readonly #plan: AggregatePlan<R, G, O, X>
   readonly #level: number
   readonly #memory = new OperatorMemory('HashAggregate')
   readonly #io = new OperatorIo()
-  #groups = new Map<HashKey, Kept<G>>()
+  #groups = new Map<HashKey, G>()
+  /** The bytes that groups have grown by since they began. */
+  #grown = new Map<G, number>()
   #loaded = false
   #ended = false
-  #results: Iterator<Kept<G>> | undefined
+  #results: Iterator<G> | undefined
   /** The group that is being finished, which may be interrupted, and what has been made of those before it. */
-  #finishing: Kept<G> | undefined
+  #finishing: G | undefined
   #out: O[] = []
   #partitions: Partitions<R> | undefined
   #walk: PartitionWalk<O, X> | undefined
@@ -69,17 +66,17 @@ export class HashAggregate<R, G, O, X extends Run> implements Operator<O, X> {
     const results = (this.#results ??= this.#groups.values())
     const out = this.#out
     while (out.length < batchRows) {
-      const kept = (this.#finishing ??= results.next().value as Kept<G> | undefined)
-      if (kept === undefined) break
-      out.push(this.#plan.finish(kept.group, run))
+      const group = (this.#finishing ??= results.next().value as G | undefined)
+      if (group === undefined) break
+      out.push(this.#plan.finish(group, run))
       this.#finishing = undefined
-      if (kept.bytes > largeGroupBytes || isTurnOver()) break
+      if (isTurnOver() || (this.#grown.size > 0 && (this.#grown.get(group) ?? 0) > largeGroupBytes)) break
     }
     if (out.length > 0) {
       this.#out = []
       return out
     }
-    this.#groups = new Map()
+    this.#forgetGroups()
     this.#memory.releaseAll()
     if (this.#partitions === undefined) return this.#end()
     this.#walk = this.#walkOver(this.#partitions)
@@ -94,32 +91,32 @@ export class HashAggregate<R, G, O, X extends Run> implements Operator<O, X> {
       if (row === paused) return paused
       if (row === undefined) break
       const key = keyOf === undefined ? '' : keyOf(row, run)
-      let kept = this.#groups.get(key)
-      if (kept === undefined && this.#partitions !== undefined) {
+      let group = this.#groups.get(key)
+      if (group === undefined && this.#partitions !== undefined) {
         this.#partitions.add(key, row, run)
         this.#input.advance()
         continue
       }
       const values = evaluate(row, run)
-      kept ??= this.#begin(key, begin(row, run), run)
-      if (kept === undefined) continue
-      const grown = add(kept.group, values, run)
+      group ??= this.#begin(key, begin(row, run), run)
+      if (group === undefined) continue
+      const grown = add(group, values, run)
       this.#input.advance()
       if (grown === 0) continue
-      kept.bytes += grown
+      this.#grown.set(group, (this.#grown.get(group) ?? 0) + grown)
       this.#memory.hold(run, grown)
     }
     while (this.#partitions?.finish() === false) if (this.#io.isPending(run)) return paused
     if (this.#groups.size === 0 && this.#level === 0) {
       const groups = keyOf === undefined ? [begin(undefined, run)] : (this.#plan.withoutRows?.(run) ?? [])
-      for (const [i, group] of groups.entries()) this.#groups.set(i, { group, bytes: 0 })
+      for (const [i, group] of groups.entries()) this.#groups.set(i, group)
     }
     this.#loaded = true
     return undefined
   }
 
   /** Undefined where there is no room for it: from here on new groups go to partitions. */
-  #begin(key: HashKey, group: G, run: X): Kept<G> | undefined {
+  #begin(key: HashKey, group: G, run: X): G | undefined {
     const bytes = keyBytes(key) + this.#plan.groupBytes(group)
     if (!this.#memory.tryHold(run, bytes)) {
       if (this.#level < mostLevels && this.#groups.size > 0) {
@@ -128,9 +125,13 @@ export class HashAggregate<R, G, O, X extends Run> implements Operator<O, X> {
       }
       this.#memory.hold(run, bytes)
     }
-    const kept = { group, bytes }
-    this.#groups.set(key, kept)
-    return kept
+    this.#groups.set(key, group)
+    return group
+  }
+
+  #forgetGroups(): void {
+    this.#groups = new Map()
+    this.#grown = new Map()
   }
 
   #walkOver(divided: Partitions<R>): PartitionWalk<O, X> {
@@ -157,7 +158,7 @@ export class HashAggregate<R, G, O, X extends Run> implements Operator<O, X> {
   reset(): void {
     this.close()
     this.#io.forget()
-    this.#groups = new Map()
+    this.#forgetGroups()
     this.#loaded = false
     this.#ended = false
     this.#results = undefined

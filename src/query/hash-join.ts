@@ -31,6 +31,8 @@ interface Entry<R> {
   matched: boolean
 }
 
+const none: readonly never[] = []
+
 export class HashJoin<L, R, O, X extends Run> implements Operator<O, X> {
   readonly #outer: InputCursor<L, X>
   readonly #inner: InputCursor<R, X>
@@ -165,9 +167,9 @@ export class HashJoin<L, R, O, X extends Run> implements Operator<O, X> {
     const { kind, accepts, combine } = this.#plan
     if (this.#candidates === undefined) {
       const key = this.#plan.outerKey(outer, run)
-      this.#candidates = (key === undefined ? undefined : this.#table.get(key)) ?? []
-      this.#candidateAt = 0
-      this.#matched = false
+      this.#candidates = (key === undefined ? undefined : this.#table.get(key)) ?? none
+      this.#matched = this.#needsOne && this.#candidates.length > 0
+      this.#candidateAt = this.#needsOne ? this.#candidates.length : 0
     }
     while (this.#candidateAt < this.#candidates.length) {
       const entry = this.#candidates[this.#candidateAt]!

@@ -41,6 +41,18 @@ test('rows come in order of rank and comparison, equal ones as they went in', ()
   )
 })
 
+test('of rows of one rank the comparison says which are beyond the last that is wanted', () => {
+  const runs = new RankedRows<Row>(
+    (a, b) => a.rest - b.rest,
+    () => undefined,
+  )
+  runs.limit(3)
+  for (let place = 0; place < 10; place++) runs.add({ rank: 0, rest: 5 + place, place }, 1)
+  runs.prune()
+  expect([6, 7, 8].map((rest) => runs.isBeyond({ rank: 0, rest, place: 99 }))).toEqual([false, true, true])
+  expect(runs.isBeyond({ rank: -1, rest: 100, place: 99 })).toBe(false)
+})
+
 test('steps are short, also where comparisons are dear', () => {
   const runs = new RankedRows<Row>(
     (a, b) => {

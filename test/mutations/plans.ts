@@ -242,9 +242,9 @@ export const planMutations: readonly Mutation[] = [
     [
       ['a sum of decimals is rounded', 'if (isSafe(a) && isSafe(b) && isSafe(sum))', 'if (isSafe(a) && isSafe(b))'],
       [
-        'decimals are compared as rounded',
-        'if (isSafe(a) && isSafe(b)) return a < b',
-        'if (a === a && b === b) return a < b',
+        'decimals of two scales are compared as they stand',
+        'const b = other.smallAt(this.scale)\n    if (isSafe(a) && isSafe(b)) return a < b',
+        'const b = other.small\n    if (isSafe(a) && isSafe(b)) return a < b',
       ],
       ['a product of decimals is rounded', 'if (isSafe(product))', 'if (product === product)'],
     ],
@@ -270,7 +270,7 @@ export const planMutations: readonly Mutation[] = [
     'src/language/sql/plan/row-ranks.ts',
     ['src/language/sql/plan/row-ranks.test.ts'],
     [
-      ['a second column outranks a large first one', 'isShort ? rank * rooms', 'rank === rank ? rank * rooms'],
+      ['a second column outranks the first one', 'const rooms = 2 ** 32', 'const rooms = 2 ** 31'],
       ['surrogates rank as units', 'unit + 0x2000 : unit - 0x800', 'unit : unit'],
       ['zeros rank by their sign', 'float[0] = value + 0', 'float[0] = value'],
     ],
@@ -314,6 +314,27 @@ export const planMutations: readonly Mutation[] = [
     'src/model/table/codec.ts',
     ['src/model/table/codec.test.ts'],
     [['a null is read as a value', 'if (bytes[at] !== 0) return true', '']],
+  ),
+  ...mutationsOf(
+    'src/language/sql/plan/equal-columns.ts',
+    ['src/language/sql/equal-columns.test.ts'],
+    [
+      ['one of two columns of an item is no longer compared', ' && new Set(items).size === items.length', ''],
+      ['each pair of equal columns is tested', 'if (seen.has(found)) return false', ''],
+      ['no equality is derived', 'if (known.has(pairOf(a.index, b.index))) return []', 'return []'],
+      ['of two classes that meet one is lost', 'joined.stated.push(...stated)', 'joined.stated.push()'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/query/hash-join.ts',
+    ['src/query/operators.test.ts', 'src/language/sql/semi-joins.test.ts'],
+    [
+      [
+        'one key says nothing of NOT EXISTS',
+        'this.#matched = this.#needsOne && this.#candidates.length > 0',
+        'this.#matched = false',
+      ],
+    ],
   ),
   ...mutationsOf(
     'src/model/table/entry-reader.ts',

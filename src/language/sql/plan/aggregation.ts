@@ -11,7 +11,7 @@ import { isVolatile } from '../expression/volatile.ts'
 import { comparatorOf } from '../functions/comparison.ts'
 import { SortedRuns } from '../../../query/sorted-runs.ts'
 import { sqlRows, valuesBytes } from '../types/row-format.ts'
-import { columnsOf, groupKey, keyed, type KeyOfRow, valuesCompiler } from './row-keys.ts'
+import { columnsOf, groupKey, keyed, type KeyOfRow, valuesCompiler, valuesOf } from './row-keys.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
 interface Accumulator {
@@ -99,8 +99,7 @@ export function aggregatePlan(
   whole: readonly SqlRow[] = [],
 ): AggregatePlan<SqlRow, GroupState, SqlRow, SqlRun> {
   const keyParts = keys.map((key) => compile(key, compiler))
-  const tellingParts = keyParts.slice(0, written)
-  const keyOf = keyOfValues(keys.slice(0, written))
+  const keyOf = keyOfGroups(keys.slice(0, written), compiler)
   const accumulators = aggregates.map((one) => accumulatorOf(one, compiler))
   const isDrawing = aggregates.some((one) => [...one.arguments, ...(one.filter ? [one.filter] : [])].some(isVolatile))
   const evaluateAll = (row: SqlRow, run: SqlRun): Found[] => {
@@ -115,7 +114,7 @@ export function aggregatePlan(
   ]
   const begin = (keys: readonly SqlValue[]): GroupState => ({
     keys,
-    states: accumulators.map(({ expression }) => expression.aggregate.begin()),
+    states: beginAll(accumulators),
     seen: hasDistinct
       ? accumulators.map(({ distinctKey }) => (distinctKey === undefined ? undefined : new Set<HashKey>()))
       : none,
@@ -125,7 +124,7 @@ export function aggregatePlan(
   return {
     format: sqlRows,
     groupBytes: ({ keys: values }) => groupBytes + accumulators.length * stateBytes + valuesBytes(values),
-    keyOf: keys.length === 0 ? undefined : (row, run) => keyOf(valuesOf(tellingParts, row, run), run),
+    keyOf: keys.length === 0 ? undefined : keyOf,
     begin: (row, run) => begin(row === undefined ? [] : valuesOf(keyParts, row, run)),
     withoutRows: () => whole.map(begin),
     evaluate: isDrawing ? drawingOnce(evaluateAll) : evaluateAll,
@@ -141,17 +140,25 @@ export function aggregatePlan(
       return grown
     },
     finish: (group) => {
-      const out: SqlRow = [...group.keys]
-      for (const [i, one] of accumulators.entries()) out.push(finishOne(one, group, i))
+      const out: SqlRow = group.keys.slice()
+      for (let i = 0; i < accumulators.length; i++) out.push(finishOne(accumulators[i]!, group, i))
       return out
     },
   }
 }
 
-function valuesOf(parts: readonly Evaluate[], row: SqlRow, run: SqlRun): SqlValue[] {
-  const values: SqlValue[] = []
-  for (const part of parts) values.push(part(row, run))
-  return values
+function beginAll(accumulators: readonly Accumulator[]): unknown[] {
+  const states: unknown[] = []
+  for (const { expression } of accumulators) states.push(expression.aggregate.begin())
+  return states
+}
+
+function keyOfGroups(expressions: readonly Expression[], compiler: Compiler): KeyOfRow {
+  // What is cheap to evaluate needs no list of its values.
+  if (expressions.every(({ kind }) => kind === 'column')) return groupKey(expressions, compiler)
+  const parts = expressions.map((one) => compile(one, compiler))
+  const keyOf = keyOfValues(expressions)
+  return (row, run) => keyOf(valuesOf(parts, row, run), run)
 }
 
 /** Of what the expressions have come to: none is evaluated a second time. */

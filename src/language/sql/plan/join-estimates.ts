@@ -1,5 +1,5 @@
 /** How many rows items of FROM have, and joins of them, for `query/join-order.ts`. */
-import { accessCost, assumedSize, entriesOf, readsEntriesAlone } from '../../../query/access-path.ts'
+import { accessCost, assumedSize, entriesOf } from '../../../query/access-path.ts'
 import type { Estimate } from '../../../query/cost.ts'
 import type { JoinChoices } from '../../../query/join-order.ts'
 import type { BoundQuery, FromItem, RelationItem } from '../bind/query.ts'
@@ -10,7 +10,7 @@ import { conjunctsOf, isMovable, isWithin, type Span } from './conditions.ts'
 import type { FromPlanner } from './from-planner.ts'
 import { equalityOf, isOutside } from './join-keys.ts'
 import { pushedDown, readOnce } from './push-down.ts'
-import { columnsAlone, relationAccess } from './relation-scan.ts'
+import { relationAccess } from './relation-scan.ts'
 import { RelationAccess } from './relation-access.ts'
 
 /** Different values of what no index begins with. */
@@ -171,8 +171,7 @@ export function lookUpOf(
   const all = [...usable, ...own]
   const comparisons = comparisonsOf(all, right.first, right.relation, isKnown)
   const counts = { measures: planner.measures, accesses: undefined }
-  const terms = { all, comparisons, first: right.first, read: columnsAlone(planner, right) }
-  const access = new RelationAccess(right.relation, terms, counts)
+  const access = new RelationAccess(right.relation, { all, comparisons, first: right.first }, counts)
   const path = access.choose()
   const points = path?.bounds.filter(({ kind }) => kind !== 'interval') ?? []
   if (path === undefined || points.length === 0) return undefined
@@ -200,7 +199,7 @@ export function joinTerms(
   const isUnique = found?.path.isPoint === true
   return {
     share: isUnique ? 1 / Math.max(1, sizeOf(planner, right as RelationItem)) : shareOf(planner, left, right, between),
-    lookUp: found && { entries: found.entries, isPrimary: readsEntriesAlone(found.path.index) },
+    lookUp: found && { entries: found.entries, isPrimary: found.path.index.isPrimary },
     isCounted: right.kind !== 'relation' || right.relation.estimateRows !== undefined,
     hasKeys: between.some((one) => equalityOf(one, right).length > 0),
   }

@@ -15,6 +15,7 @@ import type { FromItem, JoinItem } from '../bind/query.ts'
 import { type Expression, columnsRead } from '../expression/expression.ts'
 import { conjunctsOf, isMovable, isWithin, partition, type Span } from './conditions.ts'
 import { moveColumns, moveExpression, moveItem } from './from-items.ts'
+import { EqualColumns } from './equal-columns.ts'
 import { filtered, type FromPlanner } from './from-planner.ts'
 import { impliedConditions } from './implied-conditions.ts'
 import { estimateItem, joinChoices, type JoinTerms, joinTerms } from './join-estimates.ts'
@@ -73,8 +74,10 @@ export function planOrdered(
   const stated = [...tree.conditions, ...given]
   const all = [...stated, ...stated.flatMap((one) => impliedConditions(one, members))]
   const late = testedLate(planner, members, all)
-  const conditions = all.filter((one) => !late.includes(one))
-  const { order, methods } = chooseOrder(planner, members, conditions)
+  const early = all.filter((one) => !late.includes(one))
+  const equal = new EqualColumns(early, members)
+  const { order, methods } = chooseOrder(planner, members, early, equal)
+  const conditions = conditionsInOrder(members, [...early, ...equal.derived], order, equal)
   const layout = new Layout(item, members, order)
   const moved = order.map((member) => layout.item(members[member]!))
   const [first, ...others] = moved
@@ -103,7 +106,7 @@ function testedLate(
 ): readonly Expression[] {
   const [tests, plain] = partition(conditions, isSubqueryTest)
   if (tests.length === 0) return tests
-  const { rows } = chooseOrder(planner, members, plain)
+  const { rows } = chooseOrder(planner, members, plain, new EqualColumns(plain, members))
   return tests.filter((test) => {
     const member = members.find((one) => isWithin(test, one))
     if (member === undefined) return false
@@ -154,7 +157,13 @@ class Layout {
   }
 }
 
-function chooseOrder(planner: FromPlanner, members: readonly FromItem[], conditions: readonly Expression[]): JoinOrder {
+function chooseOrder(
+  planner: FromPlanner,
+  members: readonly FromItem[],
+  stated: readonly Expression[],
+  equal: EqualColumns,
+): JoinOrder {
+  const conditions = [...stated, ...equal.derived]
   const owners = conditions.map((condition) => ownersOf(condition, members))
   const own = members.map((_, member) => conditions.filter((_condition, i) => owners[i] === 1 << member))
   const estimates = members.map((member, i) => estimateItem(planner, member, own[i]!))
@@ -168,7 +177,7 @@ function chooseOrder(planner: FromPlanner, members: readonly FromItem[], conditi
     const key = near * members.length + member
     let terms = known.get(key)
     if (terms === undefined) {
-      const between = conditions.filter((_, i) => isBetween(owners[i]!, near | (1 << member), member))
+      const between = equal.needed(conditions.filter((_, i) => isBetween(owners[i]!, near | (1 << member), member)))
       known.set(key, (terms = joinTerms(planner, members, members[member]!, { between, own: own[member]! })))
     }
     return terms
@@ -182,6 +191,25 @@ function chooseOrder(planner: FromPlanner, members: readonly FromItem[], conditi
       return { method, cost, rows: choices.rows }
     },
   })
+}
+
+/** Those that are tested where the members are joined in this order. */
+function conditionsInOrder(
+  members: readonly FromItem[],
+  conditions: readonly Expression[],
+  order: readonly number[],
+  equal: EqualColumns,
+): Expression[] {
+  if (equal.derived.length === 0) return [...conditions]
+  const owners = conditions.map((condition) => ownersOf(condition, members))
+  const needed = new Set(conditions.filter((_, i) => !order.some((member) => isBetween(owners[i]!, -1, member))))
+  let set = 0
+  for (const member of order) {
+    set |= 1 << member
+    const between = conditions.filter((_, i) => isBetween(owners[i]!, set, member))
+    for (const one of equal.needed(between)) needed.add(one)
+  }
+  return conditions.filter((one) => needed.has(one))
 }
 
 /** The members whose columns it reads, a bit for each. */

@@ -1,5 +1,4 @@
 /** Joins of planned inputs: by a hash table, by looking the right one up, or by comparing every pair. */
-import { readsEntriesAlone } from '../../../query/access-path.ts'
 import { lookUpJoinCost, readCost } from '../../../query/cost.ts'
 import { HashJoin } from '../../../query/hash-join.ts'
 import { Materialize } from '../../../query/materialize.ts'
@@ -173,14 +172,13 @@ export interface LookUpJoin {
 export function lookUpJoin(planner: FromPlanner, { kind, left, right, lookUp, conditions }: LookUpJoin): PlanNode {
   const path = relationPath(lookUp.path)
   const { entries } = lookUp
-  const isAlone = readsEntriesAlone(lookUp.path.index)
   const scan = planScan(planner, right, path, left.first)
   const rest = conditions.filter((one) => !path.answered.includes(one))
   const accepts = acceptor(planner, left, rest)
   const combine = combiner({ kind, left, right: kind === 'semi' || kind === 'anti' ? right : sideOf(planner, right) })
   const inner: ExplainNode = {
     ...scan.explain,
-    estimate: () => ({ rows: entries, cost: readCost(1, entries, isAlone), startup: 0 }),
+    estimate: () => ({ rows: entries, cost: readCost(1, entries, path.index.isPrimary), startup: 0 }),
   }
   const explain = joinNode(
     planner,
@@ -188,7 +186,7 @@ export function lookUpJoin(planner: FromPlanner, { kind, left, right, lookUp, co
     [left.node.explain, inner],
     (outer) => {
       const rows = joinedRows(kind, outer.rows, entries, 1)
-      return { rows, cost: lookUpJoinCost(outer, entries, isAlone), startup: outer.startup }
+      return { rows, cost: lookUpJoinCost(outer, entries, path.index.isPrimary), startup: outer.startup }
     },
   )
   return planNode(explain, (run) => {

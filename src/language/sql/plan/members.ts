@@ -1,5 +1,4 @@
 /** `x IN (SELECT …)` the other way round: the subquery's values lead to the rows by an index, instead of being asked for each row. */
-import { readsEntriesAlone } from '../../../query/access-path.ts'
 import { lookUpJoinCost } from '../../../query/cost.ts'
 import { Project } from '../../../query/row-operators.ts'
 import type { QueryItem, RelationItem } from '../bind/query.ts'
@@ -37,8 +36,7 @@ export function planMembers(
     if (lookUp === undefined) continue
     const types = query.columns.map(({ type }) => type)
     const left = { first, width, node: distinct(planner.planQuery(members), types) }
-    if (lookUpJoinCost(left.node.explain.estimate(), lookUp.entries, readsEntriesAlone(lookUp.path.index)) >= cost())
-      continue
+    if (lookUpJoinCost(left.node.explain.estimate(), lookUp.entries, lookUp.path.index.isPrimary) >= cost()) continue
     const joined = lookUpJoin(planner, {
       kind: 'inner',
       left,

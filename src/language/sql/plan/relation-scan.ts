@@ -60,7 +60,7 @@ function ordinalsRead({ needed }: FromPlanner, { relation, first }: RelationItem
 }
 
 /** All that is read of the relation's rows; undefined where they are read as a whole. */
-export function columnsAlone(planner: FromPlanner, item: RelationItem): ReadonlySet<number> | undefined {
+function columnsAlone(planner: FromPlanner, item: RelationItem): ReadonlySet<number> | undefined {
   return hasKeys(item) ? undefined : ordinalsRead(planner, item)
 }
 

@@ -10,10 +10,11 @@
  */
 import { getType } from '../../../model/table/types/registry.ts'
 import type { HashKey } from '../../../query/row-format.ts'
+import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, type Evaluate } from '../expression/compile.ts'
 import { type Expression, plainCall } from '../expression/expression.ts'
 import { type Cost, perSize } from '../functions/cost.ts'
-import { groupKeyOf, hashKeyOf, joinKeyOf, keyBytesOf } from '../types/hash-key.ts'
+import { groupKeyOf, hashKeyOf, isPairOfNarrow, joinKeyOf, keyBytesOf, nullKey, pairKey } from '../types/hash-key.ts'
 import { oid } from '../types/oids.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
@@ -70,18 +71,45 @@ const keyTypes = (expressions: readonly Expression[]): number[] => {
 
 /** Nulls equal each other: for GROUP BY and DISTINCT. */
 export function groupKey(expressions: readonly Expression[], compiler: Compiler): KeyOfRow {
+  if (expressions.length === 1) {
+    const keyOf = valueKey(expressions[0]!, compiler)
+    return (row, run) => keyOf(row, run) ?? nullKey
+  }
   const parts = expressions.map((one) => compileKey(one, compiler))
-  const keyOf = groupKeyOf(keyTypes(expressions))
-  const only = parts[0]
-  if (parts.length === 1) return (row, run) => keyOf([only!(row, run)])
-  return (row, run) => keyOf(parts.map((part) => part(row, run)))
+  const types = keyTypes(expressions)
+  return keyOfParts(parts, types, groupKeyOf(types))
+}
+
+/** Without a list of the values where two make one number. */
+function keyOfParts<K>(
+  parts: readonly Evaluate[],
+  types: readonly number[],
+  keyOf: (values: readonly SqlValue[]) => K,
+): KeyOfRow<K | number> {
+  if (!isPairOfNarrow(types)) return (row, run) => keyOf(valuesOf(parts, row, run))
+  const [first, second] = parts as [Evaluate, Evaluate]
+  return (row, run) => {
+    const a = first(row, run)
+    const b = second(row, run)
+    return pairKey(a, b) ?? keyOf([a, b])
+  }
+}
+
+export function valuesOf(parts: readonly Evaluate[], row: SqlRow, run: SqlRun): SqlValue[] {
+  const values: SqlValue[] = []
+  for (const part of parts) values.push(part(row, run))
+  return values
 }
 
 /** Undefined where one is null, which equals nothing: for joins. */
 export function joinKey(expressions: readonly Expression[], compiler: Compiler): KeyOfRow<HashKey | undefined> {
+  if (expressions.length === 1) {
+    const keyOf = valueKey(expressions[0]!, compiler)
+    return (row, run) => keyOf(row, run) ?? undefined
+  }
   const parts = expressions.map((one) => compileKey(one, compiler))
-  const keyOf = joinKeyOf(keyTypes(expressions))
-  return (row, run) => keyOf(parts.map((part) => part(row, run)))
+  const types = keyTypes(expressions)
+  return keyOfParts(parts, types, joinKeyOf(types))
 }
 
 /** Of one value that is not null. */

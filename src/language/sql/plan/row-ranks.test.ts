@@ -21,6 +21,13 @@ const values: readonly (readonly [number, fc.Arbitrary<SqlValue>])[] = [
   [oid.text, text],
 ]
 
+test('zeros have one rank, whatever their sign', () => {
+  const order = [0, 1].map((target) => ({ target, descending: false, nullsFirst: false }))
+  const rankOf = rankOfRow(order, [oid.int4, oid.float8])!
+  expect(rankOf([1, -0])).toBe(rankOf([1, 0]))
+  expect(rankOf([1, -1e-30])).toBeLessThan(rankOf([1, 0]))
+})
+
 test('where ranks differ, rows stand in that order', () => {
   const column = fc.constantFrom(...values).chain(([type, value]) => {
     const valueOrNull = fc.option(value)

@@ -15,15 +15,11 @@ export function rankOfRow([first, second]: readonly OrderKey[], types: readonly 
   const rankOf = rankOfKey(first!, types)
   const next = second === undefined ? undefined : rankOfKey(second, types)
   if (rankOf === undefined || next === undefined || !narrow.has(types[first!.target]!)) return rankOf
-  return (row) => {
-    const rank = rankOf(row)
-    const isShort = rank < shortRanks && rank >= -shortRanks
-    return isShort ? rank * rooms + highBits(next(row)) : rank * rooms
-  }
+  // Where the sum is rounded it still never falls along the order.
+  return (row) => rankOf(row) * rooms + highBits(next(row))
 }
 
 const narrow: ReadonlySet<number> = new Set<number>([oid.bool, oid.int2, oid.int4, oid.date])
-const shortRanks = 2 ** 20
 const rooms = 2 ** 32
 
 const float = new Float32Array(1)

@@ -16,7 +16,6 @@
  * its WHERE; where it captures nothing and is computed once for many executions of its block; and where no condition is an
  * equality. One that captures nothing and is any query behind IN is joined as it is.
  */
-import { readsEntriesAlone } from '../../../query/access-path.ts'
 import { type Estimate, hashJoinCost, repeatedCost } from '../../../query/cost.ts'
 import { chooseJoin } from '../../../query/join-order.ts'
 import type { FromItem, QueryItem, RelationItem, SelectBody } from '../bind/query.ts'
@@ -195,7 +194,7 @@ function methodOf(planner: FromPlanner, input: PlanNode, found: Found): 'look up
   const rows = joinedRows(test.kind, left.rows, right.rows, share)
   // Not a table of the rows that are tested: it would give them in another order.
   const isCounted = false
-  const looked = lookUp && { entries: lookUp.entries, isPrimary: readsEntriesAlone(lookUp.path.index) }
+  const looked = lookUp && { entries: lookUp.entries, isPrimary: lookUp.path.index.isPrimary }
   const { method, cost } = chooseJoin({ left, right, rows, hasKeys, isCounted, lookUp: looked })
   if (method === 'loop') return undefined
   // The subquery would go by the same index.

@@ -34,6 +34,9 @@ it('keys of decimals are equal where the values are, whatever their scales, and 
     '9007199254740993',
     '9007199254740992',
     '900719925474099.2',
+    // These are nearer to each other than doubles of their size.
+    '8.500000000000001',
+    '8.500000000000002',
     '1e-23',
     '1e-24',
     '1e30',

@@ -113,21 +113,27 @@ export function groupKeyOf(types: readonly number[]): (values: readonly SqlValue
     }
     return key
   }
-  return keys.length === 2 && isNarrow[0]! && isNarrow[1]! ? (values) => pairKey(values) ?? ofTexts(values) : ofTexts
+  return isPairOfNarrow(types) ? (values) => pairKey(values[0]!, values[1]!) ?? ofTexts(values) : ofTexts
+}
+
+/** Two values of these types are one number, mostly: `pairKey`. */
+export function isPairOfNarrow(types: readonly number[]): boolean {
+  return types.length === 2 && types.every((type) => narrow.has(type))
 }
 
 const firstOfPair = 2 ** 20
 const shiftOfPair = 2 ** 32
 
 /** One number for two, the first of them of 21 bits and the other of 32. */
-function pairKey([first, second]: readonly SqlValue[]): number | undefined {
-  const [a, b] = [first as number, second as number]
+export function pairKey(first: SqlValue, second: SqlValue): number | undefined {
+  const a = first as number
+  const b = second as number
   if (first === null || second === null || (a | 0) !== a || (b | 0) !== b) return undefined
   return a < firstOfPair && a >= -firstOfPair ? a * shiftOfPair + (b >>> 0) : undefined
 }
 
 /** Not the text of any value: SQL text holds no 00. */
-const nullKey = '\0null'
+export const nullKey = '\0null'
 
 /** A key of several values for a join: undefined where one is null, which equals nothing. */
 export function joinKeyOf(types: readonly number[]): (values: readonly SqlValue[]) => HashKey | undefined {
