@@ -63,7 +63,7 @@ function isColumnEquality(condition: Expression): condition is ColumnEquality {
   if (condition.kind !== 'call' || !condition.isOperator || condition.name !== '=') return false
   const [a, b] = condition.arguments
   if (condition.routine !== undefined || condition.volatile || condition.arguments.length !== 2) return false
-  return a!.kind === 'column' && b!.kind === 'column' && a!.type === b!.type && a!.index !== b!.index
+  return a?.kind === 'column' && b?.kind === 'column' && a.type === b.type && a.index !== b.index
 }
 
 function classesOf(equalities: readonly ColumnEquality[]): EqualityClass[] {
