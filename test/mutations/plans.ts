@@ -319,7 +319,6 @@ export const planMutations: readonly Mutation[] = [
     'src/language/sql/plan/equal-columns.ts',
     ['src/language/sql/equal-columns.test.ts'],
     [
-      ['one of two columns of an item is no longer compared', ' && new Set(items).size === items.length', ''],
       ['each pair of equal columns is tested', 'if (seen.has(found)) return false', ''],
       ['no equality is derived', 'if (known.has(pairOf(a.index, b.index))) return []', 'return []'],
       ['of two classes that meet one is lost', 'joined.stated.push(...stated)', 'joined.stated.push()'],

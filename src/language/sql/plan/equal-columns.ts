@@ -5,7 +5,7 @@
  * A class are columns of different items that equalities connect. Every pair of them is a condition that a join may go by, stated or
  * derived; but when an item joins those that are there already, one of them says all, since these are equal to each other already.
  * More would be tested for nothing, and would make the estimate as small as if they had nothing to do with each other.
- * A class with two columns of one item is none: one condition would not say that these are equal.
+ * A class with two columns of one item is none: these would have to be compared by a condition of their own, which nobody has stated.
  */
 import type { CallExpression, ColumnExpression, Expression } from '../expression/expression.ts'
 import type { Span } from './conditions.ts'
