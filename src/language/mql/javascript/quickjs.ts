@@ -158,9 +158,10 @@ const pieceBytes = 4096
 /** What its memory holds. */
 export function contentOf({ memory }: QuickJs): Piece[] {
   const pieces: Piece[] = []
+  const zeros = new Uint8Array(pieceBytes)
   for (let at = 0; at < memory.buffer.byteLength; at += pieceBytes) {
-    if (new BigUint64Array(memory.buffer, at, pieceBytes / 8).every((word) => word === 0n)) continue
-    pieces.push({ at, bytes: new Uint8Array(memory.buffer.slice(at, at + pieceBytes)) })
+    const bytes = new Uint8Array(memory.buffer, at, pieceBytes)
+    if (Buffer.compare(bytes, zeros) !== 0) pieces.push({ at, bytes: bytes.slice() })
   }
   return pieces
 }
