@@ -51,7 +51,7 @@ const nativeCopyBytes = 48
 export function copySlice(slice: Slice): Uint8Array {
   const { start, end } = slice
   const copy = new Uint8Array(end - start)
-  copyTo(copy, 0, slice)
+  copyInto(copy, 0, slice)
   return copy
 }
 
@@ -59,12 +59,12 @@ export function copySlice(slice: Slice): Uint8Array {
 export function copyRange(range: KeyRange): KeyRange {
   const length = range.start.end - range.start.start
   const bytes = new Uint8Array(length + range.end.end - range.end.start)
-  copyTo(bytes, 0, range.start)
-  copyTo(bytes, length, range.end)
+  copyInto(bytes, 0, range.start)
+  copyInto(bytes, length, range.end)
   return { start: { bytes, start: 0, end: length }, end: { bytes, start: length, end: bytes.length } }
 }
 
-function copyTo(target: Uint8Array, at: number, { bytes, start, end }: Slice): void {
+export function copyInto(target: Uint8Array, at: number, { bytes, start, end }: Slice): void {
   if (end - start > nativeCopyBytes) target.set(bytes.subarray(start, end), at)
   else for (let i = start; i < end; i++) target[at++] = bytes[i]!
 }

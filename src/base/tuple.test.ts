@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Decimal } from './decimal.ts'
-import { compareSlices, copySlice, sliceOf } from './slice.ts'
+import { compareSlices, copySlice, sliceOf, type KeyRange } from './slice.ts'
 import { KeyReader } from './tuple-reader.ts'
 import { KeyWriter, keyspaceOf, keyspaceRange, prefixRange } from './tuple.ts'
 
@@ -246,8 +246,8 @@ describe('long runs', () => {
 })
 
 describe('ranges', () => {
-  const inRange = (key: Uint8Array, range: { start: { bytes: Uint8Array }; end: { bytes: Uint8Array } }): boolean =>
-    orderOf(key, range.start.bytes) >= 0 && orderOf(key, range.end.bytes) < 0
+  const inRange = (key: Uint8Array, range: KeyRange): boolean =>
+    compareSlices(sliceOf(key), range.start) >= 0 && compareSlices(sliceOf(key), range.end) < 0
 
   test('a prefix range holds the longer keys and no others', () => {
     const range = prefixRange(new KeyWriter().begin(7, 1).string('a'))

@@ -30,7 +30,7 @@
 import { ByteWriter } from './bytes.ts'
 import type { Collator } from './collation/collator.ts'
 import { assert, PolylogError } from './errors.ts'
-import { copySlice, sliceOf, type KeyRange, type Slice } from './slice.ts'
+import { copyInto, sliceOf, type KeyRange, type Slice } from './slice.ts'
 import { writeDoubleNumber, writeInt64Number, writeDecimalNumber } from './number-key.ts'
 import type { Decimal } from './decimal.ts'
 
@@ -324,11 +324,11 @@ export class KeyWriter extends ByteWriter {
 /** Every key that begins with `prefix` (which ends between two elements), as copies. */
 export function prefixRange(prefix: Slice): KeyRange {
   const length = prefix.end - prefix.start
-  const start = copySlice(prefix)
-  const end = new Uint8Array(length + 1)
-  end.set(start)
-  end[length] = 0xff
-  return { start: sliceOf(start), end: sliceOf(end) }
+  const bytes = new Uint8Array(length + 1)
+  copyInto(bytes, 0, prefix)
+  bytes[length] = 0xff
+  // The start is how the end begins.
+  return { start: { bytes, start: 0, end: length }, end: { bytes, start: 0, end: length + 1 } }
 }
 
 /** All keys of a keyspace, or of one index of it. */

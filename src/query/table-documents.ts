@@ -6,7 +6,7 @@
  * unknown field are errors. A row that fails is taken back by whoever writes it as a part of a statement.
  */
 import { PolylogError } from '../base/errors.ts'
-import { MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../base/slice.ts'
+import { compareSlices, MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../base/slice.ts'
 import { KeyReader } from '../base/tuple-reader.ts'
 import { KeyWriter } from '../base/tuple.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
@@ -195,7 +195,7 @@ function refuseGenerated(table: Table, { name, generated }: Column): void {
 }
 
 function byStart(a: KeyRange, b: KeyRange): number {
-  return Buffer.compare(a.start.bytes, b.start.bytes)
+  return compareSlices(a.start, b.start)
 }
 
 function indexesOf(table: Table): TableSourceIndex[] {

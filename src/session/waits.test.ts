@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
+import { copySlice, sliceOf, sliceToLatin1 } from '../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../base/tuple.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
 import { Elsewhere, type StatementSteps, type Transaction } from '../database/contract.ts'
@@ -266,6 +266,26 @@ describe('a lock that is not free', () => {
     expect(counts.began).toBe(1)
     await other.rollback()
   })
+})
+
+test('each of several cursors goes on in its own place, in the state that the statement began with', async () => {
+  await fill(6)
+  const shown = await openSession().run(function* (tx): StatementSteps<string[]> {
+    const cursors = [tx.scan(keyspaceRange(collection.id)), tx.scan(keyspaceRange(collection.id), { reverse: true })]
+    cursors.push(tx.scan(keyspaceRange(collection.id)))
+    const found: string[] = []
+    const show = (which: number): void => {
+      const isThere = cursors[which]!.next()
+      found.push(
+        isThere ? `${which} ${Buffer.from(copySlice(cursors[which]!.key)).subarray(-3, -1).toString()}` : 'end',
+      )
+    }
+    for (const which of [0, 0, 1, 2]) show(which)
+    yield Promise.resolve().then(() => openSession().run((other) => other.deleteRange(keyspaceRange(collection.id))))
+    for (const which of [2, 1, 0]) show(which)
+    return found
+  })
+  expect(shown).toEqual(['0 00', '0 01', '1 05', '2 00', '2 01', '1 04', '0 02'])
 })
 
 describe('a key that was locked while the statement was alone', () => {

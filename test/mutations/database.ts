@@ -45,6 +45,17 @@ export const databaseMutations: readonly Mutation[] = [
       ['what was written is before every savepoint', 'writes + catalogChanges', 'catalogChanges'],
     ],
   ),
+  ...mutationsOf(
+    'src/database/transaction/transaction-view.ts',
+    ['src/session/waits.test.ts'],
+    [
+      ['the first cursor is not parked', '    this.#firstCursor?.park()\n', ''],
+      ['only the first cursor is parked', '    for (const cursor of this.#cursors) cursor.park()\n', ''],
+    ],
+  ),
+  ...mutationsOf('src/database/transaction/transaction-cursor.ts', writes, [
+    ['cursors show their own entries in one place', 'if (this.#ownKey === unused) {', 'if (count < 0) {'],
+  ]),
   ...mutationsOf('src/database/transaction/hash-index.ts', writes, [
     ['an index is used again with what is in it', '    this.#numbers.fill(empty)\n    this.used = 0\n', ''],
   ]),

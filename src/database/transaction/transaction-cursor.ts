@@ -37,6 +37,7 @@ interface Place {
 
 export const plainScan: ScanOptions = {}
 
+const unused = new MutableSlice()
 const passedKey = new MutableSlice()
 
 export class TransactionCursor implements Cursor {
@@ -60,8 +61,9 @@ export class TransactionCursor implements Cursor {
   #ownEnded = false
   /** The key last sought: where both sides begin until an entry has been returned. */
   #from: Slice | undefined
-  readonly #ownKey = new MutableSlice()
-  readonly #ownValue = new MutableSlice()
+  /** Made for a cursor that has anything to merge. */
+  #ownKey = unused
+  #ownValue = unused
 
   constructor(
     reader: () => Reader,
@@ -83,7 +85,12 @@ export class TransactionCursor implements Cursor {
   /** Where no own write concerns the range, the snapshot's entries are all there is: nothing is merged then. */
   #ownLimit(): number {
     const { count } = this.#writes
-    return count > 0 && this.#writes.concerns(this.#range) ? count : 0
+    if (count === 0 || !this.#writes.concerns(this.#range)) return 0
+    if (this.#ownKey === unused) {
+      this.#ownKey = new MutableSlice()
+      this.#ownValue = new MutableSlice()
+    }
+    return count
   }
 
   next(): boolean {

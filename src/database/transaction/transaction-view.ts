@@ -22,7 +22,8 @@ export class TransactionView {
   isTaken = false
   readonly #kernel: Kernel
   #pinned: Snapshot | undefined
-  /** Open on the newest state: to be put on the pinned one. */
+  /** Open on the newest state, to be put on the pinned one: the first, which is mostly the only one, and the others. */
+  #firstCursor: TransactionCursor | undefined
   #cursors: TransactionCursor[] = []
   #pages: PinnedPages | undefined
 
@@ -49,8 +50,9 @@ export class TransactionView {
     this.#pinned = this.#kernel.pin()
     this.base = this.#pinned
     this.#kernel.conflicts.open(this.sequence)
+    this.#firstCursor?.park()
     for (const cursor of this.#cursors) cursor.park()
-    this.#cursors = []
+    this.forgetCursors()
   }
 
   unpin(): void {
@@ -66,15 +68,18 @@ export class TransactionView {
   }
 
   opened(cursor: TransactionCursor): void {
-    if (this.#pinned === undefined) this.#cursors.push(cursor)
+    if (this.#pinned !== undefined) return
+    if (this.#firstCursor === undefined) this.#firstCursor = cursor
+    else this.#cursors.push(cursor)
   }
 
   /** The running statement goes through keys of this state. */
   get hasCursors(): boolean {
-    return this.#cursors.length > 0
+    return this.#firstCursor !== undefined
   }
 
   forgetCursors(): void {
+    this.#firstCursor = undefined
     if (this.#cursors.length > 0) this.#cursors = []
   }
 
