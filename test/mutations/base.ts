@@ -52,7 +52,7 @@ export const baseMutations: readonly Mutation[] = [
     ],
     ['a timestamp keeps its sign bit', 'this.u64be(us ^ (1n << 63n))', 'this.u64be(us)'],
     ['a descending element is not ended', 'this.invert(mark)\n    this.u8(0x80)', 'this.invert(mark)'],
-    ['a prefix range ends with its prefix', 'end[length] = 0xff', 'end[length] = 0x00'],
+    ['a prefix range ends with its prefix', 'bytes[length] = 0xff', 'bytes[length] = 0x00'],
     [
       'a keyspace of two bytes is read as one',
       'first < 0x80 ? 1 : first < 0xc0 ? 2',
@@ -106,8 +106,8 @@ export const baseMutations: readonly Mutation[] = [
     ],
     [
       'a copy is a view',
-      'if (end - start > nativeCopyBytes) copy.set(bytes.subarray(start, end))',
-      'if (end - start > nativeCopyBytes) return bytes.subarray(start, end)',
+      '  copyInto(copy, 0, slice)\n  return copy',
+      '  copyInto(copy, 0, slice)\n  return slice.bytes.subarray(start, end)',
     ],
   ]),
 ]

@@ -218,8 +218,8 @@ export const databaseMutations: readonly Mutation[] = [
     ],
     [
       'a cursor does not ask for own range deletes',
-      'return count > 0 && this.#writes.concerns(this.#range) ? count : 0',
-      'return count > 0 && this.#writes.touches(this.#range) ? count : 0',
+      'if (count === 0 || !this.#writes.concerns(this.#range)) return 0',
+      'if (count === 0 || !this.#writes.touches(this.#range)) return 0',
     ],
     ['writes made after it show in an open cursor', 'this.#writes.newestBefore(newest, this.#limit)', 'newest'],
   ]),
@@ -231,8 +231,8 @@ export const databaseMutations: readonly Mutation[] = [
     ],
     [
       'a burned sequence is durable',
-      'if (sequence > this.through) return sequence',
-      'if (sequence >= this.through) return sequence',
+      'return sequence > this.through ? sequence',
+      'return sequence >= this.through ? sequence',
     ],
     [
       'sequences between episodes are burned',
