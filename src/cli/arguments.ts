@@ -28,6 +28,8 @@ export interface ServeArguments {
   readonly transactionLimitBytes: number | undefined
   /** Databases that nobody uses, and that stay open. */
   readonly idleDatabases: number | undefined
+  /** At once, of each database. */
+  readonly preparedTransactions: number | undefined
   /** Connections at once, in all and of each address. */
   readonly connections: ConnectionLimits
   /** Of what is written to an engine on the disk, in memory before it moves there. */
@@ -74,6 +76,7 @@ ${[...protocols.values()].map(portUsage).join('')}  --socket PATH         a sock
   --max-connections N   connections at once, of all protocols (default: 20000)
   --reserved-connections N  of these, for superusers (default: 3)
   --max-connections-per-address N  of each address (default: 1000 of another machine, any number of this one)
+  --max-prepared-transactions N  prepared and not ended yet, of each database (default: 64; 0: none)
   --idle-databases N    databases that stay open though nobody uses them (default: 64); others are closed until they are
                         used again
   --hand-over-size SIZE   what tables of an engine on the disk gather in memory before it moves there (default: 8MB);
@@ -149,6 +152,7 @@ const fixedOptions = {
   'temporary-limit': { type: 'string' },
   'transaction-limit': { type: 'string' },
   'idle-databases': { type: 'string' },
+  'max-prepared-transactions': { type: 'string' },
   'max-connections': { type: 'string' },
   'max-connections-per-address': { type: 'string' },
   'reserved-connections': { type: 'string' },
@@ -200,6 +204,7 @@ export async function parseServe(
     temporaryLimitBytes: sizeOf('temporary-limit', values['temporary-limit'], 0),
     transactionLimitBytes: sizeOf('transaction-limit', values['transaction-limit'], 1),
     idleDatabases: countOf('idle-databases', values['idle-databases']),
+    preparedTransactions: countOf('max-prepared-transactions', values['max-prepared-transactions']),
     connections: connectionsOf(values),
     handOverBytes: sizeOf('hand-over-size', values['hand-over-size'], 1),
     encryptionKey: keyOf(values, inMemory),

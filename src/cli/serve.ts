@@ -1,4 +1,5 @@
 /** `polylog serve`: starts, says when it is ready, stops on a signal. */
+import type { KernelLimits } from '../database/kernel.ts'
 import { logError } from '../base/logged-error.ts'
 import { log, logWith } from '../host/real/log.ts'
 import { createRealHost, readEnvironment } from '../host/real/real-host.ts'
@@ -22,10 +23,16 @@ function endlessHeapMb(limitBytes: number): number {
   return Math.min(Math.max(share, leastEndlessMb), mostEndlessMb)
 }
 
+function limitsOf({ transactionLimitBytes, preparedTransactions }: ServeArguments): Partial<KernelLimits> {
+  return {
+    ...(transactionLimitBytes !== undefined && { maxTransactionBytes: transactionLimitBytes }),
+    ...(preparedTransactions !== undefined && { preparedTransactions }),
+  }
+}
+
 export async function serve(args: ServeArguments): Promise<RunningServer> {
   const { directory, host, port, protocolPorts, socket, tls, domain, insecureTransport, durability } = args
-  const { memoryLimitBytes, temporaryLimitBytes, transactionLimitBytes, idleDatabases, connections, handOverBytes } =
-    args
+  const { memoryLimitBytes, temporaryLimitBytes, idleDatabases, connections, handOverBytes } = args
   const user = firstUser()
   const key = await readEncryptionKey(args.encryptionKey)
   const running = await startServer({
@@ -40,7 +47,7 @@ export async function serve(args: ServeArguments): Promise<RunningServer> {
       ...key,
       ...(memoryLimitBytes !== undefined && { memory: { limitBytes: memoryLimitBytes } }),
       ...(temporaryLimitBytes !== undefined && { temporaryLimitBytes }),
-      ...(transactionLimitBytes !== undefined && { limits: { maxTransactionBytes: transactionLimitBytes } }),
+      limits: limitsOf(args),
       ...(handOverBytes !== undefined && { engines: { handOverBytes } }),
     },
     server: {

@@ -21,7 +21,7 @@ import type { Isolation, Sequence, Transaction, TransactionServices } from './co
 import type { DatabaseParts } from './database-parts.ts'
 import type { Engines } from './engines.ts'
 import { followFeed, type FeedOptions, type FeedTransaction } from './following/feed.ts'
-import { defaultKernelLimits, type Kernel, type KernelLimits, type TransactionOptions } from './kernel.ts'
+import { defaultKernelLimits, type KernelLimits, type TransactionOptions } from './kernel.ts'
 import { KeyWaits } from './transaction/key-waits.ts'
 import { Hub } from './messages/hub.ts'
 import { LargeCommits } from './commit/large-commits.ts'
@@ -30,6 +30,7 @@ import { Role, soleLeadership } from './following/leadership.ts'
 import { LockTable } from './transaction/locks.ts'
 import { isEmpty, migrate, type MigrationStep } from './directory/migrations/migrations.ts'
 import { noteRefused } from './commit/note-refused.ts'
+import { PreparedTransactions, type PreparingKernel } from './prepared/prepared-transactions.ts'
 import { OpenTransactions } from './transaction/open-transactions.ts'
 import { ProcessMemory } from './process-memory.ts'
 import { throughMisses } from './transaction/pinned-pages.ts'
@@ -51,7 +52,7 @@ const storedLookEveryBytes = 256 * 1024
 const mostReclaimSlices = 16
 const mostRecycled = 2
 
-export class Database implements Kernel {
+export class Database implements PreparingKernel {
   readonly host: Host
   readonly name: string
   readonly log: CommitLog
@@ -63,6 +64,7 @@ export class Database implements Kernel {
   readonly largeCommits: LargeCommits = new LargeCommits(this)
   readonly limits: KernelLimits
   readonly open: OpenTransactions = new OpenTransactions()
+  readonly prepared: PreparedTransactions = new PreparedTransactions(this)
   readonly services: TransactionServices
   readonly pipeline: CommitPipeline<CatalogState>
   readonly recovered: Recovered
@@ -183,6 +185,7 @@ export class Database implements Kernel {
     const database = await Database.#replayed(parts, leader)
     try {
       await database.#migrate()
+      await database.prepared.load()
       return database
     } catch (error) {
       await database.pipeline.close()
@@ -242,6 +245,7 @@ export class Database implements Kernel {
     this.#lastVersion = Math.max(this.#lastVersion, loaded.lastVersion)
     this.#services.restart(loaded.numbers)
     this.isEmpty = isEmpty(this.store)
+    await this.prepared.load()
     await this.logUse.takeOver()
     await this.engines?.lead()
   }
@@ -310,6 +314,11 @@ export class Database implements Kernel {
   nextVersion(): number {
     this.pipeline.checkLeads()
     return ++this.#lastVersion
+  }
+
+  noteGiven(transactionId: number, version: number): void {
+    this.#lastTransaction = Math.max(this.#lastTransaction, transactionId)
+    this.#lastVersion = Math.max(this.#lastVersion, version)
   }
 
   unreservedNumbers(): number | undefined {

@@ -10,6 +10,7 @@ import type { KeyWaits } from './transaction/key-waits.ts'
 import type { Hub } from './messages/hub.ts'
 import type { LargeCommits } from './commit/large-commits.ts'
 import type { LockTable } from './transaction/locks.ts'
+import type { PreparedTransactions } from './prepared/prepared-transactions.ts'
 import type { OpenTransactions } from './transaction/open-transactions.ts'
 import type { SpillOptions } from './transaction/spilled-values.ts'
 import type { WorkspaceParts } from './transaction/workspace.ts'
@@ -35,6 +36,7 @@ export interface Kernel {
   isEmpty: boolean
   readonly limits: KernelLimits
   readonly open: OpenTransactions
+  readonly prepared: PreparedTransactions
   /** Above the accounts of everybody who works with the database. */
   readonly account: MemoryAccount
   readonly workspaces: WorkspaceParts
@@ -84,6 +86,8 @@ export interface KernelLimits {
   readonly pieceBytes: number
   /** Longer values that a transaction writes after so many bytes go to a temporary file until the commit. */
   readonly spillWritesFromBytes: number
+  /** How many may be prepared at once; 0: none. */
+  readonly preparedTransactions: number
 }
 
 export const defaultKernelLimits: KernelLimits = {
@@ -94,4 +98,5 @@ export const defaultKernelLimits: KernelLimits = {
   largeCommitBytes: 4 * 1024 * 1024,
   pieceBytes: 512 * 1024,
   spillWritesFromBytes: 16 * 1024 * 1024,
+  preparedTransactions: 64,
 }

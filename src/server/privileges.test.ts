@@ -36,6 +36,22 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
     expect(await answerTo('ada', 'WITH w AS (SELECT * FROM secret) SELECT 1')).toMatch(/^E 42501/)
   })
 
+  test('a prepared transaction is ended by who has prepared it, and by superusers', async () => {
+    await answerTo('admin', "CREATE ROLE ada LOGIN PASSWORD 'ada'")
+    await answerTo('admin', "CREATE ROLE bob LOGIN PASSWORD 'bob'")
+    const client = await as('ada')
+    for (const gid of ['one', 'two', 'three']) await client.query(`BEGIN; PREPARE TRANSACTION '${gid}'`)
+    expect(await answerTo('bob', "COMMIT PREPARED 'one'")).toBe(
+      'E 42501 permission denied to finish prepared transaction',
+    )
+    expect(await answerTo('bob', "ROLLBACK PREPARED 'one'")).toMatch(/^E 42501/)
+    expect(await answerTo('bob', "SELECT gid FROM pg_prepared_xacts WHERE owner = 'ada'")).toMatch(/one.*three.*two/)
+    await answerTo('ada', "COMMIT PREPARED 'one'")
+    await answerTo('admin', "ROLLBACK PREPARED 'two'")
+    await answerTo('admin', "COMMIT PREPARED 'three'")
+    expect(await answerTo('admin', 'SELECT gid FROM pg_prepared_xacts')).toBe('SELECT 0 []')
+  })
+
   test('a statement that was prepared asks again when something was taken away', async () => {
     await answerTo('admin', "CREATE ROLE ada LOGIN PASSWORD 'ada'")
     await answerTo('admin', 'CREATE TABLE t (id int)')

@@ -54,6 +54,8 @@ export interface DatabaseFacts {
   readonly isPersistent: boolean
   /** When the newest checkpoint was written, since this process has it open. */
   readonly lastCheckpointMs: number | undefined
+  /** How many transactions may be prepared at once. */
+  readonly preparedTransactions: number
 }
 
 export type Outcome = 'committed' | 'aborted'
@@ -123,6 +125,13 @@ export interface Session extends Witness {
    */
   commit(): Promise<Outcome> | Outcome
   rollback(): Promise<void> | void
+  /**
+   * Like `commit`, but that it stays as it is until somebody ends it by its name: beyond this session, and beyond restarts. `check`
+   * is its last statement.
+   */
+  prepareTransaction(gid: string, check: Statement<void>): Promise<Outcome> | Outcome
+  /** Ends one. Errors: `undefined_object`, `denied` for who is neither a superuser nor has prepared it, `active_transaction`. */
+  finishPrepared(gid: string, commits: boolean): Promise<void>
   /** The open transaction can only be rolled back from now on (PostgreSQL's rule for errors outside of savepoints). */
   fail(): void
 

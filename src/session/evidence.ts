@@ -48,6 +48,7 @@ export function evidenceOf(
     locks(asker, database),
     lockWaits(database),
     transactions(database),
+    preparedTransactions(database),
     concurrency(database),
     sessionTable(asker, sessions, activity),
     doorTable(activity),
@@ -264,6 +265,20 @@ function transactions(database: Database): EvidenceTable {
       BigInt(sequence),
       BigInt(writes.count),
       BigInt(writes.sizeBytes),
+    ]),
+  )
+}
+
+/** Of this database, with the owner's name as it was then. */
+function preparedTransactions(database: Database): EvidenceTable {
+  const columns: Columns = { transaction: 'int8', gid: 'text', prepared_ms: 'int8', owner: 'text', database: 'text' }
+  return table('prepared_transactions', columns, () =>
+    [...database.prepared.list()].map(({ id, gid, preparedMs, owner }) => [
+      BigInt(id),
+      gid,
+      BigInt(preparedMs),
+      owner,
+      database.name,
     ]),
   )
 }

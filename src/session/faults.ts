@@ -72,7 +72,8 @@ export function commitOf(transaction: KernelTransaction, interruption?: Interrup
   }
 }
 
-function asFault(error: unknown): unknown {
+/** Of what the kernel threw while it committed. */
+export function asFault(error: unknown): unknown {
   return error instanceof Error && !(error instanceof PolylogError) ? inKernel(error) : error
 }
 

@@ -6,8 +6,11 @@
  * in which it asks is the session's.
  */
 import { PolylogError } from '../base/errors.ts'
-import type { Isolation, Statement } from '../database/contract.ts'
+import type { Isolation, Sequence, Statement } from '../database/contract.ts'
+import type { Interruption } from '../database/commit/large-commits.ts'
 import type { Database } from '../database/database.ts'
+import type { Preparer } from '../database/prepared/prepared-transactions.ts'
+import { toItsEnd } from '../database/transaction/wait.ts'
 import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import type { BeginOptions, Outcome, TransactionStatus } from './contract.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
@@ -153,19 +156,34 @@ export class Party {
   commit(): Promise<Outcome> | Outcome {
     const shared = this.#open()
     if (!this.isBeginner) return this.leave()
+    return this.#end(shared, (cancellation) => shared.commit(cancellation))
+  }
+
+  /** Answers `aborted` of a failed one. */
+  prepare(gid: string, by: Preparer, check: Statement<void>): Promise<Outcome> | Outcome {
+    const shared = this.#open()
+    const { prepared } = this.#parts.database()
+    const prepare = async (interruption: Interruption): Promise<Sequence> => {
+      if (shared.parties === 1) return prepared.prepare(shared.kernel, gid, by, interruption)
+      throw new PolylogError('unsupported', 'a transaction that others have joined cannot be prepared')
+    }
+    return this.#end(shared, (cancellation) => shared.prepare(prepare, cancellation), check)
+  }
+
+  #end(shared: SharedTransaction, end: End, check?: Statement<void>): Promise<Outcome> | Outcome {
     const { requests } = this.#cancellation
     return shared.inTurn(() => {
-      if (this.#cancellation.requests === requests) return this.#checkAndDecide(shared)
+      if (this.#cancellation.requests === requests) return this.#checkAndDecide(shared, end, check)
       this.shared = undefined
       shared.abort()
       throw canceled()
     })
   }
 
-  /** Deferred constraints are checked by a last statement; where one is violated, nothing stays. */
-  #checkAndDecide(shared: SharedTransaction): Outcome | Promise<Outcome> {
-    const last = shared.outcome === undefined && !shared.failed ? shared.kernel.transactionEnd() : undefined
-    if (last === undefined) return this.#decide(shared)
+  /** Deferred constraints are checked by a last statement, and then `check`; where one is violated, nothing stays. */
+  #checkAndDecide(shared: SharedTransaction, end: End, check?: Statement<void>): Outcome | Promise<Outcome> {
+    const last = shared.outcome === undefined && !shared.failed ? lastStatement(shared.kernel, check) : undefined
+    if (last === undefined) return this.#decide(shared, end)
     const violated = (error: unknown): never => {
       this.shared = undefined
       shared.abort()
@@ -173,16 +191,16 @@ export class Party {
     }
     try {
       const checked = this.#runInTurn(shared, last)
-      if (checked instanceof Promise) return checked.then(() => this.#decide(shared), violated)
+      if (checked instanceof Promise) return checked.then(() => this.#decide(shared, end), violated)
     } catch (error) {
       return violated(error)
     }
-    return this.#decide(shared)
+    return this.#decide(shared, end)
   }
 
-  #decide(shared: SharedTransaction): Outcome | Promise<Outcome> {
+  #decide(shared: SharedTransaction, end: End): Outcome | Promise<Outcome> {
     try {
-      const outcome = shared.commit(this.#cancellation)
+      const outcome = end(this.#cancellation)
       if (!(outcome instanceof Promise)) return this.#decided(shared, outcome)
       this.#cancellation.begin(() => undefined)
       return outcome
@@ -260,5 +278,17 @@ export class Party {
     const { shared } = this
     this.shared = undefined
     shared?.abort()
+  }
+}
+
+/** How the transaction ends, in its turn. */
+type End = (cancellation: Cancellation) => Outcome | Promise<Outcome>
+
+function lastStatement(kernel: KernelTransaction, check: Statement<void> | undefined): Statement<void> | undefined {
+  const deferred = kernel.transactionEnd()
+  if (check === undefined || deferred === undefined) return deferred ?? check
+  return function* (transaction) {
+    yield* toItsEnd(transaction, () => deferred(transaction))
+    yield* toItsEnd(transaction, () => check(transaction))
   }
 }

@@ -28,6 +28,7 @@ import { SessionReport } from './session-report.ts'
 import { Identity } from './identity.ts'
 import type { SessionLimits } from './limits.ts'
 import { Party } from './party.ts'
+import { finishPrepared } from './prepared.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
 import type { Sight } from './sight.ts'
 import { canceled, Cancellation, type Caller, type StatementRunner } from './statement-runner.ts'
@@ -213,8 +214,9 @@ export class ClientSession implements Session {
   }
 
   get databaseFacts(): DatabaseFacts {
-    const { pipeline, isPersistent, checkpoints } = this.#database
-    return { leads: pipeline.leads, isPersistent, lastCheckpointMs: checkpoints.lastMs }
+    const { pipeline, isPersistent, checkpoints, limits } = this.#database
+    const { preparedTransactions } = limits
+    return { leads: pipeline.leads, isPersistent, lastCheckpointMs: checkpoints.lastMs, preparedTransactions }
   }
 
   storeFacts(): StoreStatistics {
@@ -347,6 +349,16 @@ export class ClientSession implements Session {
 
   commit(): Promise<Outcome> | Outcome {
     return this.#inOrder(() => this.#party.commit())
+  }
+
+  prepareTransaction(gid: string, check: Statement<void>): Promise<Outcome> | Outcome {
+    const by = { owner: this.identity.user, ownerId: this.identity.roleId }
+    return this.#inOrder(() => this.#party.prepare(gid, by, check))
+  }
+
+  async finishPrepared(gid: string, commits: boolean): Promise<void> {
+    this.identity.rights = this.rights
+    await this.#inOrder(() => finishPrepared(this.#database, { gid, commits, by: this.identity, sight: this.sight }))
   }
 
   rollback(): Promise<void> | void {

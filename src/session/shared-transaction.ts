@@ -13,13 +13,14 @@
  */
 import { PolylogError } from '../base/errors.ts'
 import type { Savepoint, Sequence } from '../database/contract.ts'
+import type { Interruption } from '../database/commit/large-commits.ts'
 import { prepareRollback } from '../database/transaction/sliced-rollback.ts'
 import type { LocksMark } from '../database/transaction/transaction-locks.ts'
 import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import type { DatabaseCounts } from './activity.ts'
 import type { Outcome } from './contract.ts'
-import { commitOf } from './faults.ts'
+import { asFault, commitOf } from './faults.ts'
 import type { SlowClient } from './outbox.ts'
 import type { Cancellation } from './statement-runner.ts'
 
@@ -257,6 +258,26 @@ export class SharedTransaction {
       this.abort()
       throw error
     }
+  }
+
+  /** Likewise where another transaction keeps what this one has done, for somebody to commit it later. */
+  prepare(
+    prepare: (interruption: Interruption) => Promise<Sequence>,
+    cancellation: Cancellation,
+  ): Outcome | Promise<Outcome> {
+    if (this.outcome !== undefined) return this.outcome
+    if (this.failed) {
+      this.abort()
+      return 'aborted'
+    }
+    this.#cancellation = cancellation
+    return prepare(cancellation).then(
+      (sequence) => (this.outcome === undefined ? this.#committed(sequence) : 'committed'),
+      (error: unknown) => {
+        this.abort()
+        throw asFault(error)
+      },
+    )
   }
 
   #committed(sequence: Sequence): Outcome {

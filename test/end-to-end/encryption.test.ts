@@ -52,7 +52,7 @@ test('a directory is served, followed, verified and changed with its key, and wi
     expect(await db.read((snapshot) => snapshot.keys().get('key'))).toEqual(new Uint8Array(Buffer.from('value')))
     await db.close()
     await expect(open(data)).rejects.toMatchObject({ code: 'invalid_argument' })
-    expect((await readFile(join(data, 'FORMAT'))).toString()).toBe('4\n')
+    expect((await readFile(join(data, 'FORMAT'))).toString()).toBe('5\n')
   }))
 
 test('what is no key, and a file that others may read, is said', () =>

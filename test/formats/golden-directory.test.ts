@@ -9,6 +9,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Database } from '../../src/database/database.ts'
 import { formatVersion } from '../../src/database/directory/data-directory.ts'
 import { Instance } from '../../src/database/instance.ts'
 import { createRealHost } from '../../src/host/real/real-host.ts'
@@ -72,6 +73,22 @@ async function manyOf(db: EmbeddedDatabase): Promise<unknown> {
   return rows[0]
 }
 
+/** Since format 5: a transaction that is prepared, and that nobody has ended. */
+async function prepareOn(database: Database): Promise<void> {
+  const transaction = database.begin({ isolation: 'serializable', readOnly: false, interactive: true })
+  transaction.beginStatement()
+  transaction.createNamespace('prepared')
+  transaction.endStatement()
+  const sequence = await database.prepared.prepare(transaction, 'golden', { owner: 'polylog', ownerId: undefined })
+  await database.synced(sequence)
+}
+
+async function endPrepared(database: Database): Promise<void> {
+  expect(database.locks.isEmpty).toBe(false)
+  await database.prepared.finish('golden', true)
+  expect(database.catalog.namespaces.has('prepared')).toBe(true)
+}
+
 /** Everything but that, as text. */
 function contentOf(db: EmbeddedDatabase): Promise<unknown> {
   return db.read(async (tx) => {
@@ -96,6 +113,7 @@ async function writeGolden(name: string): Promise<void> {
   await instance.databases.get('polylog')!.checkpoint()
   await db.write(fillAfterCheckpoint)
   await db.write(fillLargely)
+  await prepareOn(instance.databases.get('polylog')!)
   cpSync(scratch, join(folder, 'data'), { recursive: true, filter: (path) => !path.includes('LOCK') })
   writeFileSync(join(folder, 'expected.json'), `${JSON.stringify(await contentOf(db), undefined, 2)}\n`)
   await db.close()
@@ -118,6 +136,7 @@ describe('a directory of every format version', () => {
       expect(await contentOf(db)).toEqual(JSON.parse(readFileSync(join(goldens, version, 'expected.json'), 'utf8')))
       if (version === encrypted || Number(version) >= 4)
         expect(await manyOf(db)).toEqual({ count: '100', length: '1985' })
+      if (Number(version) >= 5) await endPrepared(instance.databases.get('polylog')!)
       await db.write((tx) => tx.sql("INSERT INTO item (id, name) VALUES (3, 'three')"))
       await db.write((tx) => tx.sql(`INSERT INTO redis.db0_stream VALUES ('of ids', '5-1', '{"f": "v"}')`))
       await db.close()

@@ -29,6 +29,7 @@ import { pipelineMutations } from './pipelines.ts'
 import { planMutations } from './plans.ts'
 import { queryMutations } from './queries.ts'
 import { statementMutations } from './statements.ts'
+import { preparedMutations } from './prepared.ts'
 import { sessionMutations } from './sessions.ts'
 import { storageMutations } from './storage.ts'
 import { streamMutations } from './streams.ts'
@@ -70,6 +71,7 @@ export const mutations: readonly Mutation[] = [
   ...redisDataMutations,
   ...blockingMutations,
   ...sessionMutations,
+  ...preparedMutations,
   ...streamMutations,
   ...collationMutations,
   ...textStyleMutations,

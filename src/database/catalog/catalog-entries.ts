@@ -41,6 +41,9 @@ export const catalogIndex = {
   comment: 8,
   global: 9,
   access: 10,
+  /** See `prepared/prepared-entries.ts`. */
+  prepared: 11,
+  preparedPart: 12,
 } as const
 
 /** What a collection's key holds. Until format 3 there was a `model` and neither kind, owner, engine nor versions. */

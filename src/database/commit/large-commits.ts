@@ -384,6 +384,9 @@ class LargeCommit {
     const writes = this.#writes
     pipeline.checkWritable()
     if (this.#validation?.changedRecently() === true) throw readsChanged()
+    if (transaction.reads !== undefined && this.#kernel.prepared.guardsReads) {
+      this.#kernel.prepared.checkWrites(transaction)
+    }
     const first = writes.count
     const numbersBound = addCounters(transaction)
     for (let i = first; i < writes.count; i++) {

@@ -26,7 +26,8 @@
  * nothing. Of format 2 it is the content of the databases that was other: they are brought up to date when they are opened
  * (`migrations/migrations.ts`), and FORMAT names the present version before the first of them is. Format 4 is format 3, but
  * that large transactions may lie in pieces in the log, that collections may have stores of their own, and that long strings
- * of Redis lie in pieces: nothing in a directory of format 3 has to change.
+ * of Redis lie in pieces: nothing in a directory of format 3 has to change. Format 5 is format 4, but that the catalog may hold
+ * prepared transactions, whose locks an older Polylog would not hold.
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { Disk } from '../../host/host.ts'
@@ -49,7 +50,7 @@ import {
 import { listFolder, makeFolders, removeTree, writeSmallFile } from './small-files.ts'
 
 /** Grows with every change of a byte layout; older ones are migrated. */
-export const formatVersion = 4
+export const formatVersion = 5
 
 const formatBytesMax = 64
 const contentsBytesMax = 64 * 1024 * 1024

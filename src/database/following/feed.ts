@@ -3,6 +3,7 @@
  * out: who follows a feed follows the data. A transaction of gigabytes comes in parts of a megabyte, so that nobody ever
  * holds all of it.
  */
+import { isPreparedEntry } from '../prepared/prepared-entries.ts'
 import { copySlice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import { endOfRecord, type CommitLog } from '../../log/commit-log.ts'
@@ -69,7 +70,7 @@ export async function* followFeed(
       const part = { sequence, timeMs: Number(batch.clock >> 16n), origin: reader.origin }
       for (let decoded = 1; reader.next(); decoded++) {
         if (decoded % changesPerTurn === 0) await pause()
-        const change = reader.derived ? undefined : decodeChange(reader)
+        const change = reader.derived || isPreparedEntry(reader) ? undefined : decodeChange(reader)
         if (change === undefined) continue
         if (changes.length >= changesPerPart || bytes >= bytesPerPart) {
           yield { ...part, changes, continues: true }

@@ -331,6 +331,52 @@ export class LockTable {
     session.close()
   }
 
+  /** Whether the session holds something itself that the transaction which runs its statements holds, too. */
+  isSharedWithSession(owner: LockOwner): boolean {
+    const session = this.#sessions.get(sessionOf(owner))
+    const held = session === undefined ? undefined : this.#held.get(session)
+    return held !== undefined && [...held].some((lock) => lock.holders.has(owner))
+  }
+
+  // ---- prepared transactions
+
+  /** Everything that the owner holds, with its modes as a set; some of it twice. */
+  *heldBy(owner: LockOwner): Generator<{ readonly key: string; readonly held: number }> {
+    for (const { key, holders } of this.#held.get(owner) ?? []) {
+      const held = holders.get(owner)
+      if (held !== undefined) yield { key, held }
+    }
+    for (const { key, number } of this.#tables.get(owner) ?? []) {
+      if (number !== givenBack) yield { key, held: 1 << number }
+    }
+  }
+
+  /** All that one holds is the other's from now on: who holds nothing yet and waits for nothing. */
+  transfer(from: LockOwner, to: LockOwner): void {
+    this.#journals.delete(from)
+    const keys = this.#tables.get(from)
+    if (keys !== undefined) {
+      this.#tables.delete(from)
+      this.#tables.set(to, keys)
+    }
+    const locks = this.#held.get(from)
+    if (locks === undefined) return
+    this.#held.delete(from)
+    this.#held.set(to, locks)
+    for (const { holders } of locks) {
+      const held = holders.get(from)!
+      holders.delete(from)
+      holders.set(to, held)
+    }
+  }
+
+  /** What was held before this process led the log: readers that are there already do not keep it from being held again. */
+  restore(owner: LockOwner, key: string, held: number): void {
+    const lock = this.#lockOf(key) ?? this.#newLock(key)
+    const before = lock.holders.get(owner) ?? 0
+    this.#hold(lock, owner, modesIn(held).map(numberOf).reduce(withMode, before))
+  }
+
   /** What the owner's locks take. */
   bytesOf(owner: LockOwner): number {
     return (this.#held.get(owner)?.size ?? 0) * lockBytes + (this.#tables.get(owner)?.sizeBytes ?? 0)

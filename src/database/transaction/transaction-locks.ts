@@ -231,6 +231,11 @@ export class TransactionLocks {
     return [...this.#writtenTo(), ...(this.#looked ?? [])]
   }
 
+  /** Everything that is locked, keys among it. */
+  *heldNames(): Generator<string> {
+    for (const { key } of this.#table.heldBy(this.#transaction)) yield key
+  }
+
   /** Until the end nobody else writes to the collections. */
   excludeWriters(collections: readonly number[]): void {
     for (const id of collections) this.lockName(collectionLockKey(id), 'exclusive')

@@ -576,8 +576,9 @@ export class KernelTransaction implements Transaction {
   }
 
   validateReads(): void {
-    if (!this.view.isPinned || this.reads === undefined) return
-    if (this.reads.changedSince(this.sequence, this.kernel.conflicts)) throw readsChanged()
+    if (this.reads === undefined) return
+    if (this.view.isPinned && this.reads.changedSince(this.sequence, this.kernel.conflicts)) throw readsChanged()
+    if (this.kernel.prepared.guardsReads) this.kernel.prepared.checkWrites(this)
   }
 
   rollback(): void {

@@ -2,7 +2,7 @@
  * The catalog against its keys: what this snapshot's transactions are bound to is what the keys say, every reference leads
  * somewhere, names are given once, and no number that is in use may be given out again.
  */
-import { copySlice, sliceOf, type Slice } from '../../base/slice.ts'
+import { copySlice, latin1ToBytes, sliceOf, sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import { keyspaceRange } from '../../base/tuple.ts'
 import { catalogIndex, catalogKeyspace, decodeJson, lastCollectionIdKey } from '../catalog/catalog-entries.ts'
@@ -12,6 +12,13 @@ import type { Catalog, Collection, GlobalObject } from '../catalog/catalog.ts'
 import type { StatementSteps } from '../contract.ts'
 import { decodeNumber } from '../catalog/numbers.ts'
 import { addressText, databaseId, dependenciesOf, hasPart, partsOf, partText } from '../catalog/objects.ts'
+import {
+  decodeHead,
+  gidOf,
+  heads as preparedHeads,
+  keysOf,
+  parts as preparedParts,
+} from '../prepared/prepared-entries.ts'
 import { decodeReply } from '../transaction/remembered-reply.ts'
 import { eachEntry, nameOf, type DifferenceKind, type Verification } from './verification.ts'
 import { inPlace } from '../transaction/wait.ts'
@@ -25,6 +32,7 @@ export function* verifyCatalog(verification: Verification): StatementSteps<void>
     if (checkEntry(verification, stored, key, value)) stored = stored.applied(key, value)
   })
   compareCatalogs(verification, stored, transaction.catalog)
+  yield* inPlace(transaction, () => checkPrepared(verification))
   for (const collection of allOf(stored)) {
     checkIndexes(verification, collection)
     checkDependencies(verification, stored, collection)
@@ -121,6 +129,32 @@ function differingGlobals(stored: Catalog, used: Catalog): readonly GlobalObject
 function textOf({ fields, ...rest }: Collection): string {
   const types = [...fields].map(([field, of]): [string, string[]] => [field, [...of].sort()])
   return JSON.stringify([rest, types.sort(([a], [b]) => (a < b ? -1 : 1))])
+}
+
+/** Each prepared transaction has all its parts, and no part is of none. */
+function checkPrepared(verification: Verification): void {
+  const { transaction } = verification
+  const parts = new Set<string>()
+  const cursor = transaction.scan(preparedParts)
+  while (cursor.next()) parts.add(sliceToLatin1(cursor.key))
+  const found = transaction.scan(preparedHeads)
+  while (found.next()) {
+    const gid = gidOf(found.key)
+    for (const key of keysOf(gid, decodeHead(found.value))) {
+      if (transaction.get(key) === undefined) {
+        verification.report(
+          'missing',
+          { where, key: sliceOf(copySlice(key)) },
+          `a part of the prepared transaction "${gid}"`,
+        )
+      }
+      parts.delete(sliceToLatin1(key))
+    }
+  }
+  for (const key of parts) {
+    const at = sliceOf(latin1ToBytes(key))
+    verification.report('reference', { where, key: at }, 'a part of a prepared transaction is of none')
+  }
 }
 
 function checkIndexes(verification: Verification, collection: Collection): void {

@@ -245,6 +245,7 @@ export class Client implements BlockClient {
     if (name === 'transaction_read_only') return this.isReadOnly || !this.session.databaseFacts.leads ? 'on' : 'off'
     if (name === 'in_hot_standby') return this.#inHotStandby
     if (name === 'max_connections') return `${this.#sessions.connections.most}`
+    if (name === 'max_prepared_transactions') return `${this.session.databaseFacts.preparedTransactions}`
     if (name === 'superuser_reserved_connections') return `${this.#sessions.connections.reserved}`
     return this.settings.get(name) ?? (name === 'work_mem' ? this.#workMemory : serverSettings.get(name))
   }

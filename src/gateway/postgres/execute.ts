@@ -17,9 +17,15 @@ import { dropTemporary } from '../../model/table/temporary.ts'
 import { after, afterDone } from './language.ts'
 import type { Portal } from './portal.ts'
 import { type ExecuteOptions, QueryRun } from './query-run.ts'
+import { finishPrepared, prepareTransaction } from './prepared.ts'
 import { commandComplete, rowDescription, type DescribedColumn } from './wire.ts'
 
-const endingKinds: ReadonlySet<StatementEffect['kind']> = new Set(['commit', 'rollback', 'rollback to'])
+const endingKinds: ReadonlySet<StatementEffect['kind']> = new Set([
+  'commit',
+  'rollback',
+  'rollback to',
+  'prepare transaction',
+])
 
 /** The only statements that a failed block takes. */
 export function endsBlock(prepared: PreparedStatement): boolean {
@@ -165,6 +171,10 @@ function applyCommand(
       return block.commit(effect.chain)
     case 'rollback':
       return block.rollback(effect.chain)
+    case 'prepare transaction':
+      return prepareTransaction(client, effect.gid)
+    case 'finish prepared':
+      return finishPrepared(client, prepared.command, effect)
     case 'create database':
       if (block.kind !== 'none') {
         throw sqlError('active_transaction', '25001', 'CREATE DATABASE cannot run inside a transaction block')

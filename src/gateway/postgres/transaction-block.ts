@@ -9,6 +9,7 @@
  * or back to a savepoint. A joined block belongs to a transaction that another party began: its COMMIT waits for what
  * that party decides and tells the truth about it.
  */
+import type { Statement } from '../../database/contract.ts'
 import type { BeginOptions, Outcome, Session } from '../../session/contract.ts'
 import type { PendingChanges } from '../../principal/pending-changes.ts'
 import { abortedBlock, mixedBlock, sqlError } from './errors.ts'
@@ -123,6 +124,14 @@ export class TransactionBlock {
     })
   }
 
+  /** PREPARE TRANSACTION. Answers ROLLBACK where nothing was prepared. */
+  prepare(gid: string, check: Statement<void>): string | undefined | Promise<string | undefined> {
+    this.#warnOutside('PREPARE TRANSACTION', false)
+    if (this.kind === 'none') return 'ROLLBACK'
+    const ended = this.#endBy(() => this.#session.prepareTransaction(gid, check))
+    return after(ended, (outcome) => (outcome === 'committed' ? undefined : 'ROLLBACK'))
+  }
+
   #warnOutside(command: string, chain: boolean): void {
     if (this.kind === 'explicit') return
     if (chain) throw sqlError('no_transaction', '25P01', `${command} AND CHAIN can only be used in transaction blocks`)
@@ -138,9 +147,13 @@ export class TransactionBlock {
   #finish(): Outcome | Promise<Outcome> {
     const { pendingRoles } = this.#client
     if (pendingRoles !== undefined) return this.#finishWithRoles(pendingRoles)
+    return this.#endBy(() => this.#session.commit())
+  }
+
+  #endBy(end: () => Outcome | Promise<Outcome>): Outcome | Promise<Outcome> {
     let result: Outcome | Promise<Outcome>
     try {
-      result = this.#session.commit()
+      result = end()
     } catch (error) {
       this.#ended('aborted')
       throw error

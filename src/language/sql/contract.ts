@@ -176,6 +176,9 @@ export type StatementEffect =
   | { readonly kind: 'begin'; readonly isolation?: Isolation; readonly readOnly?: boolean }
   | { readonly kind: 'commit' | 'rollback'; readonly chain: boolean }
   | { readonly kind: 'savepoint' | 'rollback to' | 'release'; readonly name: string }
+  | { readonly kind: 'prepare transaction'; readonly gid: string }
+  /** COMMIT PREPARED and ROLLBACK PREPARED: never inside of a transaction. */
+  | { readonly kind: 'finish prepared'; readonly gid: string; readonly commits: boolean }
   /** CREATE DATABASE: never inside of a transaction. */
   | { readonly kind: 'give database'; readonly name: string; readonly owner: RoleName }
   | { readonly kind: 'create database'; readonly name: string; readonly connectionLimit?: number }

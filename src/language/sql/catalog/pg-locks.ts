@@ -1,4 +1,4 @@
-/** `pg_locks`: what is held and waited for, of relations, rows, advisory locks and names. */
+/** `pg_locks`: what is held and waited for, of relations, rows, advisory locks and names; `pg_prepared_xacts`. */
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
@@ -6,9 +6,9 @@ import { oid } from '../types/oids.ts'
 import { collectionOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { databaseOids } from './pg-objects.ts'
-import { served } from './served-rows.ts'
+import { served, timeOf } from './served-rows.ts'
 
-const { oid: oidType, bool, int2, int4, text, timestamptz, xid } = oid
+const { oid: oidType, bool, int2, int4, name, text, timestamptz, xid } = oid
 
 /** As PostgreSQL calls those of tables, and those that it has of a row while somebody waits for it. */
 const shownModes: Readonly<Record<string, string>> = {
@@ -70,7 +70,31 @@ function* locks(run: SqlRun): Generator<readonly SqlValue[]> {
   }
 }
 
+function* prepared(run: SqlRun): Generator<readonly SqlValue[]> {
+  for (const value of served(run, 'prepared_transactions')) {
+    yield [
+      `${value('transaction') as bigint}`,
+      value('gid'),
+      timeOf(value('prepared_ms')),
+      value('owner'),
+      value('database'),
+    ]
+  }
+}
+
 export const pgLocks: readonly Relation[] = [
+  memoryRelation(
+    'pg_catalog',
+    'pg_prepared_xacts',
+    [
+      ['transaction', xid],
+      ['gid', text],
+      ['prepared', timestamptz],
+      ['owner', name],
+      ['database', name],
+    ],
+    prepared,
+  ),
   memoryRelation(
     'pg_catalog',
     'pg_locks',

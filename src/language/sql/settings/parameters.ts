@@ -480,7 +480,7 @@ const all: readonly CategorizedParameter[] = [
     word('huge_pages', 'postmaster', 'try', 'off', 'on', 'try'),
     number('logical_decoding_work_mem', 'user', 65536, 64, 2147483647, 'kB'),
     number('maintenance_work_mem', 'user', 65536, 1024, 2147483647, 'kB'),
-    number('max_prepared_transactions', 'postmaster', 0, 0, 262143),
+    number('max_prepared_transactions', 'postmaster', 64, 0, 262143),
     number('max_stack_depth', 'superuser', 100, 100, 2147483647, 'kB'),
     number('min_dynamic_shared_memory', 'postmaster', 0, 0, 2147483647, 'MB'),
     number('shared_buffers', 'postmaster', 16384, 16, 1073741823, '8kB'),

@@ -29,8 +29,14 @@ export function planTransaction(statement: TransactionStmt): Planned {
       return planEffect({ kind: 'release', name }, 'RELEASE')
     case 'TRANS_STMT_ROLLBACK_TO':
       return planEffect({ kind: 'rollback to', name }, 'ROLLBACK')
+    case 'TRANS_STMT_PREPARE':
+      return planEffect({ kind: 'prepare transaction', gid: statement.gid ?? '' }, 'PREPARE TRANSACTION')
+    case 'TRANS_STMT_COMMIT_PREPARED':
+      return planEffect({ kind: 'finish prepared', gid: statement.gid ?? '', commits: true }, 'COMMIT PREPARED')
+    case 'TRANS_STMT_ROLLBACK_PREPARED':
+      return planEffect({ kind: 'finish prepared', gid: statement.gid ?? '', commits: false }, 'ROLLBACK PREPARED')
     default:
-      throw notBuilt('PREPARE TRANSACTION')
+      throw notBuilt(`a statement ${statement.kind}`)
   }
 }
 
