@@ -33,6 +33,9 @@ const readInOneTurn = [
   'src/database/following/follower-notes.test.ts',
   'src/database/following/following-instance.test.ts',
   'src/database/instance.test.ts',
+  'src/database/prepared/prepared-crash.test.ts',
+  'src/database/prepared/prepared-transactions.test.ts',
+  'src/session/prepared.test.ts',
   // Rows of the audit are in memory always: nobody makes the server's own collections in an engine.
   'src/server/audit.test.ts',
 ]

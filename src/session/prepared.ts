@@ -16,17 +16,20 @@ interface Ending {
 
 export async function finishPrepared(database: Database, { gid, commits, by, sight }: Ending): Promise<void> {
   sight.saw(database.newestSequence)
-  const head = database.prepared.find(gid)
-  if (!mayFinish(head, by)) {
-    throw new PolylogError('denied', 'permission denied to finish prepared transaction', {
-      detail: { sqlState: '42501', hint: 'Must be superuser or the user that prepared the transaction.' },
-    })
+  const check = (head: PreparedHead): void => {
+    if (!mayFinish(head, by)) throw notPreparer()
+    database.pipeline.checkLeads()
   }
-  database.pipeline.checkLeads()
-  const ended = database.prepared.finish(gid, commits).catch((error: unknown) => {
+  const ended = database.prepared.finish(gid, commits, check).catch((error: unknown) => {
     throw asFault(error)
   })
   sight.saw(await ended)
+}
+
+function notPreparer(): PolylogError {
+  return new PolylogError('denied', 'permission denied to finish prepared transaction', {
+    detail: { sqlState: '42501', hint: 'Must be superuser or the user that prepared the transaction.' },
+  })
 }
 
 function mayFinish({ owner, ownerId }: PreparedHead, { rights, roleId, user }: Principal): boolean {

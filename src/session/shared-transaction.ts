@@ -238,11 +238,8 @@ export class SharedTransaction {
    * nothing stays then.
    */
   commit(cancellation: Cancellation): Outcome | Promise<Outcome> {
-    if (this.outcome !== undefined) return this.outcome
-    if (this.failed) {
-      this.abort()
-      return 'aborted'
-    }
+    const decided = this.#decided()
+    if (decided !== undefined) return decided
     try {
       const committed = commitOf(this.kernel, cancellation)
       if (typeof committed === 'number') return this.#committed(committed)
@@ -265,11 +262,8 @@ export class SharedTransaction {
     prepare: (interruption: Interruption) => Promise<Sequence>,
     cancellation: Cancellation,
   ): Outcome | Promise<Outcome> {
-    if (this.outcome !== undefined) return this.outcome
-    if (this.failed) {
-      this.abort()
-      return 'aborted'
-    }
+    const decided = this.#decided()
+    if (decided !== undefined) return decided
     this.#cancellation = cancellation
     return prepare(cancellation).then(
       (sequence) => (this.outcome === undefined ? this.#committed(sequence) : 'committed'),
@@ -278,6 +272,16 @@ export class SharedTransaction {
         throw asFault(error)
       },
     )
+  }
+
+  /** Whatever its end is to be: it has ended, or has failed and is rolled back now. */
+  #decided(): Outcome | undefined {
+    if (this.outcome !== undefined) return this.outcome
+    if (this.failed) {
+      this.abort()
+      return 'aborted'
+    }
+    return undefined
   }
 
   #committed(sequence: Sequence): Outcome {

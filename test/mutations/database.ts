@@ -546,7 +546,7 @@ export const databaseMutations: readonly Mutation[] = [
   ...mutationsOf(
     'src/session/party.ts',
     ['src/session/canceled-commits.test.ts'],
-    [['a commit cannot be canceled', 'shared.commit(this.#cancellation)', 'shared.commit(new Cancellation())']],
+    [['a commit cannot be canceled', 'end(this.#cancellation)', 'end(new Cancellation())']],
   ),
   ...mutationsOf(
     'src/session/atomic-run.ts',

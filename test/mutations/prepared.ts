@@ -59,6 +59,6 @@ export const preparedMutations: readonly Mutation[] = [
   ...mutationsOf(
     'src/session/prepared.ts',
     ['src/server/privileges.test.ts'],
-    [['anybody ends it', 'if (!mayFinish(head, by))', 'if (false)']],
+    [['anybody ends it', 'if (!mayFinish(head, by)) throw notPreparer()', '']],
   ),
 ]

@@ -248,9 +248,15 @@ export class PreparedTransactions {
 
   // ---- the end
 
-  /** The sequence of the end. Errors: `undefined_object`, `active_transaction` where somebody else is ending it, those of a commit. */
-  async finish(gid: string, commits: boolean, interruption?: Interruption): Promise<Sequence> {
-    const head = this.find(gid)
+  /** The sequence of the end; `check` may refuse it. Errors: `undefined_object`, `active_transaction` where somebody else is ending it, those of a commit. */
+  async finish(
+    gid: string,
+    commits: boolean,
+    check: (head: PreparedHead) => void = () => undefined,
+    interruption?: Interruption,
+  ): Promise<Sequence> {
+    const head = await throughMisses(this.#kernel.store, () => this.find(gid))
+    check(head)
     const prepared = this.#byGid.get(gid)
     if (prepared === undefined || prepared.isBusy) {
       throw new PolylogError('active_transaction', `prepared transaction with identifier "${gid}" is busy`, {
@@ -283,9 +289,10 @@ export class PreparedTransactions {
   ): Promise<void> {
     const restored = new RestoredWrites(record)
     for (let number = 0; number < head.parts[partKinds.operations]!; number++) {
-      const part = openPart(this.#kernel.newest, gid, partKinds.operations, number)
-      // What is read lies in a page of the store, which stays where it is for this turn only: so a part is a turn.
-      restored.add(part)
+      // What it finds lies in a page, which stays where it is for this turn only.
+      await throughMisses(this.#kernel.store, () => {
+        restored.add(openPart(this.#kernel.newest, gid, partKinds.operations, number))
+      })
       if (number % 2 === 1) await new Promise<void>((resolve) => this.#kernel.turn(resolve))
       interruption?.check()
     }
