@@ -9,6 +9,7 @@ import { keyspaceOf } from '../../base/tuple.ts'
 import { catalogKeyspace, definitionsRange } from '../catalog/catalog-entries.ts'
 import type { ConflictIndex, RecentChanges } from './conflict-index.ts'
 import type { Sequence } from '../contract.ts'
+import type { KernelTransaction } from './transaction.ts'
 import type { ReadRangeTracker } from './transaction-cursor.ts'
 
 const maxEntries = 100_000
@@ -226,6 +227,13 @@ export class ReadValidation {
   end(): void {
     this.#conflicts.unfollow(this.#recent)
   }
+}
+
+/** Throws where what a transaction has read has changed, and where it has written what a prepared one has read. */
+export function validateReads(transaction: KernelTransaction, reads: ReadLog): void {
+  const { view, sequence, kernel } = transaction
+  if (view.isPinned && reads.changedSince(sequence, kernel.conflicts)) throw readsChanged()
+  if (kernel.prepared.guardsReads) kernel.prepared.checkWrites(transaction)
 }
 
 export function readsChanged(): PolylogError {

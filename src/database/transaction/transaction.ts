@@ -45,7 +45,7 @@ import type { ObjectAddress } from '../catalog/objects.ts'
 import { encodeReply, findReply, type RememberedReply } from './remembered-reply.ts'
 import { type Interruption, isLarge } from '../commit/large-commits.ts'
 import { nobody } from '../nobody.ts'
-import { ReadLog, readsChanged } from './read-log.ts'
+import { ReadLog, validateReads } from './read-log.ts'
 import { GlobalChanges } from '../catalog/global-changes.ts'
 import * as schema from '../catalog/schema-changes.ts'
 import { savepointAt } from './savepoints.ts'
@@ -576,9 +576,7 @@ export class KernelTransaction implements Transaction {
   }
 
   validateReads(): void {
-    if (this.reads === undefined) return
-    if (this.view.isPinned && this.reads.changedSince(this.sequence, this.kernel.conflicts)) throw readsChanged()
-    if (this.kernel.prepared.guardsReads) this.kernel.prepared.checkWrites(this)
+    if (this.reads !== undefined) validateReads(this, this.reads)
   }
 
   rollback(): void {
