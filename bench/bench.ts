@@ -15,6 +15,7 @@ import { document } from './areas/document.ts'
 import { endings } from './areas/endings.ts'
 import { endingsOfMongodb } from './areas/endings-mongodb.ts'
 import { fairness } from './areas/fairness.ts'
+import { transactions } from './areas/transactions.ts'
 import { kv } from './areas/kv.ts'
 import { mongodbTurns } from './areas/mongodb-turns.ts'
 import { redis } from './areas/redis.ts'
@@ -40,6 +41,7 @@ const areas: readonly Area[] = [
   commit,
   start,
   fairness,
+  transactions,
   endings,
   endingsOfMongodb,
   turns,

@@ -13,6 +13,12 @@ export const sessionMutations: readonly Mutation[] = [
   ]),
   ...mutationsOf('src/database/transaction/locks.ts', table, [
     ['a session does not wait where its statement does', 'if (owner.isSession !== true) return', 'if (true) return'],
+    ['a deadlock tells of who is not in it', 'wayTo(next, waiter, from)', '[waiter, ...seen]'],
+    [
+      'a deadlock tells what stands in a key',
+      'if (!isName(key)) return `a key',
+      'if (!isName(key)) return `${key} a key',
+    ],
     ['a session is in the way of its own transaction', 'return a.isSession !== b.isSession &&', 'return false &&'],
   ]),
   ...mutationsOf('src/database/transaction/session-locks.ts', scripts, [

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { PolylogError } from '../../base/errors.ts'
-import { latin1ToBytes, sliceOf, type Slice } from '../../base/slice.ts'
+import { latin1ToBytes, sliceOf, sliceToLatin1, type Slice } from '../../base/slice.ts'
+import { KeyWriter } from '../../base/tuple.ts'
 import { LockWait, type LockMode, type TableLockMode } from '../contract.ts'
 import type { AnyLockMode } from './lock-modes.ts'
 import { LockTable, type LockOwner } from './locks.ts'
@@ -277,6 +278,34 @@ describe.each([256, 1])('key locks (%i of an owner are objects)', (objectsMax) =
     table.acquire(b, 'k', 'share', 'wait')
     expect(ask(table, a, 'k', 'update')).toBeInstanceOf(LockWait)
     expect(ask(table, b, 'k', 'update')).toBe('deadlock')
+  })
+
+  test('a deadlock names who is in its circle, what each waits for, and nothing that lies in a key', () => {
+    const table = new LockTable(objectsMax)
+    const [a, b, c, outside] = [1, 2, 3, 4].map((id) => ({ id, principal: { sessionId: 10 * id } }))
+    const key = (name: string): string => sliceToLatin1(new KeyWriter(32).begin(20, 1).string(name))
+    table.acquire(a!, key('secret a'), 'update', 'wait')
+    table.acquire(b!, key('secret b'), 'update', 'wait')
+    table.acquire(c!, '\xffschema 21', 'access exclusive', 'wait')
+    table.acquire(outside!, key('secret b'), 'key share', 'skip')
+    expect(ask(table, a!, key('secret b'), 'no key update')).toBeInstanceOf(LockWait)
+    expect(ask(table, outside!, key('secret a'), 'share')).toBeInstanceOf(LockWait)
+    expect(ask(table, b!, '\xffschema 21', 'row exclusive')).toBeInstanceOf(LockWait)
+    const closing = (): unknown => table.acquire(c!, key('secret a'), 'share', 'wait')
+    expect(closing).toThrow(expect.objectContaining({ code: 'deadlock' }))
+    let detail: unknown
+    try {
+      closing()
+    } catch (error) {
+      detail = (error as PolylogError).detail['detail']
+    }
+    expect(detail).toBe(
+      [
+        'session 30 (transaction 3) waits for share of a key of collection 20; blocked by session 10 (transaction 1).',
+        'session 10 (transaction 1) waits for no key update of a key of collection 20; blocked by session 20 (transaction 2).',
+        'session 20 (transaction 2) waits for row exclusive of collection 21; blocked by session 30 (transaction 3).',
+      ].join('\n'),
+    )
   })
 
   test.each([2, 3, 4, 5])('a circle of %i is found by the one that closes it', async (size) => {

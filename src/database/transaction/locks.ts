@@ -27,6 +27,7 @@ import { PolylogError } from '../../base/errors.ts'
 import { latin1ToBytes, sliceOf, type Slice } from '../../base/slice.ts'
 import { LockWait, type LockMode, type LockPolicy } from '../contract.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
+import { keyspaceOf } from '../../base/tuple.ts'
 import { KeyNumbers } from './key-numbers.ts'
 import { SessionLocks } from './session-locks.ts'
 import {
@@ -239,11 +240,15 @@ export class LockTable {
     })
     // Queued before the search: whoever it passes waits for it too, and that may be what closes a circle.
     this.#waiting.set(waiter, lock)
-    if (this.#reaches(waiter, this.#blockers(lock, owner, mode, position))) {
+    const circle = this.#circleOf(waiter, this.#blockers(lock, owner, mode, position))
+    if (circle !== undefined) {
       this.deadlocks++
+      const detail = circle.map((each, at) => this.#waitText(each, circle[at + 1] ?? waiter)).join('\n')
       this.#waiting.delete(waiter)
       lock.queue.splice(position, 1)
-      return new PolylogError('deadlock', 'deadlock detected', { detail: { hint: 'Run the transaction again.' } })
+      return new PolylogError('deadlock', 'deadlock detected', {
+        detail: { detail, hint: 'Run the transaction again.' },
+      })
     }
     this.waits++
     granted.catch(() => undefined)
@@ -275,16 +280,29 @@ export class LockTable {
     locks.add(lock)
   }
 
-  /** Depth-first through who waits for whom: do those whom `waiter` waits for wait for it? */
-  #reaches(waiter: LockOwner, blockers: LockOwner[]): boolean {
+  /** Depth-first through who waits for whom: where that leads back to `waiter`, who is on the way, each waiting for the next. */
+  #circleOf(waiter: LockOwner, blockers: readonly LockOwner[]): readonly LockOwner[] | undefined {
+    const from = new Map<LockOwner, LockOwner>(blockers.map((blocker) => [blocker, waiter]))
     const seen = new Set<LockOwner>()
-    for (let next = blockers.pop(); next !== undefined; next = blockers.pop()) {
-      if (areOne(next, waiter)) return true
+    const left = [...blockers]
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+      if (areOne(next, waiter)) return wayTo(next, waiter, from)
       if (seen.has(next)) continue
       seen.add(next)
-      blockers.push(...this.#waitedFor(next))
+      for (const blocker of this.#waitedFor(next)) {
+        if (!from.has(blocker)) from.set(blocker, next)
+        left.push(blocker)
+      }
     }
-    return false
+    return undefined
+  }
+
+  /** Who waits for what, and for whom: of keys the collection alone, since what stands in them need not be everybody's. */
+  #waitText(waiter: LockOwner, blocker: LockOwner): string {
+    const lock = this.#waiting.get(waiter)
+    const request = lock?.queue.find((each) => each.waiter === waiter)
+    const asked = request === undefined ? 'a lock' : `${modeNamed(request.mode)} of ${shownKey(lock!.key)}`
+    return `${nameOf(waiter)} waits for ${asked}; blocked by ${nameOf(blocker)}.`
   }
 
   /** None where it does not wait. A session waits where its statement does. */
@@ -509,6 +527,26 @@ export class LockTable {
 
 function sessionOf({ principal }: LockOwner): number {
   return principal?.sessionId ?? 0
+}
+
+/** From `waiter` on, each waiting for the next, and the last one for `waiter`, of which `end` is a part. */
+function wayTo(end: LockOwner, waiter: LockOwner, from: ReadonlyMap<LockOwner, LockOwner>): readonly LockOwner[] {
+  const way: LockOwner[] = []
+  for (let at = from.get(end)!; at !== waiter; at = from.get(at)!) way.unshift(at)
+  return [waiter, ...way]
+}
+
+function nameOf(owner: LockOwner): string {
+  const session = sessionOf(owner)
+  if (owner.isSession === true) return `session ${session}`
+  return session === 0 ? `transaction ${owner.id}` : `session ${session} (transaction ${owner.id})`
+}
+
+function shownKey(key: string): string {
+  if (!isName(key)) return `a key of collection ${keyspaceOf(sliceOf(latin1ToBytes(key)))}`
+  const [what = '', ...rest] = key.slice(1).split(' ')
+  if (what === 'schema') return `collection ${rest.join(' ')}`
+  return what === 'advisory' ? `the advisory lock ${rest.join(', ')}` : 'a name'
 }
 
 /** The same, or a session and what runs its statement. */
