@@ -68,8 +68,8 @@ export const databaseMutations: readonly Mutation[] = [
     ],
     [
       'a circle is not looked for',
-      'if (this.#reaches(waiter, this.#blockers(lock, owner, mode, position))) {',
-      'if (position < 0) {',
+      'if (circle !== undefined) {',
+      'if (circle !== undefined && position < 0) {',
     ],
     [
       'only holders close a circle',
