@@ -66,11 +66,7 @@ export const databaseMutations: readonly Mutation[] = [
       'if (held !== undefined && covers(held, wanted)) return true',
       'if (held !== undefined) return true',
     ],
-    [
-      'a circle is not looked for',
-      'if (circle !== undefined) {',
-      'if (circle !== undefined && position < 0) {',
-    ],
+    ['a circle is not looked for', 'if (circle !== undefined) {', 'if (circle !== undefined && position < 0) {'],
     [
       'only holders close a circle',
       'if (conflicts(mode, 1 << request.mode) && !areOne(request.owner, owner)) blockers.push(request.waiter)',
