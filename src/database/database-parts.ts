@@ -6,6 +6,7 @@ import type { OrderedStore } from '../storage/store.ts'
 import type { ConsumersPlace } from './following/consumers.ts'
 import type { Database } from './database.ts'
 import type { Engines } from './engines.ts'
+import type { RetentionOptions } from './history/retention.ts'
 import type { KernelLimits } from './kernel.ts'
 import type { LeadershipOptions } from './following/leadership.ts'
 import type { MigrationStep } from './directory/migrations/migrations.ts'
@@ -40,6 +41,8 @@ export interface DatabaseParts {
   readonly onSteppedDown?: (reason: PolylogError) => void
   /** Where the consumers of the log are kept; left out, they end with the database. */
   readonly consumers?: ConsumersPlace
+  /** How far back what it held before can be read; left out, as far as it happens to. */
+  readonly retention?: RetentionOptions
   /** A follower's: what it shows is all that it will. */
   readonly onFollowFailed?: (error: unknown) => void
   /** Where this one goes on: it has stepped down, in this process. */

@@ -20,6 +20,8 @@ import { Consumers } from './following/consumers.ts'
 import type { Isolation, Sequence, Transaction, TransactionServices } from './contract.ts'
 import type { DatabaseParts } from './database-parts.ts'
 import type { Engines } from './engines.ts'
+import { clockMs } from './history/commit-times.ts'
+import { History } from './history/history.ts'
 import { followFeed, type FeedOptions, type FeedTransaction } from './following/feed.ts'
 import { defaultKernelLimits, type KernelLimits, type TransactionOptions } from './kernel.ts'
 import { KeyWaits } from './transaction/key-waits.ts'
@@ -28,7 +30,7 @@ import { LargeCommits } from './commit/large-commits.ts'
 import { LogUse } from './following/log-use.ts'
 import { Role, soleLeadership } from './following/leadership.ts'
 import { LockTable } from './transaction/locks.ts'
-import { isEmpty, migrate, type MigrationStep } from './directory/migrations/migrations.ts'
+import { isEmpty, migrate, type MigrationStep, requirePresentFormat } from './directory/migrations/migrations.ts'
 import { noteRefused } from './commit/note-refused.ts'
 import { PreparedTransactions, type PreparingKernel } from './prepared/prepared-transactions.ts'
 import { OpenTransactions } from './transaction/open-transactions.ts'
@@ -51,6 +53,15 @@ const storedLookEveryBytes = 256 * 1024
 /** Who waits for memory looks again then. */
 const mostReclaimSlices = 16
 const mostRecycled = 2
+
+interface CatalogSource {
+  readonly catalog: CatalogState
+  readonly lastCollectionId: number
+}
+
+function sharedCatalog({ catalog, lastCollectionId }: CatalogSource): LoadedCatalog {
+  return { catalog, lastCollectionId, lastVersion: 0, numbers: 1 }
+}
 
 export class Database implements PreparingKernel {
   readonly host: Host
@@ -79,6 +90,7 @@ export class Database implements PreparingKernel {
   readonly role: Role
   readonly logUse: LogUse
   readonly checkpoints: Checkpointing
+  readonly history: History
   /** How often the newest state went back, because the log refused records or failed. */
   returns = 0
   /** Who goes on after this one has stepped down. */
@@ -164,6 +176,7 @@ export class Database implements PreparingKernel {
         },
         revert: (marked, refused, sequence, error) => database.#revert(marked, refused, sequence, error),
         freeze: (marked, error) => database.#freeze(marked, error),
+        appends: (first, clock) => database.history.noteTime(first, clockMs(clock)),
         steppedDown: (reason) => parts.onSteppedDown?.(reason),
       },
     })
@@ -173,6 +186,7 @@ export class Database implements PreparingKernel {
     this.logUse = new LogUse(this, consumers, parts.consumers?.folder)
     this.checkpoints = new Checkpointing(this, parts.checkpointFolder, parts.checkpointEveryBytes)
     this.role = new Role(this, leadership)
+    this.history = new History({ owner: this, parts, open: Database.#past })
     if (leader !== undefined) this.role.keepLease(leader)
     this.noteStored()
     this.engines?.handOverFor(parts.name, this.pipeline)
@@ -215,6 +229,23 @@ export class Database implements PreparingKernel {
     predecessor.keyWaits.disturb()
     database.role.follow()
     return database
+  }
+
+  /** As the log has it at `to`, for good: `parts.store` holds that of `before`, or of a checkpoint. It takes no writes. */
+  static readonly #past = async (parts: DatabaseParts, to: Sequence, before?: CatalogSource): Promise<Database> => {
+    const { sequence: end } = parts.store.current
+    const loaded = before === undefined ? await loadCatalog(parts.store, firstCollectionId) : sharedCatalog(before)
+    const consumers = await Consumers.open(undefined)
+    const database = new Database(parts, undefined, { end, clock: 0n, replayed: 0 }, loaded, consumers)
+    try {
+      await database.role.catchUp(to)
+      await requirePresentFormat(parts.store)
+      database.pipeline.refuseWrites(new PolylogError('read_only', `it shows what was at sequence ${to}`))
+      return database
+    } catch (error) {
+      await database.close()
+      throw error
+    }
   }
 
   static async #replayed(parts: DatabaseParts, leader: Leader | undefined): Promise<Database> {
@@ -509,6 +540,7 @@ export class Database implements PreparingKernel {
       transaction.rollback()
     }
     await this.role.close()
+    await this.history.close()
     for (const retired of this.#retired) await retired.close()
     const settled = isKept && (await this.#settledSoon())
     if (settled) await this.checkpoints.writeLast()

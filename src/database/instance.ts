@@ -28,7 +28,9 @@ import { findCheckpoint, removeOtherCheckpoints } from './directory/checkpoints.
 import { faultOfName } from './directory/contents.ts'
 import { DataDirectory } from './directory/data-directory.ts'
 import { Database } from './database.ts'
+import { type RetentionOptions } from './history/retention.ts'
 import { Engines, type EngineLimits } from './engines.ts'
+import type { Sequence } from './contract.ts'
 import type { KernelLimits } from './kernel.ts'
 import { Member, type MemberParts } from './following/member.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers the step
@@ -52,6 +54,8 @@ export interface InstanceOptions {
   readonly engines?: Partial<EngineLimits>
   readonly migrationSteps?: readonly MigrationStep[]
   readonly memory?: MemoryOptions
+  /** How far back what the databases held before can be read; left out, as far as it happens to. */
+  readonly retention?: RetentionOptions
   /** What statements may spill to disk together. Default: 64 GiB. */
   readonly temporaryLimitBytes?: number
   /** For tests of what a log does that lies on other machines: what the databases see of theirs. */
@@ -63,6 +67,8 @@ export interface InstanceOptions {
 /** The server's own: who may come in. Made when there is something to keep, and never closed. */
 export const systemDatabase = 'system'
 
+/** Of the log of a database in memory. */
+const leastKeptBytes = 32 * 1024 * 1024
 const defaultTemporaryLimitBytes = 64 * 1024 * 1024 * 1024
 
 /** What was at the end of a database's log, meant to belong to it, and is cut off. */
@@ -298,12 +304,20 @@ export class Instance {
   }
 
   async #openInMemory(name: string): Promise<void> {
-    const { host, limits } = this.#options
+    const { host, limits, retention } = this.#options
     const store = await this.#openStore(undefined)
-    const log = openMemoryLog({ keptBytes: 32 * 1024 * 1024 })
+    const log = openMemoryLog({ keptBytes: Math.max(leastKeptBytes, retention?.maxLogBytes ?? 0) })
     this.databases.set(
       name,
-      await Database.open({ host, name, log, store, memory: this.memory, ...(limits && { limits }) }),
+      await Database.open({
+        host,
+        name,
+        log,
+        store,
+        memory: this.memory,
+        ...(limits && { limits }),
+        ...(retention && { retention }),
+      }),
     )
   }
 
@@ -319,15 +333,21 @@ export class Instance {
       const checkpoint = await findCheckpoint(this.#options.host, `${folder}/checkpoint`)
       const member = await this.#openWith(checkpoint?.path, { folder, uuid, name })
       // Only now is it known that what is left is not needed.
-      await removeOtherCheckpoints(this.#options.host, `${folder}/checkpoint`, checkpoint?.sequence)
+      const isKept = (one: Sequence): boolean => one === checkpoint?.sequence || this.#keepsPast
+      await removeOtherCheckpoints(this.#options.host, `${folder}/checkpoint`, isKept)
       return member
     } catch (error) {
       throw locateDamage(error, name, folder)
     }
   }
 
+  /** Older ones may be needed; the next that is written says which. */
+  get #keepsPast(): boolean {
+    return (this.#options.retention?.keptMs ?? 0) > 0
+  }
+
   async #openWith(checkpoint: string | undefined, { folder, uuid, name }: OpenedFolder): Promise<Member> {
-    const { host, limits, segmentBytes, checkpointEveryBytes, migrationSteps } = this.#options
+    const { host, limits, segmentBytes, checkpointEveryBytes, migrationSteps, retention } = this.#options
     const memory = await this.#openStore(checkpoint)
     const engines = await Engines.open({
       host,
@@ -354,6 +374,7 @@ export class Instance {
       leadsAgain: true,
       consumers: { disk: host.disk, folder },
       ...(this.temporary && { temporary: this.temporary }),
+      ...(retention && { retention }),
       ...(limits && { limits }),
       ...(checkpointEveryBytes !== undefined && { checkpointEveryBytes }),
       ...(migrationSteps && { migrationSteps }),

@@ -5,6 +5,7 @@
  * sessions have joined run one at a time in the order in which they arrive.
  */
 import type { PolylogError } from '../base/errors.ts'
+import type { Moment } from '../base/moment.ts'
 import type { KeyRange } from '../base/slice.ts'
 import type { Rights } from '../database/access/rights.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
@@ -151,6 +152,15 @@ export interface Session extends Witness {
 
   /** Of its database, until that has a successor: who waits there for keys to be written. */
   readonly keyWaits: KeyWaits
+
+  /**
+   * From now on it reads what its database held then, or, of undefined, what it holds; there it writes nothing. Without an
+   * open transaction, or before the first statement of one that was begun here. Errors: `trimmed`, `out_of_range`,
+   * `invalid_argument`, `active_transaction`, `denied` without HISTORY on the database.
+   */
+  lookBack(moment: Moment | undefined): Promise<void>
+  /** The state that it reads; undefined: the present. */
+  readonly lookedBackTo: Sequence | undefined
 
   /** Text that others join the open transaction with: 128 random bits, valid until it ends. Begins none by itself. */
   token(): string

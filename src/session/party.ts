@@ -132,6 +132,21 @@ export class Party {
     this.isBeginner = true
   }
 
+  /** Nothing was done yet in what was begun here, or nothing is open. */
+  get isUntouched(): boolean {
+    return this.shared === undefined || (this.isBeginner && this.shared.isUntouched)
+  }
+
+  /** What is open, and untouched, begins again after `change`, which says how. */
+  beginAnew(change: () => BeginOptions): void {
+    const { shared } = this
+    const options = change()
+    if (shared === undefined) return
+    this.shared = undefined
+    shared.abort()
+    this.begin({ ...options, isolation: shared.kernel.isolation })
+  }
+
   configure(options: BeginOptions): void {
     const shared = this.#open()
     const changes = options.isolation !== undefined && options.isolation !== shared.kernel.isolation

@@ -5,6 +5,7 @@
  */
 import type { MemoryAccount } from '../base/memory-account.ts'
 import { PolylogError } from '../base/errors.ts'
+import type { Moment } from '../base/moment.ts'
 import type { KeyRange } from '../base/slice.ts'
 import type { Rights } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
@@ -27,6 +28,7 @@ import type { SessionParts, SessionPlace, SessionRegistry } from './session-part
 import { SessionReport } from './session-report.ts'
 import { Identity } from './identity.ts'
 import type { SessionLimits } from './limits.ts'
+import { LookingBack } from './looking-back.ts'
 import { Party } from './party.ts'
 import { finishPrepared } from './prepared.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
@@ -48,6 +50,10 @@ export class ClientSession implements Session {
   describeStatement: (() => string) | undefined
   onTerminated: ((reason: PolylogError) => void) | undefined
   #home: Database
+  /** Where it reads what was. */
+  #past: LookingBack | undefined
+  /** Of the last transaction that it has begun. */
+  #asked: BeginOptions = {}
   readonly #runner: StatementRunner
   readonly #registry: SessionRegistry
   readonly #place: SessionPlace
@@ -105,6 +111,11 @@ export class ClientSession implements Session {
    * of what it had seen and was taken back.
    */
   get #database(): Database {
+    if (this.#past !== undefined) return this.#past.database
+    return this.#present
+  }
+
+  get #present(): Database {
     return this.#home.successor === undefined ? this.#home : this.#moveOn()
   }
 
@@ -135,7 +146,7 @@ export class ClientSession implements Session {
   }
 
   get durabilityWatch(): DurabilityWatch {
-    return this.#database
+    return this.#present
   }
 
   /** Of an outbox. */
@@ -149,7 +160,7 @@ export class ClientSession implements Session {
   }
 
   get evidence(): readonly EvidenceTable[] {
-    return evidenceOf(this.#database, this, () => this.#registry.all(), this.#activity, this.#principals)
+    return evidenceOf(this.#present, this, () => this.#registry.all(), this.#activity, this.#principals)
   }
 
   get status(): TransactionStatus {
@@ -180,12 +191,41 @@ export class ClientSession implements Session {
   }
 
   get rights(): Rights {
+    const past = this.#past
+    if (past !== undefined) return past.rights((database) => this.identity.rightsIn(database, undefined))
     const open = this.#party.shared?.outcome === undefined ? this.#party.shared?.kernel : undefined
     return this.identity.rightsIn(this.#database, open)
   }
 
   rightsOf(roleId: number): Rights {
-    return this.identity.rightsOf(roleId, this.#database)
+    const of = (database: Database): Rights => this.identity.rightsOf(roleId, database)
+    return this.#past === undefined ? of(this.#database) : this.#past.rights(of)
+  }
+
+  // ---- looking back
+
+  get lookedBackTo(): Sequence | undefined {
+    return this.#past?.sequence
+  }
+
+  lookBack(moment: Moment | undefined): Promise<void> {
+    return Promise.resolve(this.#inOrder(() => this.#lookBack(moment)))
+  }
+
+  async #lookBack(moment: Moment | undefined): Promise<void> {
+    const { shared } = this.#party
+    if (shared !== undefined && !this.#party.isUntouched) {
+      throw new PolylogError('active_transaction', 'a transaction that has begun to read or write stays where it is')
+    }
+    const rights = this.identity.rightsIn(this.#present, undefined)
+    const past = moment === undefined ? undefined : await LookingBack.to(this.#present, rights, moment)
+    if (this.#closed) past?.end(this.id)
+    if (this.#closed) throw new PolylogError('shutting_down', 'the session is closed')
+    this.#party.beginAnew(() => {
+      this.#past?.end(this.id)
+      this.#past = past
+      return this.#options
+    })
   }
 
   // ---- statements
@@ -214,26 +254,26 @@ export class ClientSession implements Session {
   }
 
   get databaseFacts(): DatabaseFacts {
-    const { pipeline, isPersistent, checkpoints, limits } = this.#database
+    const { pipeline, isPersistent, checkpoints, limits } = this.#present
     const { preparedTransactions } = limits
     return { leads: pipeline.leads, isPersistent, lastCheckpointMs: checkpoints.lastMs, preparedTransactions }
   }
 
   storeFacts(): StoreStatistics {
-    return this.#database.noteStored()
+    return this.#present.noteStored()
   }
 
   settleStore(): Promise<void> {
-    return this.#database.giveBack()
+    return this.#present.giveBack()
   }
 
   async checkpoint(): Promise<void> {
-    const { pipeline, isPersistent } = this.#database
-    if (pipeline.leads && isPersistent) await this.#database.checkpoint()
+    const { pipeline, isPersistent } = this.#present
+    if (pipeline.leads && isPersistent) await this.#present.checkpoint()
   }
 
   get hub(): Hub {
-    return this.#database.hub
+    return this.#present.hub
   }
 
   /** The one in which its statements run now. */
@@ -252,6 +292,7 @@ export class ClientSession implements Session {
   }
 
   #runNow<T>(statement: Statement<T>, options: RunOptions | undefined): T | Promise<T> {
+    this.#past?.check(this.identity.rightsIn(this.#present, undefined))
     this.identity.rights = this.rights
     const { shared } = this.#party
     return shared === undefined ? this.#runAlone(statement, options) : this.#party.run(shared, statement)
@@ -277,7 +318,8 @@ export class ClientSession implements Session {
 
   #runAlone<T>(statement: Statement<T>, options: RunOptions | undefined): T | Promise<T> {
     if (this.#closed) throw new PolylogError('shutting_down', 'the session is closed')
-    const transaction = this.#database.beginAlone(this.defaultIsolation, options?.readOnly === true)
+    const readOnly = options?.readOnly === true || this.#past !== undefined
+    const transaction = this.#database.beginAlone(this.defaultIsolation, readOnly)
     transaction.staysInTurn = options?.isAtomic === true
     let result: T | Promise<T>
     try {
@@ -340,11 +382,18 @@ export class ClientSession implements Session {
   // ---- transactions
 
   begin(options: BeginOptions = {}): void {
-    this.#party.begin(options)
+    this.#asked = options
+    this.#party.begin(this.#options)
   }
 
   configure(options: BeginOptions): void {
+    this.#asked = { ...this.#asked, ...options }
     this.#party.configure(options)
+  }
+
+  /** Of the transaction that is open, or begins. */
+  get #options(): BeginOptions {
+    return this.#past === undefined ? this.#asked : { ...this.#asked, readOnly: true }
   }
 
   commit(): Promise<Outcome> | Outcome {
@@ -393,12 +442,12 @@ export class ClientSession implements Session {
 
   watch(range: KeyRange, isEmpty = false): void {
     this.#watches ??= new Watches(this.memory)
-    this.#watches.add(range, this.#database, isEmpty)
-    this.sight.saw(this.#database.newestSequence)
+    this.#watches.add(range, this.#present, isEmpty)
+    this.sight.saw(this.#present.newestSequence)
   }
 
   watchedChanged(): boolean {
-    return this.#watches?.changed(this.#database) === true
+    return this.#watches?.changed(this.#present) === true
   }
 
   unwatch(): void {
@@ -406,7 +455,7 @@ export class ClientSession implements Session {
   }
 
   get keyWaits(): KeyWaits {
-    return this.#database.keyWaits
+    return this.#present.keyWaits
   }
 
   // ---- joining
@@ -437,6 +486,8 @@ export class ClientSession implements Session {
     this.#party.abort()
     if (this.#alone !== undefined) this.#database.locks.stopWaiting(this.#alone, canceled())
     this.#home.locks.endSession(this.id)
+    this.#past?.end(this.id)
+    this.#past = undefined
     if (this.#workspaces !== undefined) for (const one of this.#workspaces) one.close()
     this.memory.close()
     this.#registry.left(this, this.#place)

@@ -86,6 +86,13 @@ export class SharedTransaction {
     this.#withdraw = withdraw
   }
 
+  /** Nobody has joined it, or done anything in it. */
+  get isUntouched(): boolean {
+    const { kernel } = this
+    const isNew = !kernel.view.isTaken && kernel.writes.count === 0 && this.#savepoints.length === 0
+    return isNew && this.parties === 1 && this.outcome === undefined && !this.failed
+  }
+
   join(): void {
     this.parties++
     this.#watchIdle()

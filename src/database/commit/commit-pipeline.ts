@@ -203,6 +203,11 @@ export class CommitPipeline<State> {
     this.failure ??= new PolylogError('io_error', `the log cannot be written: ${messageOf(cause)}`, { cause })
   }
 
+  /** It shows one state for good. */
+  refuseWrites(reason: PolylogError): void {
+    this.failure ??= reason
+  }
+
   #refusal(): PolylogError {
     if (this.#phase === 'following' && this.failure === undefined) return notLeading('another process leads its log')
     if (this.failure === undefined) return notLeading('it steps down')
@@ -401,6 +406,7 @@ export class CommitPipeline<State> {
     const { bytes, offsets, count, length } = writer
     const expectedEnd = this.#appendedEnd
     const clock = this.#nextClock()
+    this.#owner.appends(expectedEnd + 1, clock)
     this.#triedEnd = expectedEnd + count
     const staged = stagedAs !== undefined && { stagedAs }
     await this.#leader!.append(expectedEnd, { bytes, offsets, count, length, clock, ...staged }, level)

@@ -15,6 +15,8 @@ export interface PipelineOwner<State> {
   revert(marked: Marked<State>, refused: readonly Batch[], sequence: Sequence, error: PolylogError): void
   /** From now on reads are served from this state and nothing is written. */
   freeze(marked: Marked<State>, error: PolylogError): void
+  /** Records from this sequence on go to the log, at this time of its clock. */
+  appends(first: Sequence, clock: bigint): void
   /** After `freeze`, where another database may go on with the store and the log. */
   steppedDown(reason: PolylogError): void
 }

@@ -10,6 +10,7 @@ import type { Durability } from '../../log/commit-log.ts'
 import type { CommitPipeline } from '../commit/commit-pipeline.ts'
 import { notLeading } from '../commit/log-trouble.ts'
 import type { Sequence } from '../contract.ts'
+import type { History } from '../history/history.ts'
 import type { LogUse } from '../following/log-use.ts'
 import {
   type FilesReport,
@@ -27,6 +28,7 @@ export interface Checkpointed extends Pick<CheckpointSource, 'host' | 'store' | 
   readonly catalog: CatalogState
   readonly pipeline: CommitPipeline<CatalogState>
   readonly logUse: LogUse
+  readonly history: History
   durableThrough(level: Durability): Sequence
   /** Rejects where the sequence is lost. */
   synced(sequence: Sequence): Promise<void>
@@ -71,14 +73,15 @@ export class Checkpointing {
 
   async #write(): Promise<Sequence> {
     const folder = this.#folder
-    const { host, store, engines, pipeline, logUse } = this.#database
+    const { host, store, engines, pipeline, logUse, history } = this.#database
     if (folder === undefined) throw new PolylogError('unsupported', 'a database in memory has no checkpoints')
     if (!pipeline.leads) throw notLeading('only who leads a log writes its checkpoints')
     await this.#verifying?.catch(() => undefined)
     this.#bytesAtLast = pipeline.recordBytes
     const synced = (sequence: Sequence): Promise<void> => this.#database.synced(sequence)
     const startedUs = host.monotonic()
-    const { sequence, neededAfter } = await writeCheckpoint({ host, folder, store, engines, synced })
+    const kept = (newest: Sequence): Promise<readonly Sequence[]> => history.kept(newest)
+    const { sequence, neededAfter } = await writeCheckpoint({ host, folder, store, engines, synced, kept })
     this.last = sequence
     this.written++
     this.lastMs = host.now()

@@ -2,7 +2,8 @@
  * Checkpoints: `checkpoint/<sequence>` folders, written while the database serves, then the log before them is trimmed.
  *
  * A checkpoint is written into `next.part`, renamed when the log is synced through its sequence (it must not know
- * more than the log does), and counts once the folder above is synced. The one before it is removed after that.
+ * more than the log does), and counts once the folder above is synced. Those before it are removed after that, but for the
+ * ones that the past begins with (`history/retention.ts`).
  */
 import { PolylogError } from '../../base/errors.ts'
 import { type Disk, DiskError, type Host } from '../../host/host.ts'
@@ -13,6 +14,8 @@ import { listFolder } from './small-files.ts'
 
 const complete = /^(0|[1-9]\d{0,15})$/
 const partName = 'next.part'
+/** One that is being removed: of what a crash leaves of it, nobody takes it for complete. */
+const removed = /^\d{1,16}\.removed$/
 
 /** Whether a folder of this name is a complete checkpoint. */
 export function isCheckpoint(name: string): boolean {
@@ -27,27 +30,48 @@ export async function findCheckpoint(
   await host.disk.makeFolder(folder).catch((error: unknown) => {
     if (!(error instanceof DiskError && error.code === 'exists')) throw error
   })
-  const names = await host.disk.list(folder)
-  const sequences = names.filter((name) => complete.test(name)).map(Number)
-  const newest = Math.max(-1, ...sequences)
+  const newest = sequencesOf(await host.disk.list(folder)).at(-1) ?? -1
   // Its name may not be durable yet: until it is, the one before it may be what a power failure leaves.
   if (newest >= 0) await host.disk.syncFolder(folder)
-  return newest < 0 ? undefined : { path: `${folder}/${newest}`, sequence: newest }
+  return newest < 0 ? undefined : { path: checkpointPath(folder, newest), sequence: newest }
 }
 
 /** The same for who only reads along: nothing is made or synced, and it may be gone a moment later. */
 export async function newestCheckpoint(disk: Disk, folder: string): Promise<string | undefined> {
-  const names = (await listFolder(disk, folder)) ?? []
-  const newest = Math.max(-1, ...names.filter((name) => complete.test(name)).map(Number))
-  return newest < 0 ? undefined : `${folder}/${newest}`
+  const newest = (await listCheckpoints(disk, folder)).at(-1)
+  return newest === undefined ? undefined : checkpointPath(folder, newest)
 }
 
-/** Removes older checkpoints, and what was never finished; whatever else is there is not ours. */
-export async function removeOtherCheckpoints(host: Host, folder: string, kept: Sequence | undefined): Promise<void> {
+/** Those that are complete, in order; none where there is no folder. */
+export async function listCheckpoints(disk: Disk, folder: string): Promise<Sequence[]> {
+  return sequencesOf((await listFolder(disk, folder)) ?? [])
+}
+
+function sequencesOf(names: readonly string[]): Sequence[] {
+  const sequences = names.filter((name) => complete.test(name)).map(Number)
+  return sequences.sort((a, b) => a - b)
+}
+
+export function checkpointPath(folder: string, sequence: Sequence): string {
+  return `${folder}/${sequence}`
+}
+
+/** Removes checkpoints that are not kept, and what was never finished; whatever else is there is not ours. */
+export async function removeOtherCheckpoints(
+  host: Host,
+  folder: string,
+  isKept: (sequence: Sequence) => boolean,
+): Promise<void> {
   for (const name of await host.disk.list(folder)) {
-    const isOurs = name === partName || complete.test(name)
-    if (isOurs && name !== String(kept)) await removeFolder(host, `${folder}/${name}`)
+    if (name === partName || removed.test(name)) await removeFolder(host, `${folder}/${name}`)
+    else if (complete.test(name) && !isKept(Number(name))) await removeCheckpoint(host, folder, name)
   }
+}
+
+async function removeCheckpoint(host: Host, folder: string, name: string): Promise<void> {
+  await host.disk.rename(`${folder}/${name}`, `${folder}/${name}.removed`)
+  await host.disk.syncFolder(folder)
+  await removeFolder(host, `${folder}/${name}.removed`)
 }
 
 async function removeFolder(host: Host, path: string): Promise<void> {
@@ -63,11 +87,13 @@ export interface CheckpointSource {
   synced(sequence: Sequence): Promise<void>
   /** Of which the store is made, where it is more than memory. */
   readonly engines: Engines | undefined
+  /** Which checkpoints stay once that of `sequence` is there, in order. */
+  kept(sequence: Sequence): Promise<readonly Sequence[]>
 }
 
 export interface WrittenCheckpoint {
   readonly sequence: Sequence
-  /** The log after it is needed still: by the checkpoint, or by an engine that is behind it. */
+  /** The log after it is needed still: by the oldest checkpoint that is kept, or by an engine that is behind it. */
   readonly neededAfter: Sequence
 }
 
@@ -78,7 +104,18 @@ export async function writeCheckpoint(source: CheckpointSource): Promise<Written
   await engines?.handOver().catch(() => undefined)
   const persisted = engines?.persisted() ?? new Map<string, Sequence>()
   const sequence = await writeFolder(source, persisted)
-  return { sequence, neededAfter: Math.min(sequence, engines?.neededAfter(persisted) ?? sequence) }
+  const kept = await removeOlder(source, sequence)
+  return { sequence, neededAfter: Math.min(kept, engines?.neededAfter(persisted) ?? sequence) }
+}
+
+/** Answers the oldest that is kept. */
+async function removeOlder(source: CheckpointSource, sequence: Sequence): Promise<Sequence> {
+  const { host, folder } = source
+  const kept = await source.kept(sequence)
+  for (const older of await listCheckpoints(host.disk, folder)) {
+    if (older < sequence && !kept.includes(older)) await removeCheckpoint(host, folder, String(older))
+  }
+  return kept[0] ?? sequence
 }
 
 async function writeFolder(source: CheckpointSource, persisted: ReadonlyMap<string, Sequence>): Promise<Sequence> {
@@ -89,14 +126,12 @@ async function writeFolder(source: CheckpointSource, persisted: ReadonlyMap<stri
   })
   await host.disk.makeFolder(part)
   const sequence = await writePart(source, part, persisted)
-  const older = (await host.disk.list(folder)).filter((name) => complete.test(name))
-  if (older.includes(String(sequence))) {
+  if ((await listCheckpoints(host.disk, folder)).includes(sequence)) {
     await removeFolder(host, part)
     return sequence
   }
-  await host.disk.rename(part, `${folder}/${sequence}`)
+  await host.disk.rename(part, checkpointPath(folder, sequence))
   await host.disk.syncFolder(folder)
-  for (const name of older) await removeFolder(host, `${folder}/${name}`)
   return sequence
 }
 

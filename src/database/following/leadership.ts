@@ -73,6 +73,11 @@ export class Role {
     })
   }
 
+  /** Applies what the log holds through `to`, and no more. Errors: those of the log. */
+  async catchUp(to: Sequence): Promise<void> {
+    await this.#newLoop().catchUp(to, new AbortController().signal)
+  }
+
   #newLoop(): FollowLoop {
     const target = this.#target
     const followed = (sequence: Sequence, { clock, bytes, offsets }: LogBatch): void => {

@@ -10,6 +10,7 @@ import { inStyle, plainStyle, stepsInStyle, type TextStyle } from '../../model/t
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Host } from '../../host/host.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
+import { AsOf, asOfSetting } from './as-of.ts'
 import { AuditedGrants } from './audited.ts'
 import { actAsSet, checkRole } from './acting-role.ts'
 import { databaseId } from '../../database/catalog/objects.ts'
@@ -72,6 +73,7 @@ export class Client implements BlockClient {
   readonly settings: Settings
   #rolesOfBlock: RolesOfBlock | undefined
   readonly block: TransactionBlock
+  readonly asOf: AsOf
   readonly statements: BoundedNames<ClientStatement>
   readonly portals: BoundedNames<Portal>
   readonly cursors: BoundedNames<Cursor>
@@ -118,6 +120,7 @@ export class Client implements BlockClient {
     this.cursors = new BoundedNames('cursors', maxMessageBytes, memory, closeCursor)
     this.settings = new Settings((name) => this.#settingChanged(name), memory)
     this.block = new TransactionBlock(this.session, this.settings, this)
+    this.asOf = new AsOf(this.session, this.block)
     this.#sessions = parts.sessions
     this.#messenger = parts.messenger
     this.context = new ClientContext(this, parts.sessions)
@@ -263,7 +266,7 @@ export class Client implements BlockClient {
   /** Of the open block, or of the next statement. */
   get isReadOnly(): boolean {
     if (this.block.kind !== 'none') return this.session.readOnly
-    return this.settings.get('default_transaction_read_only') === 'on'
+    return this.session.lookedBackTo !== undefined || this.settings.get('default_transaction_read_only') === 'on'
   }
 
   setSetting(name: string, value: string | undefined, scope: 'session' | 'transaction'): void {
@@ -276,6 +279,7 @@ export class Client implements BlockClient {
       this.block.configure({ isolation: isolationOf(value) })
       return
     }
+    if (name === asOfSetting) this.asOf.checkMayChange()
     if (value !== undefined) checkRole(this, name, value)
     if (scope === 'transaction' && this.block.kind === 'none') {
       const message = 'SET LOCAL can only be used in transaction blocks'
@@ -293,6 +297,7 @@ export class Client implements BlockClient {
     if (textSettings.has(name)) this.#textStyle = undefined
     const { limits } = this.session
     if (name === 'role' || name === 'session_authorization') actAsSet(this)
+    else if (name === asOfSetting) this.asOf.changed(value)
     else if (name === 'lock_timeout') limits.lockTimeoutMs = durationMs(value)
     else if (name === 'work_mem') limits.workMemory = value
     else if (name === 'synchronous_commit') this.session.durability = value === 'off' ? 'written' : 'synced'

@@ -4,7 +4,7 @@
  * What lies between two Syncs is one implicit transaction. Where exactly one Execute stands before its Sync, which is how
  * drivers send single statements, it runs as a transaction of its own without opening a block: `isLast` says so.
  */
-import type { ParsedStatement } from '../../language/sql/contract.ts'
+import type { ParsedStatement, PreparedStatement } from '../../language/sql/contract.ts'
 import { readFormats, readParameters } from './bind-parameters.ts'
 import type { Client } from './client.ts'
 import { invalidMessage, sqlError } from './errors.ts'
@@ -12,7 +12,7 @@ import { endsBlock, endsFailedBlock, execute, resultColumns } from './execute.ts
 import { after } from './language.ts'
 import type { MessageReader } from './message-reader.ts'
 import { Portal, type ClientStatement } from './portal.ts'
-import { checkSameColumns } from './query-run.ts'
+import { checkSameColumns, type ExecuteOptions } from './query-run.ts'
 import {
   bindComplete,
   closeComplete,
@@ -55,15 +55,32 @@ function prepareOne(
   if (parsed === undefined) return { parsed, prepared: undefined, givenTypes }
   // A statement that cannot be bound any more must still be answered with 25P02.
   if (client.block.isFailed && !endsFailedBlock(client, parsed)) client.block.checkNotFailed()
-  return after(client.prepareOn(parsed, givenTypes), (prepared) => {
-    return { parsed, prepared, givenTypes }
-  })
+  const prepareThere = (): ClientStatement | Promise<ClientStatement> =>
+    after(client.prepareOn(parsed, givenTypes), (prepared) => ({ parsed, prepared, givenTypes }))
+  return client.asOf.isDueFor(parsed) ? client.asOf.go().then(prepareThere) : prepareThere()
 }
 
 export function bind(client: Client, message: MessageReader): void | Promise<void> {
   const portalName = message.name()
   const statementName = message.name()
   const statement = client.getStatement(statementName)
+  if (!client.asOf.isDueForEffect(statement.prepared?.effect)) {
+    return bindThere(client, message, { portalName, statementName, statement })
+  }
+  return client.asOf.go().then(() => bindThere(client, message, { portalName, statementName, statement }))
+}
+
+interface NamesOfBind {
+  readonly portalName: string
+  readonly statementName: string
+  readonly statement: ClientStatement
+}
+
+function bindThere(
+  client: Client,
+  message: MessageReader,
+  { portalName, statementName, statement }: NamesOfBind,
+): void | Promise<void> {
   refresh(client, statement)
   const { prepared } = statement
   if (prepared === undefined || !endsBlock(prepared)) client.block.checkNotFailed()
@@ -166,10 +183,21 @@ export function executePortal(client: Client, message: MessageReader, isLast: bo
     emptyQueryResponse(client.outbox.writer)
     return undefined
   }
+  const run = (): void | Promise<void> => executeThere(client, portal, prepared, { describes: false, maxRows }, isLast)
+  return client.asOf.isDueForEffect(prepared.effect) ? client.asOf.go().then(run) : run()
+}
+
+function executeThere(
+  client: Client,
+  portal: Portal,
+  prepared: PreparedStatement,
+  options: ExecuteOptions,
+  isLast: boolean,
+): void | Promise<void> {
   const { kind } = prepared.effect
   const opensBlock = client.block.kind === 'none' && !isLast && kind !== 'begin' && !endsBlock(prepared)
   if (opensBlock) client.block.beginImplicit()
-  return execute(client, portal, { describes: false, maxRows })
+  return execute(client, portal, options)
 }
 
 export function close(client: Client, message: MessageReader): void {

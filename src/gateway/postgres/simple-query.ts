@@ -43,6 +43,11 @@ function runFrom(client: Client, statements: readonly ParsedStatement[], from: n
 }
 
 function runOne(client: Client, parsed: ParsedStatement, isOneOfSeveral: boolean): void | Promise<void> {
+  if (client.asOf.isDueFor(parsed)) return client.asOf.go().then(() => runThere(client, parsed, isOneOfSeveral))
+  return runThere(client, parsed, isOneOfSeveral)
+}
+
+function runThere(client: Client, parsed: ParsedStatement, isOneOfSeveral: boolean): void | Promise<void> {
   client.markOutput()
   const { block } = client
   if (block.isFailed) {

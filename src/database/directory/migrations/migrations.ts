@@ -93,6 +93,13 @@ function registeredSteps(): MigrationStep[] {
   })
 }
 
+/** Errors: `unsupported` of a state from before the steps were done. */
+export async function requirePresentFormat(store: OrderedStore): Promise<void> {
+  const progress = await progressOf(store)
+  if (progress === undefined || progress.format === presentFormat) return
+  throw new PolylogError('unsupported', 'the state is one that an older version of Polylog has written')
+}
+
 /** Brings a database up to date; true where anything was changed, so that its catalog is another one. */
 export async function migrate(
   store: OrderedStore,

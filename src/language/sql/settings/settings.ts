@@ -13,6 +13,7 @@
  */
 import type { SqlContext } from '../contract.ts'
 import { failure } from '../failure.ts'
+import { parseMoment } from '../../../base/moment.ts'
 import { formatSize, parseSizeBytes } from '../../../base/units.ts'
 import { dateStyleOf, zoneOfSetting } from './text-settings.ts'
 import { boolean, invalidValue } from './parameter.ts'
@@ -57,6 +58,12 @@ function encoding(value: string): string {
   throw failure('0A000', `client_encoding = "${value}" is not supported`, { hint: 'Supported: UTF8.' })
 }
 
+/** Of which `base/moment.ts` tells; nothing is the present. */
+function moment(value: string, name: string): string {
+  if (value.trim() !== '' && parseMoment(value) === undefined) throw invalidValue(name, value)
+  return value.trim()
+}
+
 /** Which part of what PostgreSQL takes means what it means there; and what is not PostgreSQL's, or has another beginning. */
 const own: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ['client_encoding', { initial: 'UTF8', accept: encoding }],
@@ -79,6 +86,7 @@ const own: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ['timezone', { initial: 'UTC', accept: (value) => zoneOfSetting(value).name }],
   ['timezone_abbreviations', { initial: 'Default', accept: only('Default') }],
   ['wal_level', { initial: 'logical' }],
+  ['polylog.as_of', { initial: '', accept: moment }],
   ['polylog.session_memory', { initial: '-1', accept: limit(leastLimitBytes), isFixed: true }],
   ['polylog.principal_memory', { initial: '-1', accept: limit(leastLimitBytes), isFixed: true }],
   ['polylog.database_memory', { initial: '-1', accept: limit(leastLimitBytes), isFixed: true }],

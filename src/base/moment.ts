@@ -1,0 +1,68 @@
+/**
+ * A moment of the past, as people write it at every door:
+ *
+ *   4711                               the state after the transaction of that sequence
+ *   -10m, -1h 30m, -1.5 hours          so long ago: ms, s, m, h, d, w, and the words for them
+ *   2026-03-01, 2026-03-01 12:00:00    a time; UTC, unless its zone is said: `Z`, `+01`, `+01:00`
+ */
+export type Moment =
+  | { readonly kind: 'sequence'; readonly sequence: number }
+  | { readonly kind: 'ago'; readonly ms: number }
+  /** Milliseconds since 1970. */
+  | { readonly kind: 'time'; readonly timeMs: number }
+
+const unitsMs: ReadonlyMap<string, number> = new Map(
+  (
+    [
+      ['ms millisecond milliseconds', 1],
+      ['s sec secs second seconds', 1000],
+      ['m min mins minute minutes', 60_000],
+      ['h hour hours', 3_600_000],
+      ['d day days', 86_400_000],
+      ['w week weeks', 604_800_000],
+    ] as const
+  ).flatMap(([names, ms]) => names.split(' ').map((one) => [one, ms] as const)),
+)
+
+const longest = 64
+const span = /^(\d{1,15}(?:\.\d{1,9})?) *([a-z]{1,12}) */
+const time = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)?(?: ?(Z|UTC|[+-]\d\d(?::?\d\d)?))?)?$/i
+
+/** Undefined where it is none. */
+export function parseMoment(text: string): Moment | undefined {
+  const given = text.trim()
+  if (given.length > longest) return undefined
+  if (/^\d{1,16}$/.test(given)) return sequenceMoment(Number(given))
+  if (given.startsWith('-')) return agoMoment(given.slice(1).trim().toLowerCase())
+  return timeMoment(given)
+}
+
+function sequenceMoment(sequence: number): Moment | undefined {
+  return Number.isSafeInteger(sequence) ? { kind: 'sequence', sequence } : undefined
+}
+
+function agoMoment(text: string): Moment | undefined {
+  let ms = 0
+  let rest = text
+  do {
+    const [whole = '', number, unit = ''] = span.exec(rest) ?? []
+    const unitMs = unitsMs.get(unit)
+    if (unitMs === undefined) return undefined
+    ms += Number(number) * unitMs
+    rest = rest.slice(whole.length)
+  } while (rest !== '')
+  return { kind: 'ago', ms }
+}
+
+function timeMoment(text: string): Moment | undefined {
+  const [, date, minutes = '00:00', seconds = ':00', zone = 'Z'] = time.exec(text) ?? []
+  if (date === undefined) return undefined
+  const timeMs = Date.parse(`${date}T${minutes}${seconds}${isoZone(zone)}`)
+  return Number.isNaN(timeMs) ? undefined : { kind: 'time', timeMs }
+}
+
+function isoZone(zone: string): string {
+  if (/^(z|utc)$/i.test(zone)) return 'Z'
+  const minutes = zone.slice(3).replace(':', '')
+  return `${zone.slice(0, 3)}:${minutes === '' ? '00' : minutes}`
+}

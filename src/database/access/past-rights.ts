@@ -1,0 +1,80 @@
+/**
+ * What one may do with what a database held before: no more than then, and no more than now. What was given since does not
+ * open the past, and what was taken away since closes it, too. The past is closed as well
+ *
+ *   - to whoever has no HISTORY on the database now,
+ *   - of a collection of which rules of its rows keep some from the caller now: what they kept then may have been others.
+ *
+ * What has been dropped since has nobody's rights of today: those of then count alone. Patterns of keys are today's.
+ */
+import type { Catalog, Collection, Namespace } from '../catalog/catalog.ts'
+import { findKind } from '../catalog/objects.ts'
+import type { AccessItem } from './access-list.ts'
+import { allPrivileges, noPrivileges, privilege, type Privileges } from './privileges.ts'
+import { Rights } from './rights.ts'
+
+/** The last of each. */
+const made = new WeakMap<Rights, PastRights>()
+
+export class PastRights extends Rights {
+  readonly #now: Rights
+  readonly #catalog: Catalog
+
+  private constructor(then: Rights, now: Rights, catalog: Catalog) {
+    super(then.member, then.access)
+    this.#now = now
+    this.#catalog = catalog
+  }
+
+  /** `then`, `now`: of the same roles, in the catalog of then and in that of now. */
+  static of(then: Rights, now: Rights, catalog: Catalog): Rights {
+    if (then.member === undefined) return then
+    const known = made.get(then)
+    if (known !== undefined && known.#now === now && known.#catalog === catalog) return known
+    const rights = new PastRights(then, now, catalog)
+    made.set(then, rights)
+    return rights
+  }
+
+  get #isClosed(): boolean {
+    return (this.#now.ofDatabase & privilege.history) === 0
+  }
+
+  #also(collection: Collection, of: (present: Collection) => Privileges): Privileges {
+    if (this.#isClosed) return noPrivileges
+    const present = this.#catalog.collectionById(collection.id)
+    if (present === undefined) return allPrivileges
+    if (findKind(present.kind)?.hidesRows?.(present, this.#now) === true) return noPrivileges
+    return of(present)
+  }
+
+  override onCollection(collection: Collection): Privileges {
+    return super.onCollection(collection) & this.#also(collection, (present) => this.#now.onCollection(present))
+  }
+
+  override onColumn(collection: Collection, column: number): Privileges {
+    return super.onColumn(collection, column) & this.#also(collection, (present) => this.#now.onColumn(present, column))
+  }
+
+  override onAnyColumn(collection: Collection): Privileges {
+    return super.onAnyColumn(collection) & this.#also(collection, (present) => this.#now.onAnyColumn(present))
+  }
+
+  override ofNamespace(namespace: Namespace | undefined): Privileges {
+    if (this.#isClosed) return noPrivileges
+    const then = super.ofNamespace(namespace)
+    const present = this.#present(namespace)
+    return present === undefined ? then : then & this.#now.ofNamespace(present)
+  }
+
+  override keysOf(namespace: Namespace): readonly AccessItem[] {
+    if (this.#isClosed) return []
+    const present = this.#present(namespace)
+    return present === undefined ? super.keysOf(namespace) : this.#now.keysOf(present)
+  }
+
+  #present(namespace: Namespace | undefined): Namespace | undefined {
+    if (namespace === undefined) return undefined
+    return this.#catalog.namespaceById(namespace.id)
+  }
+}

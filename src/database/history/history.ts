@@ -1,0 +1,343 @@
+/**
+ * What a database held before: its state at any sequence since the oldest checkpoint that is kept, as a database that takes
+ * no writes.
+ *
+ *   checkpoint ──open──▶ line ──fork, and the log up to 40──▶ state 40 ──fork, and the log up to 55──▶ state 55
+ *
+ * A state is a fork of the nearest one before it that is there, with the log's records up to its sequence applied as a
+ * follower applies them: so it takes as long as what was committed between the two, and what they share is there once. The
+ * first one of a line is opened from a checkpoint, or is empty where the log begins with the first record, or is the
+ * newest state itself. Nothing is kept for the past while nobody asks for it, but checkpoints and log (`retention.ts`).
+ *
+ * A state that nobody reads any more stays for a while, for the next who asks for it or for a later one.
+ *
+ * Invariants: a state is shown once all of it is durable and applied; it never changes; its wall clock stands at the time of
+ * its newest transaction, so that what expires was not yet gone.
+ */
+import { PolylogError } from '../../base/errors.ts'
+import type { Cancel, Host } from '../../host/host.ts'
+import { hostAt } from '../../host/host-at.ts'
+import { type CommitLog, LogError } from '../../log/commit-log.ts'
+import { openMemoryStore } from '../../storage/memory/memory.ts'
+import type { OrderedStore } from '../../storage/store.ts'
+import type { CatalogState } from '../catalog/catalog-state.ts'
+import type { CommitPipeline } from '../commit/commit-pipeline.ts'
+import type { Sequence } from '../contract.ts'
+import type { Database } from '../database.ts'
+import type { DatabaseParts } from '../database-parts.ts'
+import { checkpointPath, listCheckpoints } from '../directory/checkpoints.ts'
+import { CommitTimes } from './commit-times.ts'
+import { readOnlyLog } from './read-only-log.ts'
+import { keptCheckpoints, noRetention, type RetentionOptions } from './retention.ts'
+
+/** What it needs of the database whose past it is. */
+export interface HistoryOwner extends CatalogOfStore {
+  readonly host: Host
+  readonly name: string
+  readonly log: CommitLog
+  readonly store: OrderedStore
+  readonly pipeline: CommitPipeline<CatalogState>
+  readonly newestSequence: Sequence
+  readonly isClosed: boolean
+  synced(sequence: Sequence): Promise<void>
+}
+
+/** That of the store's state. */
+interface CatalogOfStore {
+  readonly catalog: CatalogState
+  readonly lastCollectionId: number
+}
+
+export interface HistoryParts {
+  readonly owner: HistoryOwner
+  /** Those of the owner, for the databases of its past. */
+  readonly parts: DatabaseParts
+  /** Of a store that holds an earlier state: the database through `to`, which stays as it is. */
+  readonly open: (parts: DatabaseParts, to: Sequence, before?: CatalogOfStore) => Promise<Database>
+}
+
+/** A state that somebody reads; it stays until it is let go of. */
+export interface PastState {
+  readonly database: Database
+  release(): void
+}
+
+interface Made {
+  readonly database: Database
+  /** Of its line, which has the memory of all of them; undefined of the first one itself, and where that is the newest state. */
+  readonly first: Made | undefined
+}
+
+interface State {
+  readonly sequence: Sequence
+  readonly atMs: number
+  readonly opening: Promise<Database>
+  made: Made | undefined
+  readers: number
+  /** When the last reader has let go of it. */
+  idleSinceUs: number
+}
+
+/** So many states that nobody reads stay, and for so long. */
+const mostIdle = 4
+const idleUs = 60_000_000
+const lookEveryMs = 10_000
+/** A checkpoint may be gone before it is read, as the log behind it. */
+const attempts = 3
+
+export class History {
+  readonly retention: RetentionOptions
+  readonly #owner: HistoryOwner
+  readonly #parts: DatabaseParts
+  readonly #open: HistoryParts['open']
+  readonly #times: CommitTimes
+  /** In order. */
+  #states: State[] = []
+  readonly #closing = new Set<Promise<void>>()
+  /** When the states of checkpoints were the newest, as far as it is known. */
+  readonly #checkpointTimes = new Map<Sequence, number>()
+  #timer: Cancel | undefined
+  #isClosed = false
+
+  constructor({ owner, parts, open }: HistoryParts) {
+    this.#owner = owner
+    this.#parts = parts
+    this.#open = open
+    this.retention = parts.retention ?? noRetention
+    this.#times = new CommitTimes(owner.log)
+  }
+
+  /** When the log gets this sequence. */
+  noteTime(sequence: Sequence, timeMs: number): void {
+    this.#times.note(sequence, timeMs)
+  }
+
+  /** The first state that there is: 0 is the empty database. */
+  async oldest(): Promise<Sequence> {
+    const bases = await this.#bases()
+    return bases[0] ?? this.#owner.newestSequence
+  }
+
+  /** The newest sequence at that time. Errors: `trimmed` where it is too long ago, `invalid_argument` where it lies ahead. */
+  async sequenceAt(timeMs: number): Promise<Sequence> {
+    if (timeMs > this.#owner.pipeline.timeMs()) {
+      throw new PolylogError('invalid_argument', `${shownTime(timeMs)} lies in the future`)
+    }
+    await this.#owner.synced(this.#owner.newestSequence)
+    const sequence = await this.#times.sequenceAt(timeMs)
+    const oldest = await this.oldest()
+    if (sequence < oldest) throw tooOld(shownTime(timeMs), oldest)
+    return sequence
+  }
+
+  /**
+   * The state at that sequence, and at a time at which it was the newest; left out, that of its commit. Errors: `trimmed`
+   * where it is not kept any more, `out_of_range` where it is not there yet, `unsupported` where a collection lies in
+   * another engine than memory.
+   */
+  async at(sequence: Sequence, timeMs?: number): Promise<PastState> {
+    if (sequence > this.#owner.newestSequence || sequence < 0) {
+      throw new PolylogError('out_of_range', `sequence ${sequence} was never committed`)
+    }
+    await this.#owner.synced(sequence)
+    const atMs = timeMs ?? (await this.#times.timeOf(sequence)) ?? this.#owner.host.now()
+    const taken = this.#find(sequence, atMs) ?? this.#newState(sequence, atMs)
+    taken.readers++
+    try {
+      const database = await taken.opening
+      if (this.#isClosed) throw closed()
+      return { database, release: once(() => this.#released(taken)) }
+    } catch (error) {
+      taken.readers--
+      throw error
+    }
+  }
+
+  #find(sequence: Sequence, atMs: number): State | undefined {
+    return this.#states.find((one) => one.sequence === sequence && one.atMs === atMs)
+  }
+
+  #newState(sequence: Sequence, atMs: number): State {
+    const opening = this.#make(sequence, atMs)
+    const state: State = {
+      sequence,
+      atMs,
+      opening: opening.then(({ database }) => database),
+      made: undefined,
+      readers: 0,
+      idleSinceUs: 0,
+    }
+    this.#states.push(state)
+    opening.then(
+      (made) => {
+        state.made = made
+        // What was applied on top lies beside what the first of the line has.
+        made.first?.database.noteStored()
+      },
+      () => this.#remove(state),
+    )
+    return state
+  }
+
+  #remove(state: State): void {
+    this.#states = this.#states.filter((one) => one !== state)
+  }
+
+  async #make(sequence: Sequence, atMs: number): Promise<Made> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#begin(sequence, atMs)
+      } catch (error) {
+        if (!isGone(error) || this.#isClosed) throw error
+        if (attempt === attempts) throw tooOld(`sequence ${sequence}`, await this.oldest())
+      }
+    }
+  }
+
+  async #begin(sequence: Sequence, atMs: number): Promise<Made> {
+    const bases = await this.#bases()
+    const base = bases.filter((one) => one <= sequence).at(-1) ?? -1
+    if (this.#isClosed) throw closed()
+    const { host, log, store } = this.#owner
+    const { limits, memory, name, checkpointFolder } = this.#parts
+    const parts = {
+      host: hostAt(host, atMs),
+      name,
+      log: readOnlyLog(log),
+      ...(limits && { limits }),
+      ...(memory && { memory }),
+    }
+    if (store.current.sequence === sequence) {
+      const fork = { ...parts, store: store.fork(), sharesStore: true }
+      return { database: await this.#openOn(fork, sequence, this.#owner), first: undefined }
+    }
+    const before = this.#newestThrough(sequence)
+    if (before !== undefined && before.database.store.current.sequence >= base) {
+      const fork = { ...parts, store: before.database.store.fork(), sharesStore: true }
+      return { database: await this.#openOn(fork, sequence, before.database), first: before.first ?? before }
+    }
+    if (base < 0) throw tooOld(`sequence ${sequence}`, bases[0] ?? store.current.sequence)
+    const path = base === 0 ? undefined : checkpointPath(checkpointFolder!, base)
+    const opened = await openMemoryStore(host, path).catch(async (error: unknown) => {
+      throw (await this.#bases()).includes(base) ? error : new LogError('trimmed', 'the checkpoint is gone')
+    })
+    return { database: await this.#openOn({ ...parts, store: opened }, sequence), first: undefined }
+  }
+
+  #newestThrough(sequence: Sequence): Made | undefined {
+    const before = this.#states.filter((one) => one.made !== undefined && one.sequence <= sequence)
+    before.sort((a, b) => b.sequence - a.sequence)
+    return before[0]?.made
+  }
+
+  async #openOn(parts: DatabaseParts, sequence: Sequence, before?: CatalogOfStore): Promise<Database> {
+    try {
+      return await this.#open(parts, sequence, before)
+    } catch (error) {
+      parts.store.close()
+      throw error
+    }
+  }
+
+  /** Of what states can be made that are not there: checkpoints, in order, and the empty database. */
+  async #bases(): Promise<Sequence[]> {
+    const { host, checkpointFolder } = this.#parts
+    const { oldest } = await this.#owner.log.end()
+    const found = checkpointFolder === undefined ? [] : await listCheckpoints(host.disk, checkpointFolder)
+    return [...(oldest === 1 ? [0] : []), ...found].filter((one) => one >= oldest - 1)
+  }
+
+  /** A checkpoint was written: those that stay, in order, all of which the log must reach. */
+  async kept(written: Sequence): Promise<readonly Sequence[]> {
+    if (this.retention.keptMs === 0) return [written]
+    const nowMs = this.#owner.pipeline.timeMs()
+    this.#checkpointTimes.set(written, nowMs)
+    const all = []
+    for (const sequence of await this.#bases()) all.push({ sequence, atMs: await this.#timeOfState(sequence) })
+    return keptCheckpoints(all, this.retention, nowMs, this.#owner.log.describe()).map(({ sequence }) => sequence)
+  }
+
+  /** Until when it was the newest. */
+  async #timeOfState(sequence: Sequence): Promise<number> {
+    if (sequence === 0) return -Infinity
+    const known = this.#checkpointTimes.get(sequence) ?? (await this.#times.timeOf(sequence + 1))
+    const timeMs = known ?? this.#owner.pipeline.timeMs()
+    this.#checkpointTimes.set(sequence, timeMs)
+    return timeMs
+  }
+
+  #released(state: State): void {
+    state.readers--
+    state.idleSinceUs = this.#owner.host.monotonic()
+    this.#closeIdle()
+  }
+
+  #closeIdle(): void {
+    const nowUs = this.#owner.host.monotonic()
+    this.#idle.forEach((state, i) => {
+      if (i >= mostIdle || nowUs - state.idleSinceUs >= idleUs) this.#close(state)
+    })
+    this.#timer ??= this.#owner.host.at(lookEveryMs, () => {
+      this.#timer = undefined
+      if (!this.#isClosed && this.#states.length > 0) this.#closeIdle()
+    })
+  }
+
+  /** Those that nobody reads and nothing stands on, the last one first. */
+  get #idle(): State[] {
+    const needed = new Set(this.#states.map(({ made }) => made?.first))
+    const idle = this.#states.filter(({ readers, made }) => readers === 0 && made !== undefined && !needed.has(made))
+    return idle.sort((a, b) => b.idleSinceUs - a.idleSinceUs)
+  }
+
+  #close(state: State): void {
+    this.#remove(state)
+    const closing: Promise<void> = state.opening
+      .then((database) => database.close())
+      .catch(() => undefined)
+      .finally(() => this.#closing.delete(closing))
+    this.#closing.add(closing)
+  }
+
+  /** Those that nobody reads, at once: where memory is short. */
+  giveUp(): void {
+    for (const state of this.#idle) this.#close(state)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#timer?.()
+    for (const state of [...this.#states]) this.#close(state)
+    await Promise.all(this.#closing)
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof LogError && error.code === 'trimmed'
+}
+
+function once(run: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (!isDone) run()
+    isDone = true
+  }
+}
+
+function closed(): PolylogError {
+  return new PolylogError('shutting_down', 'the database is closed')
+}
+
+function shownTime(timeMs: number): string {
+  return new Date(timeMs).toISOString()
+}
+
+function tooOld(what: string, oldest: Sequence): PolylogError {
+  return new PolylogError(
+    'trimmed',
+    `the state at ${what} is not kept any more: the oldest one is that of sequence ${oldest}`,
+    {
+      detail: { oldest, sqlState: '72000' },
+    },
+  )
+}

@@ -1,0 +1,65 @@
+/**
+ * Where a session reads what its database held before: from `lookBack` on, until it comes back, statements and transactions
+ * that begin run on a state of the past (`database/history`), which takes no writes. What belongs to the connection, as its
+ * locks, messages and what its replies wait for, stays with the present.
+ */
+import { PolylogError } from '../base/errors.ts'
+import type { Moment } from '../base/moment.ts'
+import { PastRights } from '../database/access/past-rights.ts'
+import { privilege } from '../database/access/privileges.ts'
+import type { Rights } from '../database/access/rights.ts'
+import type { Sequence } from '../database/contract.ts'
+import type { Database } from '../database/database.ts'
+import type { PastState } from '../database/history/history.ts'
+
+export class LookingBack {
+  readonly #present: Database
+  readonly #state: PastState
+
+  private constructor(present: Database, state: PastState) {
+    this.#present = present
+    this.#state = state
+  }
+
+  /** `rights`: in the present. Errors: those of `History`, `denied`. */
+  static async to(present: Database, rights: Rights, moment: Moment): Promise<LookingBack> {
+    requireHistory(present, rights)
+    return new LookingBack(present, await stateAt(present, moment))
+  }
+
+  get database(): Database {
+    return this.#state.database
+  }
+
+  get sequence(): Sequence {
+    return this.database.newestSequence
+  }
+
+  /** `of`: what the same roles may do in a database. */
+  rights(of: (database: Database) => Rights): Rights {
+    return PastRights.of(of(this.database), of(this.#present), this.#present.catalog)
+  }
+
+  /** Before each statement. Errors: `denied`. */
+  check(rights: Rights): void {
+    requireHistory(this.#present, rights)
+  }
+
+  /** `sessionId`: whose locks end there. */
+  end(sessionId: number): void {
+    this.database.locks.endSession(sessionId)
+    this.#state.release()
+  }
+}
+
+function requireHistory({ name }: Database, rights: Rights): void {
+  rights.requireInDatabase(privilege.history, name)
+}
+
+async function stateAt(present: Database, moment: Moment): Promise<PastState> {
+  const { history } = present
+  if (moment.kind === 'sequence') return history.at(moment.sequence)
+  const timeMs = moment.kind === 'time' ? moment.timeMs : Math.floor(present.pipeline.timeMs() - moment.ms)
+  if (!Number.isSafeInteger(Math.floor(timeMs))) throw new PolylogError('invalid_argument', 'there is no such time')
+  return history.at(await history.sequenceAt(timeMs), timeMs)
+}
