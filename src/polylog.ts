@@ -4,6 +4,7 @@
  * No side effects on import; nothing here needs a network.
  */
 import { Instance } from './database/instance.ts'
+import type { RetentionOptions } from './database/history/retention.ts'
 import { decodeGivenKey, keyForms } from './host/encrypted/given-key.ts'
 import type { Host } from './host/host.ts'
 import {
@@ -56,6 +57,15 @@ export interface OpenOptions {
    * hexadecimal or base64.
    */
   readonly encryptionKey?: Uint8Array | string
+  /** How far back `at` and the doors can read what was; left out: as far as the newest checkpoint and the log happen to go. */
+  readonly history?: HistoryOptions
+}
+
+export interface HistoryOptions {
+  /** Milliseconds. */
+  readonly keptMs: number
+  /** Of log, at most: where that is less, the past is shorter. Default: 1 GiB. */
+  readonly maxLogBytes?: number
 }
 
 const defaultDatabase = 'polylog'
@@ -65,10 +75,17 @@ const checkKey = check(
   `a key: ${keyForms}`,
 )
 
+const checkKept = checkInteger(0)
+const checkHistory = checkOptions({ keptMs: checkKept, maxLogBytes: checkInteger(0) })
+
 const checkOpenOptions = checkOptions({
   memory: checkBoolean,
   durability: checkOneOf('synced', 'written', 'memory'),
   encryptionKey: checkKey,
+  history: (what, value) => {
+    checkHistory(what, value)
+    checkKept(`"keptMs" of ${what}`, (value as HistoryOptions).keptMs)
+  },
 })
 
 const checkDatabase = check((value) => value instanceof EmbeddedDatabase, 'a database that open has opened')
@@ -109,9 +126,9 @@ const checkServeOptions = checkOptions({
 export async function open(path: string, options?: OpenOptions & { readonly memory?: false }): Promise<EmbeddedDatabase>
 export async function open(options: OpenOptions & { readonly memory: true }): Promise<EmbeddedDatabase>
 export async function open(where: string | OpenOptions, more?: OpenOptions): Promise<EmbeddedDatabase> {
-  const { directory, durability, key } = checkOpen(where, more)
+  const { directory, durability, key, retention } = checkOpen(where, more)
   const host = createWorkingHost()
-  const instance = await Instance.open({ host, ...(directory !== undefined && { directory }), ...key }, defaultDatabase)
+  const instance = await Instance.open({ host, ...(directory !== undefined && { directory }), ...key, ...retention }, defaultDatabase)
   const sessions = new Sessions(host, () => instance.databases, {
     defaultDatabase,
     durability,
@@ -128,16 +145,17 @@ interface Opening {
   readonly directory: string | undefined
   readonly durability: Durability
   readonly key?: { readonly encryptionKey?: Uint8Array }
+  readonly retention: { readonly retention?: RetentionOptions }
 }
 
 function checkOpen(where: unknown, more: unknown): Opening {
   if (typeof where === 'string') return checkDirectory(where, more === undefined ? {} : more)
   if (more !== undefined) throw invalidArgument('open takes a path and options, or options alone')
   checkOpenOptions('the options of open, where it gets no path,', where)
-  const { memory = false, durability = 'memory', encryptionKey } = where as OpenOptions
+  const { memory = false, durability = 'memory', encryptionKey, history } = where as OpenOptions
   if (!memory) throw invalidArgument("open takes a path or { memory: true }, as in open('./data')")
   if (encryptionKey !== undefined) throw invalidArgument('a database in memory has no file that a key could encrypt')
-  if (durability === 'memory') return { directory: undefined, durability }
+  if (durability === 'memory') return { directory: undefined, durability, retention: retentionOf(history) }
   throw invalidArgument(`a database in memory cannot be ${durability}`)
 }
 
@@ -146,9 +164,15 @@ function checkDirectory(directory: string, options: unknown): Opening & { direct
     throw invalidArgument('the path of a data directory must not be empty, nor have a zero character')
   }
   checkOpenOptions('the options of open', options)
-  const { memory, durability = 'synced', encryptionKey } = options as OpenOptions
+  const { memory, durability = 'synced', encryptionKey, history } = options as OpenOptions
   if (memory === true) throw invalidArgument(`open({ memory: true }) takes no path, but "${directory}" was given`)
-  return { directory, durability, key: keyOf(encryptionKey) }
+  return { directory, durability, key: keyOf(encryptionKey), retention: retentionOf(history) }
+}
+
+function retentionOf(history: HistoryOptions | undefined): Opening['retention'] {
+  if (history === undefined) return {}
+  const { keptMs, maxLogBytes = defaultMaxLagBytes } = history
+  return { retention: { keptMs, maxLogBytes } }
 }
 
 function keyOf(given: Uint8Array | string | undefined): { readonly encryptionKey?: Uint8Array } {

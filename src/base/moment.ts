@@ -33,7 +33,10 @@ export function parseMoment(text: string): Moment | undefined {
   const given = text.trim()
   if (given.length > longest) return undefined
   if (/^\d{1,16}$/.test(given)) return sequenceMoment(Number(given))
-  if (given.startsWith('-')) return agoMoment(given.slice(1).trim().toLowerCase())
+  if (given.startsWith('-')) {
+    const ms = parseSpan(given.slice(1))
+    return ms === undefined ? undefined : { kind: 'ago', ms }
+  }
   return timeMoment(given)
 }
 
@@ -41,9 +44,11 @@ function sequenceMoment(sequence: number): Moment | undefined {
   return Number.isSafeInteger(sequence) ? { kind: 'sequence', sequence } : undefined
 }
 
-function agoMoment(text: string): Moment | undefined {
+/** Milliseconds of a span, as `1h 30m`; undefined where it is none. */
+export function parseSpan(text: string): number | undefined {
+  if (text.length > longest) return undefined
   let ms = 0
-  let rest = text
+  let rest = text.trim().toLowerCase()
   do {
     const [whole = '', number, unit = ''] = span.exec(rest) ?? []
     const unitMs = unitsMs.get(unit)
@@ -51,7 +56,7 @@ function agoMoment(text: string): Moment | undefined {
     ms += Number(number) * unitMs
     rest = rest.slice(whole.length)
   } while (rest !== '')
-  return { kind: 'ago', ms }
+  return ms
 }
 
 function timeMoment(text: string): Moment | undefined {

@@ -1,5 +1,7 @@
 /** The command line of `polylog serve`, as options; `UsageError` for what it does not allow. */
 import { parseArgs } from 'node:util'
+import { parseSpan } from '../base/moment.ts'
+import type { RetentionOptions } from '../database/history/retention.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Protocol } from '../gateway/gateway.ts'
 import type { TlsFiles } from '../server/certificates.ts'
@@ -24,6 +26,8 @@ export interface ServeArguments {
   /** Bytes, or a share of what there is; undefined: the default share. */
   readonly memoryLimitBytes: number | undefined
   readonly temporaryLimitBytes: number | undefined
+  /** How far back what was can be read. */
+  readonly retention: RetentionOptions
   /** What one transaction may write. */
   readonly transactionLimitBytes: number | undefined
   /** Databases that nobody uses, and that stay open. */
@@ -51,6 +55,9 @@ const portFlags: readonly (readonly [flag: `port-${ProtocolName}`, name: Protoco
   (name) => [`port-${name}`, name],
 )
 
+const defaultHistory = '1h'
+const defaultHistoryLogBytes = 1024 * 1024 * 1024
+
 export const usage: string = `Usage: polylog serve [options]
 
   --data DIR            where the data lies (default: ./polylog-data)
@@ -72,6 +79,8 @@ ${[...protocols.values()].map(portUsage).join('')}  --socket PATH         a sock
   --memory-limit SIZE   memory of the whole process, stored data included (default: 60 % of the machine's or control
                         group's); with a unit: 512MB, 4GB
   --temporary-limit SIZE  space that statements may spill to in the data directory (default: 64GB)
+  --history TIME        how long what was can be read, as 90m, 24h or 7d (default: 1h; 0: as far as it happens to go)
+  --history-log-limit SIZE  log that is kept for that at most (default: 1GiB; with --memory 32MiB)
   --transaction-limit SIZE  what one transaction may write (default: 8GB)
   --max-connections N   connections at once, of all protocols (default: 20000)
   --reserved-connections N  of these, for superusers (default: 3)
@@ -150,6 +159,8 @@ const fixedOptions = {
   durability: { type: 'string' },
   'memory-limit': { type: 'string' },
   'temporary-limit': { type: 'string' },
+  history: { type: 'string' },
+  'history-log-limit': { type: 'string' },
   'transaction-limit': { type: 'string' },
   'idle-databases': { type: 'string' },
   'max-prepared-transactions': { type: 'string' },
@@ -202,6 +213,7 @@ export async function parseServe(
     durability: durabilityOf(values.durability ?? 'synced'),
     memoryLimitBytes: sizeOf('memory-limit', values['memory-limit'], leastMemoryBytes),
     temporaryLimitBytes: sizeOf('temporary-limit', values['temporary-limit'], 0),
+    retention: retentionOf(values, inMemory),
     transactionLimitBytes: sizeOf('transaction-limit', values['transaction-limit'], 1),
     idleDatabases: countOf('idle-databases', values['idle-databases']),
     preparedTransactions: countOf('max-prepared-transactions', values['max-prepared-transactions']),
@@ -229,6 +241,15 @@ function replicaSetOf(values: Values): ServeArguments['mongodbReplicaSet'] {
     throw new UsageError(`--advertise takes HOST:PORT, not "${String(address)}"`)
   }
   return { name: String(name), address: String(address) }
+}
+
+function retentionOf(values: Values, inMemory: boolean): RetentionOptions {
+  const given = String(values.history ?? defaultHistory)
+  const keptMs = given === '0' ? 0 : parseSpan(given)
+  if (keptMs === undefined) throw new UsageError(`--history takes a time, as 90m, 24h or 7d, or 0, not "${given}"`)
+  const defaultLogBytes = inMemory ? 0 : defaultHistoryLogBytes
+  const maxLogBytes = sizeOf('history-log-limit', values['history-log-limit'], 0) ?? defaultLogBytes
+  return { keptMs, maxLogBytes }
 }
 
 function debugOf(value: string | boolean): 'no' | 'yes' | 'local' {

@@ -32,7 +32,7 @@ function limitsOf({ transactionLimitBytes, preparedTransactions }: ServeArgument
 
 export async function serve(args: ServeArguments): Promise<RunningServer> {
   const { directory, host, port, protocolPorts, socket, tls, domain, insecureTransport, durability } = args
-  const { memoryLimitBytes, temporaryLimitBytes, idleDatabases, connections, handOverBytes } = args
+  const { memoryLimitBytes, temporaryLimitBytes, idleDatabases, connections, handOverBytes, retention } = args
   const user = firstUser()
   const key = await readEncryptionKey(args.encryptionKey)
   const running = await startServer({
@@ -45,6 +45,7 @@ export async function serve(args: ServeArguments): Promise<RunningServer> {
       }),
       ...(directory !== undefined && { directory }),
       ...key,
+      retention,
       ...(memoryLimitBytes !== undefined && { memory: { limitBytes: memoryLimitBytes } }),
       ...(temporaryLimitBytes !== undefined && { temporaryLimitBytes }),
       limits: limitsOf(args),

@@ -8,6 +8,7 @@
  * docs/values.md shows the tables).
  */
 import { PolylogError } from '../base/errors.ts'
+import { type Moment, parseMoment } from '../base/moment.ts'
 import type { Isolation } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
 import type { FeedOptions, FeedTransaction } from '../database/following/feed.ts'
@@ -27,6 +28,7 @@ import {
   checkOneOf,
   checkOptions,
   checkString,
+  invalidArgument,
   isWellFormed,
   type Check,
 } from './arguments.ts'
@@ -74,6 +76,16 @@ const checkName: Check = check(
 
 /** Redis has 16 databases, and clients of its door reach no others. */
 const checkRedisDatabase = checkInteger(0, 15)
+
+const momentForms = 'a sequence, a Date, or a text as "2026-03-01 12:00Z" or "-10m"'
+
+function momentOf(when: unknown): Moment {
+  if (typeof when === 'number' && Number.isSafeInteger(when) && when >= 0) return { kind: 'sequence', sequence: when }
+  if (when instanceof Date && !Number.isNaN(when.getTime())) return { kind: 'time', timeMs: when.getTime() }
+  const moment = typeof when === 'string' ? parseMoment(when) : undefined
+  if (moment === undefined) throw invalidArgument(`at takes ${momentForms}`)
+  return moment
+}
 
 /** What a transaction offers; it holds until the callback that got it has ended. */
 export class EmbeddedTransaction {
@@ -241,6 +253,25 @@ export class EmbeddedDatabase {
       session.close()
       throw error
     })
+    return new PinnedSnapshot(this.sessions.host, session, () => session.close())
+  }
+
+  /**
+   * What the database held before, for reading until `release`: after the transaction of a sequence, or at a time, as a
+   * `Date` or a text (`2026-03-01 12:00Z`, `-10m`: so long ago). Errors: `trimmed` where that is not kept any more (see
+   * `history` of `open`), `out_of_range` for a sequence that was never committed, `invalid_argument`.
+   */
+  async at(when: number | Date | string): Promise<PinnedSnapshot> {
+    const moment = momentOf(when)
+    const session = this.#openSession()
+    try {
+      await session.lookBack(moment)
+      session.begin({ isolation: 'repeatable read' })
+      await session.run(() => undefined)
+    } catch (error) {
+      session.close()
+      throw error
+    }
     return new PinnedSnapshot(this.sessions.host, session, () => session.close())
   }
 

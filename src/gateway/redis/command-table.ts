@@ -90,6 +90,7 @@ const lasting: ReadonlySet<string> = new Set([
   'punsubscribe',
   'ssubscribe',
   'sunsubscribe',
+  'polylog.asof',
   'polylog.begin',
   'polylog.join',
   'polylog.rollback',

@@ -56,7 +56,7 @@ const bounded: Readonly<Record<string, string>> = {
   'range deletes': 'flushall flushdb ltrim xtrim',
   'at most 1,024 arguments, of which names and options are read':
     'acl asking auth bgrewriteaof bgsave client cluster command config debug echo failover hello info lastsave lolwut ' +
-    'latency memory module monitor object ping publish pubsub spublish polylog.begin polylog.commit polylog.durability polylog.engine ' +
+    'latency memory module monitor object ping publish pubsub spublish polylog.asof polylog.begin polylog.commit polylog.durability polylog.engine ' +
     'polylog.join polylog.leave polylog.rollback polylog.token polylog.use psync quit readonly readwrite replconf replicaof ' +
     'reset role save script select shutdown slaveof slowlog swapdb sync time wait waitaof',
   'at most 2,000 keys': 'unwatch watch',

@@ -216,6 +216,7 @@ describe('the command table', () => {
     'dbsize',
     'flushdb',
     'flushall',
+    'polylog.asof',
     'polylog.engine',
     'cluster|countkeysinslot',
     'cluster|getkeysinslot',

@@ -86,7 +86,7 @@ client KILL ID_n|ADDR_v|USER_m+|config GET p+|config SET maxmemory|maxclients|no
 command GETKEYS k v+|command LIST FILTERBY_ACLCAT_m|FILTERBY_PATTERN_p?|slowlog GET n?|acl SETUSER m on|off|>p|~*|+get|%R~a*|nope+
 acl DRYRUN m get|set k+|acl GENPASS n?|acl CAT m?|acl GETUSER m|acl DELUSER m+|echo v|ping v?|time|role|reset
 polylog.begin v?|polylog.token|polylog.join v|polylog.in v get k|polylog.commit|polylog.leave|polylog.rollback|polylog.use m
-polylog.durability m?|polylog.engine m?|persist k`
+polylog.durability m?|polylog.engine m?|polylog.asof n?|polylog.asof now|persist k`
   .trim()
   .split('\n')
   .flatMap((line) => splitShapes(line))

@@ -8,7 +8,7 @@ import { randomChoices, sqlOf, tablesOfSql } from '../grammars/sql.ts'
 import { refusing, Unexpected, type Target } from '../target.ts'
 
 /** Answers that nobody meant: faults of our own, and values of ours that have become words. */
-const nonsense = /^ERROR: {2}(XX|\(internal)|^ERROR.*(\bundefined\b|\[object )/
+const nonsense = /^ERROR: {2}(XX|\(internal)|^ERROR(?!.*number is undefined).*(\bundefined\b|\[object )/
 
 const ending = /\b(abort|commit|end;|rollback;)/
 

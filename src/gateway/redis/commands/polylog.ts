@@ -4,6 +4,7 @@
  * that reconnect by themselves. After the decision a party hears `-POLYLOGENDED`: nothing that was sent for a transaction
  * ever runs on its own.
  */
+import { parseMoment } from '../../../base/moment.ts'
 import { PolylogError } from '../../../base/errors.ts'
 import { privilege } from '../../../database/access/privileges.ts'
 import type { Isolation, StatementSteps, Transaction } from '../../../database/contract.ts'
@@ -185,6 +186,27 @@ function engine(call: Call): void | Promise<void> {
   return found instanceof Promise ? found.then(answer) : answer(found)
 }
 
+/**
+ * `POLYLOG.ASOF [moment | NOW]`: what this connection reads from now on is what the database held then, and it writes
+ * nothing. Without an argument: the sequence of the state that it reads, nil for the present.
+ */
+function asOf(call: Call): void | Promise<void> {
+  if (call.count > 2) throw syntaxError()
+  const { session } = call.client
+  if (call.count === 1) {
+    if (session.lookedBackTo === undefined) call.reply.null()
+    else call.reply.integer(session.lookedBackTo)
+    return undefined
+  }
+  refuseWatches(call)
+  const text = call.text(1)
+  const moment = text.toLowerCase() === 'now' ? undefined : parseMoment(text)
+  if (moment === undefined && text.toLowerCase() !== 'now') {
+    throw new CommandError('ERR a moment is NOW, a sequence, a time as 2026-03-01T12:00:00Z, or a span as -10m')
+  }
+  return session.lookBack(moment).then(() => call.reply.ok())
+}
+
 export const polylogCommands: Readonly<Record<string, ConnectionHandler>> = {
   'polylog.begin': begin,
   'polylog.commit': commit,
@@ -196,4 +218,5 @@ export const polylogCommands: Readonly<Record<string, ConnectionHandler>> = {
   'polylog.durability': durability,
   'polylog.use': use,
   'polylog.engine': engine,
+  'polylog.asof': asOf,
 }

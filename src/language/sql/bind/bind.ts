@@ -16,3 +16,10 @@ export function createBinder(context: SqlContext, parameterTypes: readonly numbe
   }
   return new Binder(context, parameterTypes, rules, progress)
 }
+
+/** For what is kept, and for statements that only define something: nobody gives those parameters. */
+export function createBareBinder(context: SqlContext): Binder {
+  const binder = createBinder(context, [])
+  binder.takesParameters = false
+  return binder
+}

@@ -80,6 +80,8 @@ export class Binder {
   readonly context: SqlContext
   readonly catalog: Catalog
   readonly parameterTypes: number[]
+  /** False: what it binds is run, if ever, without any. */
+  takesParameters = true
   readonly #rules: BindingRules
   readonly #dependencies = new Map<string, Dependency>()
   /** The statement calls a function that writes: nextval, setval. */
@@ -260,7 +262,8 @@ export class Binder {
   }
 
   parameterType(number: number): number {
-    if (number < 1 || number > 65_535) throw failure('42P02', `there is no parameter $${number}`)
+    if (number < 1 || number > 65_535 || !this.takesParameters)
+      throw failure('42P02', `there is no parameter $${number}`)
     while (this.parameterTypes.length < number) this.parameterTypes.push(0)
     const type = this.parameterTypes[number - 1]!
     return type === 0 ? oid.unknown : type

@@ -13,7 +13,7 @@ import { columnPart, tableKind } from '../../../model/table/table-kind.ts'
 import { isView } from '../../../model/table/view-kind.ts'
 import { requireTypeUse } from '../bind/type-access.ts'
 import { type BoundType, bindColumnType } from '../bind/type-name.ts'
-import { createBinder } from '../bind/bind.ts'
+import { createBareBinder } from '../bind/bind.ts'
 import type { Binder } from '../bind/binder.ts'
 import { tryCoerce } from '../bind/coerce.ts'
 import { compile } from '../expression/compile.ts'
@@ -43,7 +43,7 @@ export function retypeStep(
     return { name, definition: def.ColumnDef, type }
   })
   return function* (run, table): StatementSteps<Table> {
-    const binder = createBinder(currentContext(run), [])
+    const binder = createBareBinder(currentContext(run))
     const seen = new Set<string>()
     const columns = wanted.map(({ name, definition, type }) => {
       const column = table.getColumn(name)

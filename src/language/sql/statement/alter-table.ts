@@ -32,7 +32,7 @@ import { isSequence } from '../../../model/table/sequence.ts'
 import { isView } from '../../../model/table/view-kind.ts'
 import { columnPart, constraintPart, hasConstraint } from '../../../model/table/table-kind.ts'
 import { getType } from '../../../model/table/types/registry.ts'
-import { createBinder } from '../bind/bind.ts'
+import { createBareBinder } from '../bind/bind.ts'
 import type { Binder } from '../bind/binder.ts'
 import type { Notice } from '../contract.ts'
 import { compile } from '../expression/compile.ts'
@@ -254,7 +254,7 @@ function refuse({ subtype }: AlterTableCmd): never {
 
 /** Bound when it runs: earlier steps of the same statement may have changed the table. */
 function freshBinder(run: SqlRun): Binder {
-  return createBinder(currentContext(run), [])
+  return createBareBinder(currentContext(run))
 }
 
 function addColumnStep(binder: Binder, node: Node, missingOk: boolean, tableName: string, { isOnly }: Reach): Step {

@@ -16,7 +16,7 @@ import { createTable, createTableIndex, type NewIndex } from '../../../model/tab
 import { createSequence, setOwner } from '../../../model/table/sequence.ts'
 import { newSequence } from '../../../model/table/sequence-definition.ts'
 import type { Column, Table } from '../../../model/table/table.ts'
-import { createBinder } from '../bind/bind.ts'
+import { createBareBinder } from '../bind/bind.ts'
 import type { Binder } from '../bind/binder.ts'
 import { qualify } from '../bind/objects.ts'
 import { isTemporaryName } from '../../../model/table/temporary-names.ts'
@@ -85,7 +85,7 @@ export function planCreateTable(binder: Binder, statement: CreateStmt): Planned 
     }
     const notices: Notice[] = []
     const heritage = yield* inPlace(run.transaction, () => heritageOf(run, statement))
-    const read = early ?? readTable(createBinder(currentContext(run), []), statement, heritage, run)
+    const read = early ?? readTable(createBareBinder(currentContext(run)), statement, heritage, run)
     const action = commitActionOf(statement.oncommit, isTemporaryName(namespace.name))
     const table = yield* createFrom(run, { ...read, ...options, onCommit: action }, namespace, notices)
     yield* copyIndexes(run, statement.tableElts ?? [], table)
@@ -251,7 +251,7 @@ function withPartitioning(run: SqlRun, plan: TablePlan, definition: TableDefinit
   const columns = definition.columns.map(({ name: column, number, type, modifier = -1, generated }) => {
     return { name: column, number, type, modifier, isGenerated: generated !== undefined }
   })
-  const binder = createBinder(currentContext(run), [])
+  const binder = createBareBinder(currentContext(run))
   return {
     ...definition,
     ...(heritage !== undefined && { inherits: heritage.parents.map(({ id }) => id) }),

@@ -6,7 +6,7 @@ import { isType } from '../../../model/table/type-kinds.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { isView, viewDefinitionOf } from '../../../model/table/view-kind.ts'
 import type { Relation } from '../../../query/relation.ts'
-import { createBinder } from '../bind/bind.ts'
+import { createBareBinder } from '../bind/bind.ts'
 import type { Binder } from '../bind/binder.ts'
 import { qualify, searchPathOf } from '../bind/objects.ts'
 import { shownTypeName } from '../bind/made-types.ts'
@@ -20,7 +20,7 @@ import { oid } from '../types/oids.ts'
 /** As somebody who may all: what its caller may not is asked for when it runs. */
 export function binderOver(context: SqlContext, searchPath: readonly string[]): Binder {
   const values = { rights: { value: unlimited }, searchPath: { value: searchPath } }
-  return createBinder(Object.create(context, values) as SqlContext, [])
+  return createBareBinder(Object.create(context, values) as SqlContext)
 }
 
 /** As the catalog calls things, with their schemas. */

@@ -96,11 +96,19 @@ function planOne(binder: Binder, node: Node, statement: ParsedStatement): Planne
     return planExplain(binder, node.ExplainStmt, (inner) => planStatement(binder, inner, statement))
   }
   return (
-    planDefinition(binder, node) ??
+    planWithout(binder, node) ??
     planRoutine(binder, node, statement) ??
     planSession(binder, node, statement) ??
     refuse(node)
   )
+}
+
+/** Of statements that define something, but for those with a query that runs, nobody gives parameters. */
+function planWithout(binder: Binder, node: Node): Planned | undefined {
+  binder.takesParameters = 'CreateTableAsStmt' in node
+  const planned = planDefinition(binder, node)
+  if (planned === undefined) binder.takesParameters = !('CreateTrigStmt' in node)
+  return planned
 }
 
 function planDefinition(binder: Binder, node: Node): Planned | undefined {

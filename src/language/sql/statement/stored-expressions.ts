@@ -12,7 +12,7 @@ import { isSequence } from '../../../model/table/sequence.ts'
 import { collectionByOid } from '../catalog/identity.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import type { SqlType } from '../../../model/table/types/type.ts'
-import { createBinder } from '../bind/bind.ts'
+import { createBareBinder } from '../bind/bind.ts'
 import { bindRelation } from '../bind/bind-from.ts'
 import type { Binder } from '../bind/binder.ts'
 import { coerce } from '../bind/coerce.ts'
@@ -141,7 +141,7 @@ function runFor(transaction: Transaction): SqlRun {
 
 function binderOver(catalog: Catalog): Binder {
   const context = Object.create(ambient, { catalog: { value: catalog } }) as SqlContext
-  return createBinder(context, [])
+  return createBareBinder(context)
 }
 
 function stored(bound: Expression): StoredExpression {

@@ -9,7 +9,7 @@ import { type CompiledPolicies, registerPolicyCompiler } from '../../../model/ta
 import type { RowGuard } from '../../../model/table/policies.ts'
 import type { Table } from '../../../model/table/table.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
-import { createBinder } from '../bind/bind.ts'
+import { createBareBinder } from '../bind/bind.ts'
 import { holdsIn } from '../bind/binder.ts'
 import { bindChecks, secureAlso, securedFor } from '../bind/row-security.ts'
 import type { SecuredRelation } from '../bind/secured-relation.ts'
@@ -22,7 +22,7 @@ import { compileChecks, type RowTest } from './row-guards.ts'
 
 function compilePolicies(transaction: Transaction, table: Table): CompiledPolicies {
   const context = contextOf(transaction)
-  const binder = createBinder(context, [])
+  const binder = createBareBinder(context)
   const relation = TableRelation.of(table)
   const filters = (['select', 'update', 'delete'] as const).map((command) => {
     const secured = securedFor(binder, relation, command) as SecuredRelation

@@ -24,7 +24,7 @@ import { changeView, TriggeredView } from '../../../model/table/view-triggers.ts
 import { stringsOf } from '../bind/tree.ts'
 import type { Binder } from '../bind/binder.ts'
 import { routinesOf } from '../bind/bind-routine.ts'
-import { createBinder } from '../bind/bind.ts'
+import { createBareBinder } from '../bind/bind.ts'
 import { unfolded } from '../bind/coerce.ts'
 import { deparse } from '../expression/deparse.ts'
 import { columnsRead } from '../expression/expression.ts'
@@ -260,7 +260,7 @@ const triggerType = 2279
 
 function functionOf(run: SqlRun, { funcname }: CreateTrigStmt): Routine {
   const path = stringsOf(funcname)
-  const found = routinesOf(createBinder(currentContext(run), []), path).find(({ inputs }) => inputs.length === 0)
+  const found = routinesOf(createBareBinder(currentContext(run)), path).find(({ inputs }) => inputs.length === 0)
   const shown = path.join('.')
   if (found === undefined) throw failure('42883', `function ${shown}() does not exist`)
   if (found.definition.returns?.type !== triggerType) {

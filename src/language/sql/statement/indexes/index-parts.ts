@@ -11,7 +11,7 @@ import type { Column, Table } from '../../../../model/table/table.ts'
 import { requireColumnType } from '../../../../model/table/types/column-type.ts'
 import { getType } from '../../../../model/table/types/registry.ts'
 import { refuseUnordered } from '../../../../model/table/schema.ts'
-import { createBinder } from '../../bind/bind.ts'
+import { createBareBinder } from '../../bind/bind.ts'
 import type { Binder } from '../../bind/binder.ts'
 import { requireBoolean } from '../../bind/coerce.ts'
 import { lastName } from '../../bind/tree.ts'
@@ -40,7 +40,7 @@ export function readIndexParts(run: SqlRun, table: Table, statement: IndexStmt):
   if (!methods.has(method)) throw failure('42704', `access method "${method}" does not exist`)
   const elements = statement.indexParams ?? []
   checkMethod(method, statement, elements.length)
-  const binder = createBinder(currentContext(run), [])
+  const binder = createBareBinder(currentContext(run))
   const expressions: IndexExpression[] = []
   const names: string[] = []
   const columns = elements.map((node): IndexColumn => {

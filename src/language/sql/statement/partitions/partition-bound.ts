@@ -13,7 +13,7 @@ import type { Partition, Partitioning } from '../../../../model/table/partitions
 import { formatType } from '../../../../model/table/types/registry.ts'
 import type { SqlValue } from '../../contract.ts'
 import { edgeText } from '../../catalog/bound-text.ts'
-import { createBinder } from '../../bind/bind.ts'
+import { createBareBinder } from '../../bind/bind.ts'
 import { tryCoerce } from '../../bind/coerce.ts'
 import { Scope } from '../../bind/scope.ts'
 import { locationOf } from '../../bind/tree.ts'
@@ -99,7 +99,7 @@ function infinity(node: Node): typeof below | typeof above | undefined {
 }
 
 function boundValue(run: SqlRun, { parent, types }: Partitioning, place: number, node: Node): SqlValue {
-  const binder = createBinder(currentContext(run), [])
+  const binder = createBareBinder(currentContext(run))
   const scope = new Scope()
   scope.forbidsAggregates = 'partition bound'
   const location = locationOf(node)

@@ -1,7 +1,7 @@
 /** CREATE [OR REPLACE] FUNCTION and PROCEDURE. */
 import type { CreateFunctionStmt, FunctionParameter, Node } from 'libpg-query'
 import type { Collection } from '../../../../database/catalog/catalog.ts'
-import { createBinder } from '../../bind/bind.ts'
+import { createBareBinder } from '../../bind/bind.ts'
 import { signature } from '../../bind/bind-function.ts'
 import { tryCoerce } from '../../bind/coerce.ts'
 import { Scope } from '../../bind/scope.ts'
@@ -198,7 +198,7 @@ function checkName(before: readonly RoutineParameter[], name: string | undefined
 }
 
 function defaultText(run: SqlRun, node: Node, type: number): string {
-  const binder = createBinder(currentContext(run), [])
+  const binder = createBareBinder(currentContext(run))
   const scope = new Scope()
   scope.forbidsAggregates = 'DEFAULT expressions'
   const bound = scope.withoutSets('DEFAULT expressions', () => binder.expression(scope, node))

@@ -2,7 +2,7 @@
 import type { Node } from 'libpg-query'
 import type { Collection, Namespace } from '../../../../database/catalog/catalog.ts'
 import { isType, typeOfCollection } from '../../../../model/table/type-kinds.ts'
-import { createBinder } from '../../bind/bind.ts'
+import { createBareBinder } from '../../bind/bind.ts'
 import type { Binder } from '../../bind/binder.ts'
 import { itemsOf, stringsOf } from '../../bind/tree.ts'
 import { findMadeType } from '../../bind/made-types.ts'
@@ -12,7 +12,7 @@ import { currentContext, type SqlRun } from '../../plan/run.ts'
 import { isNameTaken, targetNamespace } from '../naming.ts'
 
 export function binderOf(run: SqlRun): Binder {
-  return createBinder(currentContext(run), [])
+  return createBareBinder(currentContext(run))
 }
 
 /** `a.b` of a statement that names a type, in either way of the grammar. */

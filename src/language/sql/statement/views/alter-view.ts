@@ -10,7 +10,7 @@ import {
   viewDefinitionOf,
   type ViewOptions,
 } from '../../../../model/table/view-kind.ts'
-import { createBinder } from '../../bind/bind.ts'
+import { createBareBinder } from '../../bind/bind.ts'
 import { failure } from '../../failure.ts'
 import { currentContext, type SqlRun } from '../../plan/run.ts'
 import { skipping } from '../create-schema.ts'
@@ -90,7 +90,7 @@ function withDefault(
   if (at < 0) throw failure('42703', `column "${name}" of relation "${view.name}" does not exist`)
   const { default: _, defaultSequences: __, ...column } = definition.columns[at]!
   const target = { name, type: column.type, modifier: column.modifier ?? -1 }
-  const bound = def && bindColumnDefault(createBinder(currentContext(run), []), def, target)
+  const bound = def && bindColumnDefault(createBareBinder(currentContext(run)), def, target)
   const changed: ViewColumn = { ...column, ...(bound && storedDefault(run.transaction.catalog, bound)) }
   return { ...definition, columns: definition.columns.with(at, changed) }
 }

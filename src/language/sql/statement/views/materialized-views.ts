@@ -9,7 +9,7 @@ import { createTable, redefine, truncateTable } from '../../../../model/table/sc
 import { Table } from '../../../../model/table/table.ts'
 import { isTable } from '../../../../model/table/table-kind.ts'
 import { inStyle, plainStyle } from '../../../../model/table/types/text-style.ts'
-import { createBinder } from '../../bind/bind.ts'
+import { createBareBinder } from '../../bind/bind.ts'
 import { parseQuery } from '../../bind/bind-view.ts'
 import { Scope } from '../../bind/scope.ts'
 import { stringsOf } from '../../bind/tree.ts'
@@ -114,7 +114,7 @@ function clear({ transaction }: SqlRun, table: Table): void {
 /** Whoever reads meanwhile finds the rows of before. */
 function* fill(run: SqlRun, table: Table, text: string): StatementSteps<number> {
   const { transaction } = run
-  const binder = createBinder(currentContext(run), [])
+  const binder = createBareBinder(currentContext(run))
   const bound = inStyle(plainStyle, () => {
     return binder.within(table.collection, 'owner', () => binder.query(new Scope(), parseQuery(text)))
   })

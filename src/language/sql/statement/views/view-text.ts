@@ -54,7 +54,6 @@ export function storedQuery(run: SqlRun, node: SelectStmt, names: readonly strin
     names,
     what,
   )
-  if (binder.parameterTypes.length > 0) throw failure('42P02', 'there is no parameter $1')
   requireTypeUse(context, ...bound.columns.map(({ type }) => type))
   const catalogNames = noting(namesIn(context.catalog))
   const query = inStyle(plainStyle, () => deparseQuery(bound, catalogNames))
