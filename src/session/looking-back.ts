@@ -40,9 +40,10 @@ export class LookingBack {
     return PastRights.of(of(this.database), of(this.#present), this.#present.catalog)
   }
 
-  /** Before each statement. Errors: `denied`. */
-  check(rights: Rights): void {
-    requireHistory(this.#present, rights)
+  /** As `rights`, of the caller itself. Errors: `denied`. */
+  ownRights(of: (database: Database) => Rights): Rights {
+    requireHistory(this.#present, of(this.#present))
+    return this.rights(of)
   }
 
   /** `sessionId`: whose locks end there. */

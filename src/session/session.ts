@@ -192,7 +192,7 @@ export class ClientSession implements Session {
 
   get rights(): Rights {
     const past = this.#past
-    if (past !== undefined) return past.rights((database) => this.identity.rightsIn(database, undefined))
+    if (past !== undefined) return past.ownRights((database) => this.identity.rightsIn(database, undefined))
     const open = this.#party.shared?.outcome === undefined ? this.#party.shared?.kernel : undefined
     return this.identity.rightsIn(this.#database, open)
   }
@@ -292,7 +292,6 @@ export class ClientSession implements Session {
   }
 
   #runNow<T>(statement: Statement<T>, options: RunOptions | undefined): T | Promise<T> {
-    this.#past?.check(this.identity.rightsIn(this.#present, undefined))
     this.identity.rights = this.rights
     const { shared } = this.#party
     return shared === undefined ? this.#runAlone(statement, options) : this.#party.run(shared, statement)

@@ -316,8 +316,8 @@ export const baseStoreMutations: readonly Mutation[] = [
   ...mutationsOf('src/database/directory/checkpoints.ts', engines, [
     [
       'a checkpoint trims the log before an engine has it',
-      'neededAfter: Math.min(sequence, engines?.neededAfter(persisted) ?? sequence)',
-      'neededAfter: sequence',
+      'neededAfter: Math.min(kept, engines?.neededAfter(persisted) ?? sequence)',
+      'neededAfter: kept',
     ],
   ]),
   ...mutationsOf('src/database/commit/commit.ts', engines, [

@@ -6,6 +6,7 @@ import { encryptionMutations } from './encryption.ts'
 import { functionMutations } from './functions.ts'
 import { geometryMutations } from './geometries.ts'
 import { javascriptMutations } from './javascript.ts'
+import { historyMutations } from './history.ts'
 import { kitMutations } from './kit.ts'
 import { logMutations } from './log.ts'
 import { limitMutations } from './limits.ts'
@@ -84,6 +85,7 @@ export const mutations: readonly Mutation[] = [
   ...typeMutations,
   ...attackMutations,
   ...upperMutations,
+  ...historyMutations,
   ...kitMutations,
   ...encryptionMutations,
 ]

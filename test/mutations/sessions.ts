@@ -137,8 +137,8 @@ export const sessionMutations: readonly Mutation[] = [
   ...mutationsOf('src/session/session.ts', scripts, [
     [
       'a session that ends keeps its locks',
-      '    this.#home.locks.endSession(this.id)\n    if (this.#workspaces',
-      '    if (this.#workspaces',
+      '    this.#home.locks.endSession(this.id)\n    this.#past?.end',
+      '    this.#past?.end',
     ],
   ]),
   ...mutationsOf('src/language/sql/statement/lock-table.ts', scripts, [

@@ -17,11 +17,13 @@ import { Rights } from './rights.ts'
 const made = new WeakMap<Rights, PastRights>()
 
 export class PastRights extends Rights {
+  readonly #then: Rights
   readonly #now: Rights
   readonly #catalog: Catalog
 
   private constructor(then: Rights, now: Rights, catalog: Catalog) {
     super(then.member, then.access)
+    this.#then = then
     this.#now = now
     this.#catalog = catalog
   }
@@ -49,20 +51,22 @@ export class PastRights extends Rights {
   }
 
   override onCollection(collection: Collection): Privileges {
-    return super.onCollection(collection) & this.#also(collection, (present) => this.#now.onCollection(present))
+    return this.#then.onCollection(collection) & this.#also(collection, (present) => this.#now.onCollection(present))
   }
 
   override onColumn(collection: Collection, column: number): Privileges {
-    return super.onColumn(collection, column) & this.#also(collection, (present) => this.#now.onColumn(present, column))
+    return (
+      this.#then.onColumn(collection, column) & this.#also(collection, (present) => this.#now.onColumn(present, column))
+    )
   }
 
   override onAnyColumn(collection: Collection): Privileges {
-    return super.onAnyColumn(collection) & this.#also(collection, (present) => this.#now.onAnyColumn(present))
+    return this.#then.onAnyColumn(collection) & this.#also(collection, (present) => this.#now.onAnyColumn(present))
   }
 
   override ofNamespace(namespace: Namespace | undefined): Privileges {
     if (this.#isClosed) return noPrivileges
-    const then = super.ofNamespace(namespace)
+    const then = this.#then.ofNamespace(namespace)
     const present = this.#present(namespace)
     return present === undefined ? then : then & this.#now.ofNamespace(present)
   }
@@ -70,7 +74,7 @@ export class PastRights extends Rights {
   override keysOf(namespace: Namespace): readonly AccessItem[] {
     if (this.#isClosed) return []
     const present = this.#present(namespace)
-    return present === undefined ? super.keysOf(namespace) : this.#now.keysOf(present)
+    return present === undefined ? this.#then.keysOf(namespace) : this.#now.keysOf(present)
   }
 
   #present(namespace: Namespace | undefined): Namespace | undefined {
