@@ -36,16 +36,13 @@ export const historyMutations: readonly Mutation[] = [
     ],
   ]),
   ...mutationsOf('src/database/access/past-rights.ts', doors, [
-    ['HISTORY taken away leaves the past open', '(this.#now.ofDatabase & privilege.history) === 0', 'false'],
     ['the past shows what policies of now hide', '?.hidesRows?.(present, this.#now) === true', ' === undefined'],
     ['what may be seen now could be seen then', 'this.#then.onCollection(collection) & this', 'this'],
     ['what could be seen then may be seen now', '(present) => this.#now.onAnyColumn(present)', '() => allPrivileges'],
   ]),
   ...mutationsOf('src/session/looking-back.ts', doors, [
     ['anybody may look back', '    requireHistory(present, rights)\n    return new', '    return new'],
-  ]),
-  ...mutationsOf('src/session/session.ts', doors, [
-    ['a single statement of the past may try to write', ' || this.#past !== undefined\n', '\n'],
+    ['HISTORY taken away leaves the past open', '    requireHistory(this.#present, of(this.#present))\n', ''],
   ]),
   ...mutationsOf('src/gateway/postgres/as-of.ts', doors, [
     [

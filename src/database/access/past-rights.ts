@@ -1,16 +1,14 @@
 /**
  * What one may do with what a database held before: no more than then, and no more than now. What was given since does not
- * open the past, and what was taken away since closes it, too. The past is closed as well
- *
- *   - to whoever has no HISTORY on the database now,
- *   - of a collection of which rules of its rows keep some from the caller now: what they kept then may have been others.
+ * open the past, and what was taken away since closes it, too. A collection of which rules of its rows keep some from the
+ * caller now is closed: what they kept then may have been others. (That the caller has HISTORY is for the session to ask.)
  *
  * What has been dropped since has nobody's rights of today: those of then count alone. Patterns of keys are today's.
  */
 import type { Catalog, Collection, Namespace } from '../catalog/catalog.ts'
 import { findKind } from '../catalog/objects.ts'
 import type { AccessItem } from './access-list.ts'
-import { allPrivileges, noPrivileges, privilege, type Privileges } from './privileges.ts'
+import { allPrivileges, noPrivileges, type Privileges } from './privileges.ts'
 import { Rights } from './rights.ts'
 
 /** The last of each. */
@@ -38,12 +36,7 @@ export class PastRights extends Rights {
     return rights
   }
 
-  get #isClosed(): boolean {
-    return (this.#now.ofDatabase & privilege.history) === 0
-  }
-
   #also(collection: Collection, of: (present: Collection) => Privileges): Privileges {
-    if (this.#isClosed) return noPrivileges
     const present = this.#catalog.collectionById(collection.id)
     if (present === undefined) return allPrivileges
     if (findKind(present.kind)?.hidesRows?.(present, this.#now) === true) return noPrivileges
@@ -65,14 +58,12 @@ export class PastRights extends Rights {
   }
 
   override ofNamespace(namespace: Namespace | undefined): Privileges {
-    if (this.#isClosed) return noPrivileges
     const then = this.#then.ofNamespace(namespace)
     const present = this.#present(namespace)
     return present === undefined ? then : then & this.#now.ofNamespace(present)
   }
 
   override keysOf(namespace: Namespace): readonly AccessItem[] {
-    if (this.#isClosed) return []
     const present = this.#present(namespace)
     return present === undefined ? this.#then.keysOf(namespace) : this.#now.keysOf(present)
   }
