@@ -128,7 +128,10 @@ export async function open(options: OpenOptions & { readonly memory: true }): Pr
 export async function open(where: string | OpenOptions, more?: OpenOptions): Promise<EmbeddedDatabase> {
   const { directory, durability, key, retention } = checkOpen(where, more)
   const host = createWorkingHost()
-  const instance = await Instance.open({ host, ...(directory !== undefined && { directory }), ...key, ...retention }, defaultDatabase)
+  const instance = await Instance.open(
+    { host, ...(directory !== undefined && { directory }), ...key, ...retention },
+    defaultDatabase,
+  )
   const sessions = new Sessions(host, () => instance.databases, {
     defaultDatabase,
     durability,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseMoment } from './moment.ts'
+import { formatTime, parseMoment } from './moment.ts'
 
 const ago = (ms: number): unknown => ({ kind: 'ago', ms })
 const time = (text: string): unknown => ({ kind: 'time', timeMs: Date.parse(text) })
@@ -39,11 +39,22 @@ describe('a moment', () => {
     '99999999999999999',
     '9007199254740993',
     '2026-13-01',
-    '2026-02-30 25:00',
+    '2026-02-29',
+    '2026-03-01 24:00',
+    '2026-03-01 12:00:60',
+    '2026-03-01 12:00+16',
     '2026-03-01 12',
     '2026-03-01 12:30+1',
     `-${'1s '.repeat(100_000)}`,
   ])('is none: %s', (text) => {
     expect(parseMoment(text)).toBeUndefined()
   })
+
+  it.each(['1969-12-31T23:59:59.999Z', '1970-01-01T00:00:00Z', '2024-02-29T12:34:56.078Z', '2199-12-31T00:00:00Z'])(
+    'is shown as it is read: %s',
+    (text) => {
+      const timeMs = Date.parse(text)
+      expect(parseMoment(formatTime(timeMs))).toEqual({ kind: 'time', timeMs })
+    },
+  )
 })

@@ -1,3 +1,5 @@
+import { calendarFromDays, daysFromCalendar, daysInMonth } from './calendar.ts'
+
 /**
  * A moment of the past, as people write it at every door:
  *
@@ -24,9 +26,11 @@ const unitsMs: ReadonlyMap<string, number> = new Map(
   ).flatMap(([names, ms]) => names.split(' ').map((one) => [one, ms] as const)),
 )
 
+const dayMs = 86_400_000
 const longest = 64
 const span = /^(\d{1,15}(?:\.\d{1,9})?) *([a-z]{1,12}) */
-const time = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)?(?: ?(Z|UTC|[+-]\d\d(?::?\d\d)?))?)?$/i
+const time =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d(?:\.\d{1,9})?))?(?: ?(Z|UTC|([+-])(\d\d)(?::?(\d\d))?))?)?$/i
 
 /** Undefined where it is none. */
 export function parseMoment(text: string): Moment | undefined {
@@ -60,14 +64,26 @@ export function parseSpan(text: string): number | undefined {
 }
 
 function timeMoment(text: string): Moment | undefined {
-  const [, date, minutes = '00:00', seconds = ':00', zone = 'Z'] = time.exec(text) ?? []
-  if (date === undefined) return undefined
-  const timeMs = Date.parse(`${date}T${minutes}${seconds}${isoZone(zone)}`)
-  return Number.isNaN(timeMs) ? undefined : { kind: 'time', timeMs }
+  const parts = time.exec(text)
+  if (parts === null) return undefined
+  const [, year, month, day, hour = 0, minute = 0, second = 0, , sign, zoneHour = 0, zoneMinute = 0] = parts
+  const [y, m, d] = [Number(year), Number(month), Number(day)]
+  if (m < 1 || m > 12 || d < 1 || d > daysInMonth(y, m)) return undefined
+  const isClock = Number(hour) < 24 && Number(minute) < 60 && Number(second) < 60
+  if (!isClock || Number(zoneHour) > 15 || Number(zoneMinute) > 59) return undefined
+  const eastMinutes = (sign === '-' ? -1 : 1) * (60 * Number(zoneHour) + Number(zoneMinute))
+  const minutes = 60 * Number(hour) + Number(minute) - eastMinutes
+  const ofDay = minutes * 60_000 + Math.floor(Number(second) * 1000)
+  return { kind: 'time', timeMs: daysFromCalendar(y, m, d) * dayMs + ofDay }
 }
 
-function isoZone(zone: string): string {
-  if (/^(z|utc)$/i.test(zone)) return 'Z'
-  const minutes = zone.slice(3).replace(':', '')
-  return `${zone.slice(0, 3)}:${minutes === '' ? '00' : minutes}`
+/** As `parseMoment` reads it. */
+export function formatTime(timeMs: number): string {
+  const days = Math.floor(timeMs / dayMs)
+  const { year, month, day } = calendarFromDays(days)
+  const ms = Math.floor(timeMs) - days * dayMs
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0')
+  const clock = [ms / 3_600_000, (ms / 60_000) % 60, (ms / 1000) % 60].map(two).join(':')
+  const date = `${String(year).padStart(4, '0')}-${two(month)}-${two(day)}`
+  return `${date} ${clock}.${String(ms % 1000).padStart(3, '0')}Z`
 }

@@ -21,7 +21,7 @@ import type { Isolation, Sequence, Transaction, TransactionServices } from './co
 import type { DatabaseParts } from './database-parts.ts'
 import type { Engines } from './engines.ts'
 import { clockMs } from './history/commit-times.ts'
-import { History } from './history/history.ts'
+import { History, type HistoryParts } from './history/history.ts'
 import { followFeed, type FeedOptions, type FeedTransaction } from './following/feed.ts'
 import { defaultKernelLimits, type KernelLimits, type TransactionOptions } from './kernel.ts'
 import { KeyWaits } from './transaction/key-waits.ts'
@@ -37,7 +37,7 @@ import { OpenTransactions } from './transaction/open-transactions.ts'
 import { ProcessMemory } from './process-memory.ts'
 import { throughMisses } from './transaction/pinned-pages.ts'
 import { Reclaimer } from './reclaimer.ts'
-import { loadCatalog, replay, type LoadedCatalog, type Recovered } from './directory/recovery.ts'
+import { loadCatalog, replay, sharedCatalog, type LoadedCatalog, type Recovered } from './directory/recovery.ts'
 import { DatabaseServices } from './services.ts'
 import { shared } from './transaction/shared-snapshot.ts'
 import type { Marked } from './commit/state-marks.ts'
@@ -53,15 +53,6 @@ const storedLookEveryBytes = 256 * 1024
 /** Who waits for memory looks again then. */
 const mostReclaimSlices = 16
 const mostRecycled = 2
-
-interface CatalogSource {
-  readonly catalog: CatalogState
-  readonly lastCollectionId: number
-}
-
-function sharedCatalog({ catalog, lastCollectionId }: CatalogSource): LoadedCatalog {
-  return { catalog, lastCollectionId, lastVersion: 0, numbers: 1 }
-}
 
 export class Database implements PreparingKernel {
   readonly host: Host
@@ -141,10 +132,8 @@ export class Database implements PreparingKernel {
     this.#retired = predecessor === undefined ? [] : [...predecessor.#stillUsed(), predecessor]
     this.returns = predecessor === undefined ? 0 : predecessor.returns + 1
     this.#stored = parts.sharesStore === true ? undefined : memory.stored.child(`data of ${parts.name}`)
-    this.spill = temporary && {
-      createFile: () => temporary.create(),
-      fromBytes: this.limits.spillWritesFromBytes,
-    }
+    const fromBytes = this.limits.spillWritesFromBytes
+    this.spill = temporary && { createFile: () => temporary.create(), fromBytes }
     this.workspaces = { temporary, operatorBytes: memory.operatorBytes, statementBytes: memory.statementBytes }
     this.catalog = loaded.catalog
     this.lastCollectionId = loaded.lastCollectionId
@@ -159,7 +148,7 @@ export class Database implements PreparingKernel {
     })
     this.isPersistent = parts.checkpointFolder !== undefined
     const database = this
-    const leadership = parts.leadership ?? soleLeadership
+    const { leadership = soleLeadership } = parts
     const { patienceMs } = leadership
     this.pipeline = new CommitPipeline<CatalogState>({
       host: parts.host,
@@ -232,7 +221,7 @@ export class Database implements PreparingKernel {
   }
 
   /** As the log has it at `to`, for good: `parts.store` holds that of `before`, or of a checkpoint. It takes no writes. */
-  static readonly #past = async (parts: DatabaseParts, to: Sequence, before?: CatalogSource): Promise<Database> => {
+  static readonly #past: HistoryParts['open'] = async (parts, to, before) => {
     const { sequence: end } = parts.store.current
     const loaded = before === undefined ? await loadCatalog(parts.store, firstCollectionId) : sharedCatalog(before)
     const consumers = await Consumers.open(undefined)

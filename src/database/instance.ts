@@ -28,7 +28,7 @@ import { findCheckpoint, removeOtherCheckpoints } from './directory/checkpoints.
 import { faultOfName } from './directory/contents.ts'
 import { DataDirectory } from './directory/data-directory.ts'
 import { Database } from './database.ts'
-import { type RetentionOptions } from './history/retention.ts'
+import type { RetentionOptions } from './history/retention.ts'
 import { Engines, type EngineLimits } from './engines.ts'
 import type { Sequence } from './contract.ts'
 import type { KernelLimits } from './kernel.ts'

@@ -406,7 +406,7 @@ export class ClientSession implements Session {
 
   async finishPrepared(gid: string, commits: boolean): Promise<void> {
     this.identity.rights = this.rights
-    await this.#inOrder(() => finishPrepared(this.#database, { gid, commits, by: this.identity, sight: this.sight }))
+    await this.#inOrder(() => finishPrepared(this.#present, { gid, commits, by: this.identity, sight: this.sight }))
   }
 
   rollback(): Promise<void> | void {

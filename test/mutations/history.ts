@@ -17,14 +17,14 @@ export const historyMutations: readonly Mutation[] = [
     ['the past has the clock of the present', 'host: hostAt(host, atMs)', 'host'],
     [
       'a checkpoint of later is where a state begins',
-      'bases.filter((one) => one <= sequence)',
-      'bases.filter((one) => one <= sequence + 1)',
+      'bases.findLast((one) => one <= sequence)',
+      'bases.findLast((one) => one <= sequence + 1)',
     ],
     ['states of later are where one begins', 'made !== undefined && one.sequence <= sequence', 'made !== undefined'],
-    ['a state stays when its database ends', 'for (const state of [...this.#states]) this.#close(state)', ''],
+    ['a state stays when its database ends', 'while (this.#states.length > 0) this.#close(this.#states[0]!)', ''],
   ]),
   ...mutationsOf('src/database/history/retention.ts', history, [
-    ['the past is only as long as the last checkpoint is old', 'at(-1) ?? all[0]!', 'at(-1) ?? newest'],
+    ['the past is only as long as the last checkpoint is old', '?? all[0]!', '?? newest'],
     ['the log of the past has no bound', 'bytesBehind(one.sequence, segments) <= maxLogBytes', 'true'],
   ]),
   ...mutationsOf('src/database/directory/checkpoints.ts', history, [

@@ -180,6 +180,17 @@ export interface LoadedCatalog {
   readonly numbers: number
 }
 
+/** Of the state that a store has, where it is known already. */
+export interface CatalogOfStore {
+  readonly catalog: CatalogState
+  readonly lastCollectionId: number
+}
+
+/** Nothing is given out by whoever has it. */
+export function sharedCatalog({ catalog, lastCollectionId }: CatalogOfStore): LoadedCatalog {
+  return { catalog, lastCollectionId, lastVersion: 0, numbers: 1 }
+}
+
 export async function loadCatalog(store: OrderedStore, firstId: number): Promise<LoadedCatalog> {
   const catalog = await loadEntries(store)
   const lastId = await throughMisses(store, () => numberAt(store, lastCollectionIdKey()))

@@ -89,7 +89,7 @@ class LookingBack {
     const from = times[0]![1] - 10
     for (let i = 0; i < count; i++) {
       const timeMs = work.random.between(from, Math.floor(database.pipeline.timeMs()))
-      const expected = times.filter(([, one]) => one <= timeMs).at(-1)?.[0] ?? first - 1
+      const expected = times.findLast(([, one]) => one <= timeMs)?.[0] ?? first - 1
       const found = await world.complete(
         database.history.sequenceAt(timeMs).catch((error: unknown) => (error as PolylogError).code),
       )

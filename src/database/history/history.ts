@@ -15,6 +15,7 @@
  * its newest transaction, so that what expires was not yet gone.
  */
 import { PolylogError } from '../../base/errors.ts'
+import { formatTime } from '../../base/moment.ts'
 import type { Cancel, Host } from '../../host/host.ts'
 import { hostAt } from '../../host/host-at.ts'
 import { type CommitLog, LogError } from '../../log/commit-log.ts'
@@ -26,6 +27,7 @@ import type { Sequence } from '../contract.ts'
 import type { Database } from '../database.ts'
 import type { DatabaseParts } from '../database-parts.ts'
 import { checkpointPath, listCheckpoints } from '../directory/checkpoints.ts'
+import type { CatalogOfStore } from '../directory/recovery.ts'
 import { CommitTimes } from './commit-times.ts'
 import { readOnlyLog } from './read-only-log.ts'
 import { keptCheckpoints, noRetention, type RetentionOptions } from './retention.ts'
@@ -40,12 +42,6 @@ export interface HistoryOwner extends CatalogOfStore {
   readonly newestSequence: Sequence
   readonly isClosed: boolean
   synced(sequence: Sequence): Promise<void>
-}
-
-/** That of the store's state. */
-interface CatalogOfStore {
-  readonly catalog: CatalogState
-  readonly lastCollectionId: number
 }
 
 export interface HistoryParts {
@@ -121,12 +117,12 @@ export class History {
   /** The newest sequence at that time. Errors: `trimmed` where it is too long ago, `invalid_argument` where it lies ahead. */
   async sequenceAt(timeMs: number): Promise<Sequence> {
     if (timeMs > this.#owner.pipeline.timeMs()) {
-      throw new PolylogError('invalid_argument', `${shownTime(timeMs)} lies in the future`)
+      throw new PolylogError('invalid_argument', `${formatTime(timeMs)} lies in the future`)
     }
     await this.#owner.synced(this.#owner.newestSequence)
     const sequence = await this.#times.sequenceAt(timeMs)
     const oldest = await this.oldest()
-    if (sequence < oldest) throw tooOld(shownTime(timeMs), oldest)
+    if (sequence < oldest) throw tooOld(formatTime(timeMs), oldest)
     return sequence
   }
 
@@ -196,7 +192,7 @@ export class History {
 
   async #begin(sequence: Sequence, atMs: number): Promise<Made> {
     const bases = await this.#bases()
-    const base = bases.filter((one) => one <= sequence).at(-1) ?? -1
+    const base = bases.findLast((one) => one <= sequence) ?? -1
     if (this.#isClosed) throw closed()
     const { host, log, store } = this.#owner
     const { limits, memory, name, checkpointFolder } = this.#parts
@@ -307,7 +303,7 @@ export class History {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#timer?.()
-    for (const state of [...this.#states]) this.#close(state)
+    while (this.#states.length > 0) this.#close(this.#states[0]!)
     await Promise.all(this.#closing)
   }
 }
@@ -326,10 +322,6 @@ function once(run: () => void): () => void {
 
 function closed(): PolylogError {
   return new PolylogError('shutting_down', 'the database is closed')
-}
-
-function shownTime(timeMs: number): string {
-  return new Date(timeMs).toISOString()
 }
 
 function tooOld(what: string, oldest: Sequence): PolylogError {

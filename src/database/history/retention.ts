@@ -40,7 +40,7 @@ export function keptCheckpoints(
 ): DatedCheckpoint[] {
   const newest = all.at(-1)!
   if (keptMs === 0) return [newest]
-  const old = all.filter(({ atMs }) => atMs <= nowMs - keptMs).at(-1) ?? all[0]!
+  const old = all.findLast(({ atMs }) => atMs <= nowMs - keptMs) ?? all[0]!
   const base = all.find(
     (one) => one.sequence >= old.sequence && (one === newest || bytesBehind(one.sequence, segments) <= maxLogBytes),
   )!
