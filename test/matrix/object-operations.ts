@@ -25,6 +25,16 @@ const views = operationsOf(
       ['read(id) of shop.goods', 'SELECT id FROM shop.goods'],
       ['read(id,price) + below read(id,price) of shop.goods', 'COPY (SELECT * FROM shop.cheap) TO STDOUT'],
     ],
+    lock: [
+      [
+        'read(id) + update(*) + below read(id,price) of shop.goods + below update(*) of shop.goods',
+        'SELECT id FROM shop.cheap FOR UPDATE',
+      ],
+      [
+        'read(id) of shop.asking + update(*) of shop.asking + read(id,price) of shop.goods + update(*) of shop.goods',
+        'SELECT id FROM shop.asking FOR SHARE',
+      ],
+    ],
     explain: [['read(id) + below read(id,price) of shop.goods', 'EXPLAIN SELECT id FROM shop.cheap']],
     insert: [
       ['insert(id,price) + below insert(id,price) of shop.goods', 'INSERT INTO shop.cheap VALUES (9, 9)', goods],

@@ -2,9 +2,27 @@
 import { mutationsOf, type Mutation } from './mutation.ts'
 
 const inGolden = ['src/language/sql/golden.test.ts']
+const inSessions = ['src/gateway/postgres/session-scripts.test.ts']
 const inSecurity = ['src/server/row-security.test.ts']
 
 export const statementMutations: readonly Mutation[] = [
+  ...mutationsOf('src/language/sql/bind/bind-locking.ts', inSessions, [
+    [
+      'FOR UPDATE of one of several locks all',
+      'lockedRels === undefined || namesOf(lockedRels).includes',
+      'true || namesOf(lockedRels ?? []).includes',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/plan/push-down.ts', inSessions, [
+    [
+      'FOR UPDATE of a view locks rows that are not asked for',
+      '  if (windows !== undefined || distinctOn !== undefined) return undefined\n',
+      '  if (windows !== undefined || distinctOn !== undefined || body.locking.length > 0) return undefined\n',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/bind/populated-rows.ts', inGolden, [
+    ['rows of json do not ask a domain', '    for (const row of found) checkRow(run, columns, row)\n', ''],
+  ]),
   ...mutationsOf('src/language/sql/statement/merge.ts', inGolden, [
     ['MERGE changes a row twice', '        touch(run, touched, key)\n', ''],
     [

@@ -261,6 +261,11 @@ export class Rights {
     throw notOwner('schema', namespace.name)
   }
 
+  /** To say something of it, or to maintain all that is in it. */
+  requireDatabaseOwner(database: string): void {
+    if ((this.#ofDatabase & privilege.schema) === 0) throw notOwner('database', database)
+  }
+
   requireInNamespace(namespace: Namespace, wanted: Privileges): void {
     if ((this.ofNamespace(namespace) & wanted) !== wanted) throw new AccessError('schema', namespace.name)
   }

@@ -266,7 +266,7 @@ export function setComment(transaction: KernelTransaction, address: ObjectAddres
   const { id, part } = address
   if (id === databaseId) {
     const { rights, database } = transaction.principal
-    if ((rights.ofDatabase & privilege.schema) === 0) throw notOwner('database', database)
+    rights.requireDatabaseOwner(database)
     transaction.locks.lockName(`\xffcomment ${id}`, 'update')
     storeComment(transaction, address, text)
     return

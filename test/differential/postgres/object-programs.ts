@@ -46,6 +46,7 @@ function schema(random: Random): Made[] {
     'set search_path = w',
     "create type mood as enum ('sad', 'ok', 'glad')",
     'create domain positive as int check (value > 0)',
+    'create type spot as (n int, t text)',
     `create table parted (id int not null, ${shared}) partition by ${random.pick(['list (g)', 'range (g)', 'hash (g)'])}`,
     `create table kept (id int primary key, ${shared})`,
     'create table log (n int generated always as identity, what text, id int)',
@@ -69,6 +70,10 @@ function objects(random: Random): Made[] {
     `create function named(x int) returns text language plpgsql as $$ begin if x is null then return 'none'; elsif x % 2 = 0 then return 'even'; end if; return 'odd ' || x; exception when others then return sqlstate; end $$`,
     'create function noted() returns trigger language plpgsql as $$ begin insert into log (what, id) values (tg_op, coalesce(new.id, old.id)); return null; end $$',
     `create function changed() returns trigger language plpgsql as $$ begin if new.a < 0 then return null; end if; new.s := coalesce(new.s, 'set'); return new; end $$`,
+    `create function of_mood(m mood, p spot default row(1, 'p')) returns text language plpgsql as $$ declare r kept; begin select * into r from kept where kept.m = of_mood.m order by id limit 1; return m || (p).t || coalesce(r.id::text, '-'); end $$`,
+    `create function kept_like(k kept) returns setof kept language sql as 'select * from kept where a = k.a order by id'`,
+    `create function spotted(n int) returns spot language plpgsql as $$ declare s spot; begin s.n := n * ${random.int(1, 3)}; s.t := 'x'; return s; end $$`,
+    `create function pair(k kept) returns record language sql as 'select k.id, k.s'`,
     'create view asked as select id, a, s, twice from kept where a > 1',
     `create function writes() returns trigger language plpgsql as $$ begin
        if tg_op = 'DELETE' then delete from kept where id = old.id; if old.a = 3 then return null; end if; return old; end if;
@@ -297,7 +302,26 @@ function asking(random: Random): Piece {
   )
 }
 
-const queries = [windowed, windowed, grouped, grouped, recursive, lateral, nested, distinctOn]
+/** Functions that take and give values of users' types, and rows. */
+function calling(random: Random): Piece {
+  const g = random.int(0, 4)
+  return text(
+    random.pick([
+      `select id, of_mood(m), of_mood(m, row(a, s)) from kept where g < ${g} order by id`,
+      `select k.id, x.id, x.m from kept k, kept_like(k) x where k.g = ${g} order by 1, 2`,
+      `select id, spotted(a), (spotted(id)).n, (kept).twice from kept order by id limit ${g}`,
+      `select k.id, p.* from kept k, lateral pair(k) as p(x int, y text) order by k.id limit ${g}`,
+      `select pair(k), k.pair is null from kept k order by id limit ${g}`,
+      `select * from jsonb_populate_recordset(null::spot, '[{"n": ${g}}, {"t": "x"}]')`,
+      `select (jsonb_populate_record(k, jsonb_build_object('a', ${g}, 'm', 'sad'))).* from kept k order by id limit 2`,
+      `select row(k.*, ${g}) from kept k order by id limit 3`,
+      `select id, a from shown where g = ${g} order by id for update`,
+      `select s.id from (select id, g from kept where a > 1) s where s.g < ${g} order by 1 for share of s`,
+    ]),
+  )
+}
+
+const queries = [windowed, windowed, grouped, grouped, recursive, lateral, nested, distinctOn, calling, calling]
 
 const alterations: readonly string[] = [
   "alter type mood add value 'new' before 'ok'",

@@ -351,12 +351,34 @@ class Sql {
         `lock table ${this.#table()} in ${this.#of(['access exclusive', 'row share', 'share'])} mode ` +
         `${this.#of(['', 'nowait'])}`,
       () =>
-        `${this.#of(['vacuum', 'analyze', 'reindex table', 'cluster', 'vacuum full', 'refresh materialized view', 'load', 'do'])}` +
+        `${this.#of(['vacuum', 'analyze', 'reindex table', 'reindex (verbose) index', 'cluster', 'vacuum full', 'refresh materialized view', 'load', 'do'])}` +
         ` ${this.#of(['', 't', "'x'", 't (a)'])}`,
       () => `values (${this.expression()}), (${this.expression()}) order by 1`,
+      () => this.#routine(),
+      () =>
+        `select * from ${this.#of(['json', 'jsonb'])}_populate_record${this.#of(['', 'set'])}` +
+        `(${this.#of(['null::t', 'null::u', 'row(1)', 'null', this.expression()])}, ${this.#of(["'{}'", '\'[{"a":1}]\'', this.expression()])})`,
       () => `table ${this.#table()}`,
       () => `select * into ${this.#of(ownNames)} from (${this.select()}) s`,
     ])
+  }
+
+  /** Of users' types and rows. */
+  #routine(): string {
+    const type = (): string => this.#of(['t', 'u', 't[]', 'record', 'anyelement', ...types])
+    return (
+      `create or replace function ${this.#of(['f', 'g'])}(${this.#of(['', 'x ', 'out y '])}${type()}) ` +
+      `returns ${this.#of(['', 'setof '])}${type()} language ${this.#of(['sql', 'plpgsql'])} as $$` +
+      this.#of([
+        this.select(),
+        'select x',
+        'select $1.*',
+        `declare r ${type()}; begin r := x; return r; end`,
+        `begin return ${this.expression()}; end`,
+      ]) +
+      `$$; select f(${this.#of(['t', 'null', 'row(1, 2)', this.expression()])}) from t; ` +
+      `select * from g(${this.#of(['t', 'null', this.expression()])})${this.#of(['', ' as v(a int, b text)'])}`
+    )
   }
 
   select(from?: string): string {

@@ -13,6 +13,7 @@ import { functionsNamed, setFunctionsNamed, type SetFunctionEntry } from '../fun
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
 import { bindRoutineOf, setArguments, settle } from './bind-function.ts'
+import { bindPopulatedRows, populatesRows } from './populated-rows.ts'
 import { isBareRecord } from '../routine/result.ts'
 import { routineRows, routinesOf } from './bind-routine.ts'
 import type { Binder } from './binder.ts'
@@ -21,6 +22,7 @@ import { bindRecordSource } from './bind-record-source.ts'
 import { coerce, commonType } from './coerce.ts'
 import { withFamily } from './families.ts'
 import type { ColumnSource } from './access-needs.ts'
+import { alsoLocking, lockingWithin } from './bind-locking.ts'
 import { bindView } from './bind-view.ts'
 import type { FromItem, FunctionItem, OutputColumn, QueryItem, WrittenAlias, WrittenJoin } from './query.ts'
 import { securedFor } from './row-security.ts'
@@ -153,7 +155,7 @@ function writtenAlias(alias: Alias | undefined, columns: readonly ScopeColumn[])
 export function bindViewItem(binder: Binder, scope: Scope, view: ViewRelation, alias: string, names?: Alias): Bound {
   const { collection } = view
   refuseRestricted(binder, view)
-  const query = bindView(binder, view)
+  const query = bindView(binder, view, lockingWithin(scope.lockingClauses, alias))
   const id = binder.nextSubquery()
   const placed = { first: scope.width, width: view.columns.length, alias }
   const isBarrier = view.definition.options?.securityBarrier === true
@@ -280,7 +282,8 @@ function bindDerived(binder: Binder, scope: Scope, node: RangeSubselect): Bound 
   const isLateral = node.lateral === true
   const frame = new Frame(binder.nextSubquery())
   const inner = isLateral ? new Scope(scope, frame) : scope.beside()
-  const query = binder.query(inner, subquery.SelectStmt)
+  const locking = lockingWithin(scope.lockingClauses, alias?.aliasname)
+  const query = binder.query(inner, alsoLocking(subquery.SelectStmt, locking))
   const name = alias?.aliasname ?? `unnamed_subquery_${frame.id}`
   const placed = { first: scope.width, width: query.columns.length, alias: name }
   const item = { kind: 'query', ...placed, query, id: frame.id, captures: frame.captures, isLateral } as const
@@ -380,6 +383,10 @@ function bindSource(binder: Binder, scope: Scope, call: Node, name: string): Row
       return { entry, arguments: setArguments(binder, entry, takes, parts, call.FuncCall.location), columns }
     }
     if (functionsNamed(name).length === 0) binder.call(name, parts, call.FuncCall.location)
+  }
+  if ('FuncCall' in call && populatesRows(name)) {
+    const parts = bindBuiltInArguments(binder, scope, name, call.FuncCall.args ?? [])
+    return bindPopulatedRows(binder, name, parts, call.FuncCall.location)
   }
   // Any other function is one row of one column.
   const value = settle(binder, binder.expression(scope, call))

@@ -4,7 +4,7 @@ import { privilege } from '../../../database/access/privileges.ts'
 import type { LockMode, LockPolicy } from '../../../database/contract.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { Expression } from '../expression/expression.ts'
-import { failure, notBuilt } from '../failure.ts'
+import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
 import type { FromItem, Locking } from './query.ts'
@@ -30,6 +30,26 @@ export function lockingName(node: Node): string {
   return `FOR ${(modes[strength ?? 'LCS_FORUPDATE'] ?? 'update').toUpperCase()}`
 }
 
+/** What a query in FROM has to lock for those around it: of all that they name, or of all that there is. */
+export function lockingWithin(clauses: readonly Node[], alias: string | undefined): readonly Node[] {
+  return clauses.flatMap((node): Node[] => {
+    if (!('LockingClause' in node)) return []
+    const { lockedRels, ...clause } = node.LockingClause
+    const isMeant = lockedRels === undefined || namesOf(lockedRels).includes(alias ?? '')
+    return isMeant ? [{ LockingClause: clause }] : []
+  })
+}
+
+/** Rows of VALUES are nobody else's. */
+export function alsoLocking(statement: SelectStmt, clauses: readonly Node[]): SelectStmt {
+  if (clauses.length === 0 || statement.valuesLists !== undefined) return statement
+  return { ...statement, lockingClause: [...(statement.lockingClause ?? []), ...clauses] }
+}
+
+function namesOf(rels: readonly Node[]): string[] {
+  return rels.map((one) => ('RangeVar' in one ? (one.RangeVar.relname ?? '') : ''))
+}
+
 export function bindLocking(
   binder: Binder,
   scope: Scope,
@@ -52,18 +72,20 @@ export function bindLocking(
               : 'window functions'
       throw failure('0A000', `FOR ${mode.toUpperCase()} is not allowed with ${clause}`)
     }
-    const names = (lockedRels ?? []).map((one) => ('RangeVar' in one ? (one.RangeVar.relname ?? '') : ''))
+    const names = namesOf(lockedRels ?? [])
     for (const name of names) {
       if (!scope.tables.some(({ alias }) => alias === name)) {
         throw failure('42P01', `relation "${name}" in FOR ${mode.toUpperCase()} clause not found in FROM clause`)
       }
     }
-    const found = from === undefined ? [] : lockable(from, names)
+    const title = `FOR ${mode.toUpperCase()}`
+    const found = from === undefined ? [] : lockable(from, names, title)
     for (const { relation } of found) {
       binder.access.any(relation.collection, privilege.update)
-      secureAlso(binder, relation, 'update')
+      if (relation.kind === 'table') secureAlso(binder, relation, 'update')
     }
-    const items = found.map(({ first }) => first)
+    binder.locksRows = true
+    const items = found.filter(({ relation }) => relation.kind === 'table').map(({ first }) => first)
     return [{ items, mode, policy: policies[waitPolicy ?? 'LockWaitBlock'] ?? 'wait' }]
   })
 }
@@ -85,13 +107,16 @@ interface Lockable {
   readonly relation: Relation
 }
 
-function lockable(item: FromItem, names: readonly string[]): Lockable[] {
-  if (item.kind === 'join') return [...lockable(item.left, names), ...lockable(item.right, names)]
+function lockable(item: FromItem, names: readonly string[], title: string): Lockable[] {
+  if (item.kind === 'join') return [...lockable(item.left, names, title), ...lockable(item.right, names, title)]
   if (names.length > 0 && !names.includes(item.alias)) return []
   if (item.kind === 'relation' && item.relation.kind === 'table') {
     return [{ first: item.first, relation: item.relation }]
   }
-  if (item.kind === 'query' && item.view !== undefined) throw notBuilt('FOR UPDATE of a view')
+  // Its own query locks the rows that it shows.
+  if (item.kind === 'query') return item.view === undefined ? [] : [{ first: item.first, relation: item.view }]
   if (names.length === 0) return []
+  if (item.kind === 'function') throw failure('0A000', `${title} cannot be applied to a function`)
+  if (item.kind === 'shared') throw failure('0A000', `${title} cannot be applied to a WITH query`)
   throw failure('0A000', `rows of "${item.alias}" cannot be locked: it is not a table`)
 }

@@ -47,7 +47,8 @@ interface Target {
 
 function bindSelect(binder: Binder, scope: Scope, statement: SelectStmt): BoundQuery {
   if (statement.intoClause !== undefined) throw notBuilt('SELECT INTO')
-  scope.reservesKeys = statement.lockingClause !== undefined
+  scope.lockingClauses = statement.lockingClause ?? []
+  scope.reservesKeys = scope.lockingClauses.length > 0
   scope.forbidsAggregates = 'FROM clause of their own query level'
   const from = bindFrom(binder, scope, statement.fromClause ?? [])
   scope.forbidsAggregates = undefined

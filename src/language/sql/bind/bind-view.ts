@@ -3,9 +3,10 @@
  * calls where the view says so, and policies of rows are those that concern that one. The kept text has all names in
  * full, so that the search path has no part in it.
  */
-import type { SelectStmt } from 'libpg-query'
+import type { Node, SelectStmt } from 'libpg-query'
 import { failure } from '../failure.ts'
 import { parseText } from '../parse.ts'
+import { alsoLocking } from './bind-locking.ts'
 import type { Binder } from './binder.ts'
 import type { BoundQuery } from './query.ts'
 import { Scope } from './scope.ts'
@@ -18,9 +19,14 @@ export function parseQuery(text: string): SelectStmt {
   throw failure('XX000', `the stored query "${text}" cannot be read`)
 }
 
-export function bindView(binder: Binder, { collection, definition }: ViewRelation): BoundQuery {
+/** `locking`: of the rows that it shows. */
+export function bindView(
+  binder: Binder,
+  { collection, definition }: ViewRelation,
+  locking: readonly Node[] = [],
+): BoundQuery {
   const isInvoker = definition.options?.securityInvoker === true
   return binder.within(collection, isInvoker ? 'caller' : 'owner', () => {
-    return binder.query(new Scope(), parseQuery(definition.query))
+    return binder.query(new Scope(), alsoLocking(parseQuery(definition.query), locking))
   })
 }

@@ -86,6 +86,8 @@ export class Binder {
   readonly #dependencies = new Map<string, Dependency>()
   /** The statement calls a function that writes: nextval, setval. */
   writes = false
+  /** It has FOR UPDATE or its kin, or a query in it has. */
+  locksRows = false
   /** How statements in WITH are planned: what is above binding says so. */
   planWriting: PlanWriting | undefined
   /** Collections that statements in WITH, or the one around them, write: how many of those do. */

@@ -4,6 +4,7 @@
  * Each query block has a scope; its parent is that of the enclosing block. A name found in a parent becomes a captured
  * value of the `Frame`: the subquery (or lateral item) whose captures carry it in.
  */
+import type { Node } from 'libpg-query'
 import { type Expression, fingerprint } from '../expression/expression.ts'
 import type { ColumnSource } from './access-needs.ts'
 import { failure } from '../failure.ts'
@@ -120,6 +121,8 @@ export class Scope {
   /** Likewise functions that return sets. */
   #forbidsSets: string | undefined
   width: number = 0
+  /** FOR UPDATE and its kin of this block: queries in its FROM lock their rows, too. */
+  lockingClauses: readonly Node[] = []
   /** Tables get one more value behind their columns: the row's key, for locks and writes. */
   reservesKeys = false
   readonly #within: Scope | undefined

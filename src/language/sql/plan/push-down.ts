@@ -57,8 +57,8 @@ function pushInto(query: BoundQuery, first: number, condition: Expression): Boun
 
 /** The condition over the rows of the block's FROM; undefined where it cannot be tested there. */
 function conditionWithin(body: SelectBody, first: number, condition: Expression): Expression | undefined {
-  const { targets, grouping, windows, distinctOn, locking } = body
-  if (windows !== undefined || distinctOn !== undefined || locking.length > 0) return undefined
+  const { targets, grouping, windows, distinctOn } = body
+  if (windows !== undefined || distinctOn !== undefined) return undefined
   // A row of a coarser set has nulls in place of what is grouped by.
   if (grouping?.sets !== undefined) return undefined
   if (targets.some((target) => someExpression(target, ({ kind }) => kind === 'set'))) return undefined

@@ -39,7 +39,7 @@ import type { Planned } from './prepared.ts'
 
 export function planSelect(binder: Binder, statement: SelectStmt): Planned {
   const query = binder.query(new Scope(), statement)
-  const locks = query.body.kind === 'select' && query.body.locking.length > 0
+  const locks = binder.locksRows
   const effect: StatementEffect = joinEffect(query) ?? {
     kind: locks || binder.writes || binder.calls ? 'write' : 'read',
     ...(!locks && !binder.writes && binder.calls && { mayOnlyRead: true }),

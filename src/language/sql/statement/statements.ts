@@ -43,6 +43,7 @@ import { planCall, planDo } from './routines/call-statement.ts'
 import { planCreateRoutine } from './routines/create-routine.ts'
 import { routineWord } from './routines/named-routine.ts'
 import { planCreateTrigger } from '../trigger/create-trigger.ts'
+import { planReindex } from './reindex.ts'
 import { planSelect } from './select.ts'
 import { planAlterSequence, planCreateSequence } from './sequences.ts'
 import { planSetConstraints } from './set-constraints.ts'
@@ -177,6 +178,7 @@ function planSession(binder: Binder, node: Node, statement: ParsedStatement): Pl
   if ('NotifyStmt' in node) return planNotify(node.NotifyStmt)
   if ('LockStmt' in node) return planLockTable(node.LockStmt)
   if ('VacuumStmt' in node) return planMaintenance(binder, node.VacuumStmt)
+  if ('ReindexStmt' in node) return planReindex(node.ReindexStmt)
   return planNamed(binder, node, statement)
 }
 

@@ -3,6 +3,8 @@
  * by its JSON text where the column is json, element by element where it is an array, else by the text that `->>` shows.
  */
 import { getType } from '../../../../model/table/types/registry.ts'
+import type { SqlType } from '../../../../model/table/types/type.ts'
+import { RowValue } from '../../../../model/table/types/user/row-value.ts'
 import { formatJsonb, parseJson } from '../../../../model/table/types/json.ts'
 import type { SqlValue } from '../../contract.ts'
 import { failure } from '../../failure.ts'
@@ -27,13 +29,19 @@ export const recordFunctions: ReadonlyMap<string, RecordFunction> = new Map([
   ['jsonb_to_recordset', { type: oid.jsonb, isSet: true }],
 ])
 
-export function recordsOf(name: string, text: string, columns: readonly RecordColumn[]): SqlValue[][] {
-  const { isSet } = recordFunctions.get(name)!
+/** `before`: what a column is that the object has no member for. */
+export function recordsOf(
+  name: string,
+  text: string,
+  columns: readonly RecordColumn[],
+  before?: readonly SqlValue[],
+): SqlValue[][] {
+  const isSet = name.endsWith('set')
   const row = (one: string): SqlValue[] => {
     const members = membersOf(one, name)
-    return columns.map((column) => {
+    return columns.map((column, i) => {
       const member = members.get(column.name)
-      return member === undefined ? null : jsonToValue(member, column, column.name)
+      return member === undefined ? (before?.[i] ?? null) : jsonToValue(member, column, column.name)
     })
   }
   if (!isSet) return [row(text)]
@@ -69,9 +77,16 @@ export function jsonToValue(text: string, { type: number, modifier }: RecordColu
   if (type.element !== undefined && type.category === 'A' && !trimmed.startsWith('"')) {
     throw failure('22P02', 'expected JSON array', { hint: `See the value of key "${key}".` })
   }
+  if (type.fields !== undefined && trimmed.startsWith('{')) {
+    return new RowValue(recordsOf('a row', trimmed, columnsOf(type))[0]!)
+  }
   const shown = unquoteJson(trimmed) as string
   const value = type.parseText(shown)
   return modifier < 0 ? value : type.coerce(value, modifier, false)
+}
+
+function columnsOf({ fields = [] }: SqlType): readonly RecordColumn[] {
+  return fields.map(({ name, type, modifier }) => ({ name, type: type.oid, modifier }))
 }
 
 function listOf(text: string, element: RecordColumn, key: string): readonly SqlValue[] {
