@@ -211,7 +211,7 @@ export const planMutations: readonly Mutation[] = [
       "body.kind === 'values'",
     ],
     ['a condition on an aggregate goes below the grouping', 'grouping.keys[target.index]', 'grouping.keys[0]'],
-    ['a condition goes below DISTINCT ON', 'distinctOn !== undefined || ', ''],
+    ['a condition goes below DISTINCT ON', ' || distinctOn !== undefined', ''],
     ['a condition goes to one side of a set', 'right && {', 'left && {'],
     ['a WITH query is made for each of its readers', 'item.readers.count !== 1', 'item.readers.count === 0'],
   ]),
