@@ -236,7 +236,9 @@ describe('any one file', () => {
         // The last group commit cannot be told from a torn one, but it is not dropped in silence.
         if (outcome.end === 'cut') expect(path).toBe(newestSegmentBeside(path))
         else expectSameOrFailure(outcome, path)
-        if (/FORMAT|CONTENTS|name$/.test(path)) expect(outcome.end).toBe('failed')
+        // With another bit 5 is 4, which is brought up to date again.
+        const isOlder = path === 'FORMAT' && at === 0
+        if (/FORMAT|CONTENTS|name$/.test(path)) expect(outcome.end).toBe(isOlder ? 'same' : 'failed')
       }
     }))
 })
