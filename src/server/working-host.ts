@@ -2,6 +2,7 @@
 import type { Host } from '../host/host.ts'
 import { createRealHost, type RealHostOptions, type WorkerJobs } from '../host/real/real-host.ts'
 import { evaluateMqlJob } from '../language/mql/evaluation.ts'
+import { interpreterCode } from '../language/mql/javascript/quickjs.ts'
 import { readGrammar } from '../language/sql/grammar.ts'
 import { parseJob } from '../language/sql/parse-long.ts'
 import { evaluateJob } from '../language/sql/remote/evaluate.ts'
@@ -22,5 +23,6 @@ const workerJobs: WorkerJobs | undefined = import.meta.url.endsWith('.js')
 /** Reads all that the process needs later, so that it does not depend on its files from here on. */
 export function createWorkingHost(options: RealHostOptions = {}): Host {
   readGrammar()
+  interpreterCode()
   return createRealHost({ ...options, workers: workerJobs })
 }

@@ -69,7 +69,7 @@ const initialPages = 256
 let code: Uint8Array | undefined
 let compiled: object | undefined
 
-/** Its machine code, in memory that threads share, since those of a process read no files. */
+/** Its machine code, in memory that threads share, since those of a process read no files. First asked for at the start, for files may go. */
 export function interpreterCode(): Uint8Array {
   if (code !== undefined) return code
   const bytes = readPackageFile('@jitl/quickjs-wasmfile-release-sync/wasm')
