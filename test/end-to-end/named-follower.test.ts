@@ -15,7 +15,7 @@ interface Leader {
 }
 
 async function lead(folder: string): Promise<Leader> {
-  const process = await ServerProcess.start('--data', folder)
+  const process = await ServerProcess.start('--data', folder, '--history', '0')
   const client = new Client({ host: '127.0.0.1', port: process.port, user: 'me', database: 'polylog' })
   client.on('error', () => undefined)
   await client.connect()
