@@ -112,6 +112,8 @@ describe('a key of a text', () => {
     expect(sorted({}, 'z ä a ö o å')).toBe('a å ä o ö z')
     expect(sorted({ table: 'sv' }, 'z ä a ö o å')).toBe('a o z å ä ö')
     expect(sorted({ table: 'da', caseFirst: 'upper' }, 'z aa A a æ ø å')).toBe('A a z æ ø å aa')
+    expect(sorted({ table: 'hr', caseFirst: 'upper' }, 'dž DŽ Dž')).toBe('DŽ Dž dž')
+    expect(sorted({ table: 'hu' }, 'dzz dzs e dzt')).toBe('dzt dzz dzs e')
     expect(sorted({ table: 'de@collation=phonebook' }, 'Muz Muller Müller Mueller Mufler')).toBe(
       'Mueller Müller Mufler Muller Muz',
     )
