@@ -30,7 +30,7 @@ export type SettingValues = Readonly<Record<string, string>>
 
 /** What limits a session, and what who is limited by it must not change. */
 export function isLimit(name: string): boolean {
-  return name === 'temp_file_limit' || name.startsWith('polylog.')
+  return name === 'temp_file_limit' || (name.startsWith('polylog.') && name !== 'polylog.as_of')
 }
 
 function nameOf({ roleId, database }: SettingsPlace): string {

@@ -73,7 +73,7 @@ async function write(port: number): Promise<void> {
       await redis.set(`${marker}key`, marker.repeat(20_000))
       await redis.hset(`${marker}hash`, `${marker}field`, marker)
     }
-    await pg.query(`SELECT t FROM ${marker}_memory ORDER BY t DESC`)
+    await pg.query(`SELECT t FROM ${marker}_memory ORDER BY t || '' DESC`)
     await pg.query(`CREATE DATABASE "${marker}"`)
     await pg.query(`CREATE ROLE "${marker}" LOGIN SUPERUSER PASSWORD '${marker}'`)
   } finally {
