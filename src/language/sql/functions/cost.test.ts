@@ -171,6 +171,11 @@ const freeSpecials: ReadonlySet<string> = new Set([
   'num_nonnulls',
   // Of a row alone: it is to_json's.
   'row_to_json',
+  // Of a row and a text, whose length they charge before they read it (`populated-rows.ts`).
+  'json_populate_record',
+  'jsonb_populate_record',
+  'json_populate_recordset',
+  'jsonb_populate_recordset',
 ])
 const specialArguments: readonly (readonly number[])[] = [
   [oid.textArray, oid.text],
