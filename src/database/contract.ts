@@ -9,7 +9,7 @@
  */
 import type { ByteReader, ByteWriter } from '../base/bytes.ts'
 import type { KeyRange, Slice } from '../base/slice.ts'
-import type { JobName, Transfer } from '../host/host.ts'
+import type { Cancel, JobName, Transfer } from '../host/host.ts'
 import type { Cursor, Miss, ScanOptions } from '../storage/store.ts'
 import type { AccessList } from './access/access-list.ts'
 import type { Rights } from './access/rights.ts'
@@ -332,6 +332,8 @@ export interface TransactionServices {
   worker(job: JobName, input: Transfer, signal?: AbortSignal): Promise<Transfer>
   /** Ends when a later turn begins. */
   turn(): Promise<void>
+  /** As the host's: once, not before so long; what it answers calls it off. */
+  at(delayMs: number, run: () => void): Cancel
   /** As the database's (`verify-files.ts`). */
   verifyFiles(): Promise<FilesReport>
 }

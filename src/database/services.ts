@@ -1,5 +1,5 @@
 /** What functions inside of transactions may ask of the world: randomness, the clock, numbers that never repeat. */
-import type { Host, JobName, Transfer } from '../host/host.ts'
+import type { Cancel, Host, JobName, Transfer } from '../host/host.ts'
 import type { TransactionServices } from './contract.ts'
 import type { FilesReport } from './verification/verify-files.ts'
 
@@ -56,6 +56,10 @@ export class DatabaseServices implements TransactionServices {
 
   turn(): Promise<void> {
     return new Promise((resolve) => this.#host.turn(resolve))
+  }
+
+  at(delayMs: number, run: () => void): Cancel {
+    return this.#host.at(delayMs, run)
   }
 
   /** A follower leads from now on: all below `numbers` may have been given out by another one. */

@@ -3,9 +3,28 @@ import { mutationsOf, type Mutation } from './mutation.ts'
 
 const inGolden = ['src/language/sql/golden.test.ts']
 const inSessions = ['src/gateway/postgres/session-scripts.test.ts']
+const inSleep = ['src/gateway/postgres/sleep.test.ts']
 const inSecurity = ['src/server/row-security.test.ts']
 
 export const statementMutations: readonly Mutation[] = [
+  ...mutationsOf('src/language/sql/plan/plan-derived.ts', inSleep, [
+    [
+      'a function in FROM does not know that it has slept',
+      'item.arguments.some(isVolatile) ? drawingOnce(evaluateAll) : evaluateAll',
+      'item.arguments.some(isVolatile) ? evaluateAll : evaluateAll && drawingOnce(evaluateAll)',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/functions/sleep-functions.ts', inSleep, [
+    ['a sleep is over at once', '  if (!begun.isOver) throw begun.wait\n', ''],
+  ]),
+  ...mutationsOf('src/model/table/types/interval.ts', inGolden, [
+    [
+      'an interval says a unit twice',
+      '!sum.say(hasFraction ? fraction : unit.place)',
+      'sum.say(hasFraction ? fraction : unit.place) === undefined',
+    ],
+    ['a time of day stands beside its hours', '  if (!sum.say(clock)) throw badInterval(text)\n', ''],
+  ]),
   ...mutationsOf('src/language/sql/bind/bind-locking.ts', inSessions, [
     [
       'FOR UPDATE of one of several locks all',

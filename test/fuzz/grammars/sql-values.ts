@@ -177,6 +177,13 @@ for (const callable of callables) {
 /** What makes as much as a number says: each row and each character of it would be looked at. */
 const multiplying = new Set(['generate_series', 'repeat', 'lpad', 'rpad'])
 
+/** What waits as long as it is told to, and what tells it not to. */
+const waiting: ReadonlyMap<string, string> = new Map([
+  ['pg_sleep', "'0'"],
+  ['pg_sleep_for', "'0'"],
+  ['pg_sleep_until', "'-infinity'"],
+])
+
 export class SqlValues {
   readonly #choices: Choices
   readonly #other: () => string
@@ -230,7 +237,7 @@ export class SqlValues {
 
   #call({ kind, name, takes }: Callable): string {
     if (multiplying.has(name)) return `${name}(${name === 'generate_series' ? '0' : "'ab'"}, ${this.#choices.below(9)})`
-    const parts = takes.map((oid) => this.typed(oid))
+    const parts = waiting.has(name) ? [waiting.get(name)!] : takes.map((oid) => this.typed(oid))
     if (kind === 'operator') {
       return parts.length === 1 ? `(${name} ${parts[0]})` : `(${parts[0]} operator(pg_catalog.${name}) ${parts[1]})`
     }

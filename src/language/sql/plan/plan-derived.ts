@@ -6,6 +6,8 @@ import { RowSource } from '../../../query/row-operators.ts'
 import type { FunctionItem, QueryItem, SharedItem } from '../bind/query.ts'
 import { paused, type Paused, type SqlValue } from '../contract.ts'
 import { compile } from '../expression/compile.ts'
+import { drawingOnce } from '../expression/draws.ts'
+import { isVolatile } from '../expression/volatile.ts'
 import { sqlRows } from '../types/row-format.ts'
 import type { FromPlanner } from './from-planner.ts'
 import { estimateItem } from './join-estimates.ts'
@@ -87,6 +89,8 @@ class SharedReader implements Operator<SqlRow, SqlRun> {
 
 export function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode {
   const parts = item.arguments.map((one) => compile(one, planner.compilerAt(0)))
+  const evaluateAll = (row: SqlRow, run: SqlRun): SqlRow => parts.map((part) => part(row, run))
+  const evaluate = item.arguments.some(isVolatile) ? drawingOnce(evaluateAll) : evaluateAll
   const { rows, slowRows } = item.entry
   const enter = takeCaptures(planner, item)
   const what = item.entry.isWorkingTable === true ? 'WorkTable Scan' : 'Function Scan'
@@ -95,7 +99,7 @@ export function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode
   return planNode(explain, () => {
     return new RowSource<SqlRow, SqlRun>((run) => {
       enter?.(run)
-      const values = parts.map((part) => part(noRow, run))
+      const values = evaluate(noRow, run)
       if (slowRows !== undefined) return numberedSlowly(slowRows(run), item.withOrdinality)
       return numbered(rows(run, values), item.withOrdinality)
     })

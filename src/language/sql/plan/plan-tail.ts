@@ -11,8 +11,10 @@ import { Sort, type SortPlan } from '../../../query/sort.ts'
 import type { OrderKey, QueryTail } from '../bind/query.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler } from '../expression/compile.ts'
+import { drawingOnce } from '../expression/draws.ts'
 import { deparse } from '../expression/deparse.ts'
 import type { Expression } from '../expression/expression.ts'
+import { isVolatile } from '../expression/volatile.ts'
 import { failure } from '../failure.ts'
 import { comparatorOf } from '../functions/comparison.ts'
 import { sqlRows } from '../types/row-format.ts'
@@ -35,10 +37,14 @@ export function boundsOf(tail: QueryTail, compiler: Compiler): Bounds {
     if ((value as bigint) < 0n) throw failure(word === 'LIMIT' ? '2201W' : '2201X', `${word} must not be negative`)
     return Number(value)
   }
-  return (run) => ({
+  const both = (_row: SqlRow, run: SqlRun): ReturnType<Bounds> => ({
     limit: limit === undefined ? Infinity : count(limit(noRow, run), Infinity, 'LIMIT'),
     offset: offset === undefined ? 0 : count(offset(noRow, run), 0, 'OFFSET'),
   })
+  const evaluate = [tail.limit, tail.offset].some((one) => one !== undefined && isVolatile(one))
+    ? drawingOnce(both)
+    : both
+  return (run) => evaluate(noRow, run)
 }
 
 /** Of the rows, where only running it tells: as PostgreSQL has it. */

@@ -21,30 +21,53 @@ import { textStyle } from './text-style.ts'
 import { compareNumbers, needBytes, plainType, sqlError, trimSpace, type SqlType } from './type.ts'
 import type { Interval } from './value.ts'
 
-type Unit = { readonly months?: number; readonly days?: number; readonly us?: number }
+interface Unit {
+  readonly months?: number
+  readonly days?: number
+  readonly us?: number
+  /** A text says each no more than once: a bit of its own. */
+  readonly place: number
+}
+
+const [microsecond, millisecond, second, minute, hour, day, week, month, year, decade, century, millennium] = [
+  1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048,
+]
+/** Said by a number of seconds with a fraction, and by a time of day. */
+const fraction = second | millisecond | microsecond
+const clock = hour | minute | fraction
+
+const dayUnit: Unit = { days: 1, place: day }
 
 const unitPatterns: readonly (readonly [RegExp, Unit])[] = [
-  [/^(?:us|usecs?|microseconds?|microsecon)$/, { us: 1 }],
-  [/^(?:ms|msecs?|milliseconds?|millisecon)$/, { us: 1000 }],
-  [/^(?:s|secs?|seconds?)$/, { us: 1_000_000 }],
-  [/^(?:m|mins?|minutes?)$/, { us: 60_000_000 }],
-  [/^(?:h|hrs?|hours?)$/, { us: 3_600_000_000 }],
-  [/^(?:d|days?)$/, { days: 1 }],
-  [/^(?:w|weeks?)$/, { days: 7 }],
-  [/^(?:mons?|months?)$/, { months: 1 }],
-  [/^(?:y|yrs?|years?)$/, { months: 12 }],
-  [/^(?:dec|decs|decades?)$/, { months: 120 }],
-  [/^(?:c|cent|centur(?:y|ies))$/, { months: 1200 }],
-  [/^(?:mil|mils|millenni(?:um|a))$/, { months: 12_000 }],
+  [/^(?:us|usecs?|microseconds?|microsecon)$/, { us: 1, place: microsecond }],
+  [/^(?:ms|msecs?|milliseconds?|millisecon)$/, { us: 1000, place: millisecond }],
+  [/^(?:s|secs?|seconds?)$/, { us: 1_000_000, place: second }],
+  [/^(?:m|mins?|minutes?)$/, { us: 60_000_000, place: minute }],
+  [/^(?:h|hrs?|hours?)$/, { us: 3_600_000_000, place: hour }],
+  [/^(?:d|days?)$/, dayUnit],
+  [/^(?:w|weeks?)$/, { days: 7, place: week }],
+  [/^(?:mons?|months?)$/, { months: 1, place: month }],
+  [/^(?:y|yrs?|years?)$/, { months: 12, place: year }],
+  [/^(?:dec|decs|decades?)$/, { months: 120, place: decade }],
+  [/^(?:c|cent|centur(?:y|ies))$/, { months: 1200, place: century }],
+  [/^(?:mil|mils|millenni(?:um|a))$/, { months: 12_000, place: millennium }],
 ]
 
 class IntervalSum {
   months = 0
   days = 0
   us = 0n
+  #said = 0
+
+  /** Of one text: false where it has said one of these before. */
+  say(places: number): boolean {
+    const isNew = (this.#said & places) === 0
+    this.#said |= places
+    return isNew
+  }
 
   /** A fraction of a month becomes days of 30 to it, a fraction of a day microseconds, as PostgreSQL spills them. */
-  add(amount: number, unit: Unit): void {
+  add(amount: number, unit: Omit<Unit, 'place'>): void {
     if (unit.months !== undefined) this.#addMonths(amount * unit.months)
     else if (unit.days !== undefined) this.#addDays(amount * unit.days)
     else this.us += BigInt(Math.round(amount * unit.us!))
@@ -110,7 +133,7 @@ function readVerbose(source: string, text: string, named: IntervalFields | undef
   while (verbosePattern.lastIndex < source.length) {
     const match = verbosePattern.exec(source)
     if (match === null || isAgo) throw badInterval(text)
-    if (match[2] !== undefined) addClock(sum, match, signs, named?.isShort === true)
+    if (match[2] !== undefined) addClock(sum, match, signs, named?.isShort === true, text)
     else if (match[6] !== undefined) addYearMonth(sum, match, signs, source[verbosePattern.lastIndex], text)
     else if (match[8] !== undefined) addAmount(sum, match, signs, source.slice(verbosePattern.lastIndex), text, named)
     else if (match[0].toLowerCase() === 'ago') isAgo = true
@@ -135,7 +158,8 @@ class Signs {
   }
 }
 
-function addClock(sum: IntervalSum, match: RegExpExecArray, signs: Signs, isShort: boolean): void {
+function addClock(sum: IntervalSum, match: RegExpExecArray, signs: Signs, isShort: boolean, text: string): void {
+  if (!sum.say(clock)) throw badInterval(text)
   const sign = BigInt(signs.of(match[1]))
   const [hours, minutes, seconds] =
     isShort && match[4] === undefined ? ['0', match[2]!, match[3]!] : [match[2]!, match[3]!, match[4] ?? '0']
@@ -151,7 +175,7 @@ function addYearMonth(
   text: string,
 ): void {
   if (Number(match[7]) > 11) throw sqlError('out_of_range', '22015', `interval field value out of range: "${text}"`)
-  if (next !== undefined && !/\s/.test(next)) throw badInterval(text)
+  if ((next !== undefined && !/\s/.test(next)) || !sum.say(month)) throw badInterval(text)
   const months = Number(match[6]) * 12 + Number(match[7])
   sum.months += signs.of(match[5]) * months
 }
@@ -168,9 +192,10 @@ function addAmount(
   // A number without a unit is of the type's last field at the end, seconds where it names none, and days before a time of day.
   const isBeforeTime = word === '' && /^\s*[+-]?\d+:/.test(rest)
   if (word === '' && !isBeforeTime && rest.trim() !== '') throw badInterval(text)
-  const unit = isBeforeTime ? { days: 1 } : findUnit(word === '' ? (named?.last ?? 'second') : word)
-  if (unit === undefined) throw badInterval(text)
+  const unit = isBeforeTime ? dayUnit : findUnit(word === '' ? (named?.last ?? 'second') : word)
   const amount = match[8]!
+  const hasFraction = unit?.place === second && Number(amount) % 1 !== 0
+  if (unit === undefined || !sum.say(hasFraction ? fraction : unit.place)) throw badInterval(text)
   sum.add(signs.of(amount[0]) * Math.abs(Number(amount)), unit)
 }
 
@@ -178,13 +203,15 @@ function findUnit(word: string): Unit | undefined {
   return unitPatterns.find(([pattern]) => pattern.test(word))?.[1]
 }
 
-const isoDateUnits: Readonly<Record<string, Unit>> = {
+type IsoUnit = Omit<Unit, 'place'>
+
+const isoDateUnits: Readonly<Record<string, IsoUnit>> = {
   Y: { months: 12 },
   M: { months: 1 },
   W: { days: 7 },
   D: { days: 1 },
 }
-const isoTimeUnits: Readonly<Record<string, Unit>> = {
+const isoTimeUnits: Readonly<Record<string, IsoUnit>> = {
   H: { us: 3_600_000_000 },
   M: { us: 60_000_000 },
   S: { us: 1_000_000 },
@@ -199,7 +226,7 @@ function readIso(source: string, text: string): IntervalSum {
   return sum
 }
 
-function addIsoPart(sum: IntervalSum, part: string, units: Readonly<Record<string, Unit>>, text: string): void {
+function addIsoPart(sum: IntervalSum, part: string, units: Readonly<Record<string, IsoUnit>>, text: string): void {
   const pattern = /([+-]?\d+(?:\.\d*)?)([A-Z])/y
   while (pattern.lastIndex < part.length) {
     const match = pattern.exec(part)
