@@ -14,9 +14,9 @@ import {
   insertRow,
   planUpdate,
   prepareRow,
-  storeRow,
   type UpdatePlan,
   writeDelete,
+  writeMove,
   writeUpdate,
 } from '../model/table/rows.ts'
 import type { Table } from '../model/table/table.ts'
@@ -125,10 +125,12 @@ class MemberUpdate {
     if (!beforeDelete(transaction, table, old)) return undefined
     const moved = this.#prepareIn(transaction, home, map.toParent(row), guard)
     // All code that rules run has run: it may have to wait, and what is written before that would be there twice.
-    writeDelete(transaction, table, sliceOf(key), old)
-    // As in PostgreSQL: what a rule leaves out there is gone here all the same.
-    if (moved === undefined) return undefined
-    storeRow(transaction, home, moved)
+    if (moved === undefined) {
+      // As in PostgreSQL: what a rule leaves out there is gone here all the same.
+      writeDelete(transaction, table, sliceOf(key), old)
+      return undefined
+    }
+    writeMove(transaction, this.#root, { table, key: sliceOf(key), row: old }, { table: home, row: moved })
     const ofHome = RowMap.between(this.#root, home)
     return [...ofHome.toParent(moved), this.#family.findMember(home.id)?.tableOid ?? null]
   }

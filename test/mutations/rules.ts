@@ -61,7 +61,7 @@ export const ruleMutations: readonly Mutation[] = [
     ],
     [
       'a delete does not read what others refer to',
-      '        needed: referableOrdinals(table),\n        after: (transaction, oldRow) =>',
+      '        needed: referableOrdinals(table),\n        after: (transaction, oldRow, _key, isMoved) =>',
       '        after: (transaction, oldRow) =>',
     ],
   ]),
@@ -128,6 +128,59 @@ export const ruleMutations: readonly Mutation[] = [
     ['src/language/sql/golden.test.ts'],
     [['a row from before a check that is NOT VALID is left as it is when it is changed', ' || pending.has(name)', '']],
   ),
+  ...mutationsOf('src/model/table/foreign-key.ts', golden, [
+    [
+      'rows of partitions are referred to by their own foreign keys only',
+      'const named = [table, ...ancestorsOf(catalog, table)]',
+      'const named = [table]',
+    ],
+    [
+      'a part of a foreign key is not called by its name',
+      'return { name: (part ?? definition).name, table }',
+      'return { name: definition.name, table }',
+    ],
+    [
+      'a partition is looked through by an index of another one',
+      'one.parent?.table === parent.id && one.parent.index === above',
+      'one.isUnique',
+    ],
+  ]),
+  ...mutationsOf('src/model/table/reference-rules.ts', golden, [
+    [
+      'a row that moves is gone for those who refer to a partition above it',
+      'if (isToItself(foreignKey)) follow(',
+      'follow(',
+    ],
+    [
+      'a row may leave a table in the middle that is referred to',
+      'refuseMoveBelow(transaction: Transaction, root: Table, leaf: Table): void {',
+      'refuseMoveBelow(transaction: Transaction, root: Table, leaf: Table): void {\n  if (root !== leaf) return',
+    ],
+  ]),
+  ...mutationsOf('src/model/table/reference-schema.ts', golden, [
+    [
+      'a partition goes with rows that are referred to',
+      'if (home === undefined || !going.has(home.referenced.id)) return',
+      'if (home !== undefined) return',
+    ],
+    [
+      'a foreign key that goes leaves what partitions have of it',
+      'for (const { id } of dropped) {\n    changeParts',
+      'for (const { id } of dropped.slice(1)) {\n    changeParts',
+    ],
+    [
+      'partitions do not learn who refers to the table that they become a part of',
+      'for (const id of referencing) noteInFamily(transaction, child.id, id)',
+      'void referencing',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/statement/partitions/shared-references.ts', golden, [
+    [
+      'what was a partition keeps its part in foreign keys to the table',
+      'one.parts.filter(({ references }) => !gone.has(references))',
+      'one.parts',
+    ],
+  ]),
   ...mutationsOf(
     'src/language/sql/statement/partitions/constraints.ts',
     ['src/language/sql/golden.test.ts'],

@@ -10,7 +10,13 @@ import { checksOf } from './expressions.ts'
 import { domainRule } from './domains.ts'
 import { generatedColumnsRule } from './generated-columns.ts'
 import { partitionRule } from './partitions/partition-rule.ts'
-import { checkChangedReferences, checkReferences, followReferred, type RowChanges } from './reference-rules.ts'
+import {
+  checkChangedReferences,
+  checkReferences,
+  followLeaving,
+  followReferred,
+  type RowChanges,
+} from './reference-rules.ts'
 import type { RowRule } from './row-hooks.ts'
 import { materializedRule } from './materialized.ts'
 import type { Table, TableIndex } from './table.ts'
@@ -156,7 +162,10 @@ function referred(changes: RowChanges): RowRule {
       if (!table.isReferenced) return undefined
       return {
         needed: referableOrdinals(table),
-        after: (transaction, oldRow) => followReferred(transaction, table, oldRow, undefined, changes),
+        after: (transaction, oldRow, _key, isMoved) => {
+          if (isMoved) followLeaving(transaction, table, oldRow, changes)
+          else followReferred(transaction, table, oldRow, undefined, changes)
+        },
       }
     },
   }

@@ -104,7 +104,20 @@ export interface ForeignKeyDefinition {
   readonly notValid?: boolean
   /** Of a partition: the `id` of that foreign key of its parent of which it is a part. */
   readonly parent?: number
+  /** Where a partitioned table is referred to, and this is no part of another one: for each table below that one. */
+  readonly parts?: readonly ForeignKeyPart[]
 }
+
+/** What a foreign key to a partitioned table is for one of the partitions, which it is named after in errors and catalogs. */
+export interface ForeignKeyPart {
+  /** Among those of the table's foreign keys. */
+  readonly id: number
+  readonly name: string
+  /** The partition. */
+  readonly references: number
+}
+
+export type NewForeignKeyPart = Omit<ForeignKeyPart, 'id'>
 
 export interface TableDefinition {
   readonly kind: 'table'
@@ -262,16 +275,32 @@ export function withNotNull(definition: TableDefinition, numbers: readonly numbe
   return { ...definition, columns }
 }
 
-export function withForeignKey(
-  definition: TableDefinition,
-  foreignKey: Omit<ForeignKeyDefinition, 'id'>,
-): TableDefinition {
+export interface NewForeignKey extends Omit<ForeignKeyDefinition, 'id' | 'parts'> {
+  readonly parts?: readonly NewForeignKeyPart[]
+}
+
+export function withForeignKey(definition: TableDefinition, { parts, ...rest }: NewForeignKey): TableDefinition {
   const id = definition.nextForeignKey ?? 1
-  return {
+  const made = {
     ...definition,
-    foreignKeys: [...(definition.foreignKeys ?? []), { ...foreignKey, id }],
+    foreignKeys: [...(definition.foreignKeys ?? []), { ...rest, id }],
     nextForeignKey: id + 1,
   }
+  return parts === undefined ? made : withForeignKeyParts(made, id, parts)
+}
+
+/** Those that have come beside what it has. */
+export function withForeignKeyParts(
+  definition: TableDefinition,
+  id: number,
+  added: readonly NewForeignKeyPart[],
+): TableDefinition {
+  const next = definition.nextForeignKey ?? 1
+  const numbered = added.map((one, i): ForeignKeyPart => ({ ...one, id: next + i }))
+  const foreignKeys = (definition.foreignKeys ?? []).map((one) =>
+    one.id === id ? { ...one, parts: [...(one.parts ?? []), ...numbered] } : one,
+  )
+  return { ...definition, foreignKeys, nextForeignKey: next + added.length }
 }
 
 /** `change` answers undefined for one that goes. */

@@ -5,11 +5,15 @@
  * Made once per pair of versions of the two tables. The referenced columns are those of a primary key or of a unique index,
  * through which a referenced row is found; referencing rows are found through the index whose leading columns are most of
  * the foreign key's, and where there is none by looking at them all.
+ *
+ * One to a partitioned table is also one to each table below that, a *part*, by the columns and the index that this has of
+ * it: a row that refers goes by the part where its values belong (a unique key has all columns of the partition key), a row
+ * of a partition is referred to by the part for that. Parts are made from the definition when they are asked for.
  */
 import { type KeyRange, type Slice, sliceOf } from '../../base/slice.ts'
-import { KeyWriter } from '../../base/tuple.ts'
+import { KeyWriter, primaryIndex } from '../../base/tuple.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
-import type { DeferrableConstraint, NewestReader } from '../../database/contract.ts'
+import type { DeferrableConstraint, NewestReader, Transaction } from '../../database/contract.ts'
 import type { ForeignKeyDefinition } from './definition.ts'
 import { compareKeys, type KeyComparison } from './key-comparison.ts'
 import {
@@ -21,6 +25,8 @@ import {
   writeKeyOfRowKey,
   writeRowKey,
 } from './keys.ts'
+import { ancestorsOf, parentOf } from './partitions/partitioning.ts'
+import { findHome } from './partitions/routing.ts'
 import { type Column, type KeyPart, Table, type TableIndex } from './table.ts'
 import { sqlError } from './types/type.ts'
 import type { SqlValue } from './types/value.ts'
@@ -59,6 +65,7 @@ export class ForeignKey {
   readonly #access: ReferencingAccess
   readonly #writer = new KeyWriter(64)
   readonly #rowKey = new KeyWriter(64)
+  readonly #parts = new WeakMap<Table, ForeignKey>()
 
   private constructor(referencing: Table, referenced: Table, definition: ForeignKeyDefinition) {
     this.definition = definition
@@ -81,6 +88,33 @@ export class ForeignKey {
     return made
   }
 
+  /** What it is for a table below the one that it refers to, or for that one itself; undefined of any other. */
+  toPart(catalog: Catalog, table: Table): ForeignKey | undefined {
+    if (table.id === this.referenced.id) return this
+    const made = this.#parts.get(table)
+    if (made !== undefined) return made
+    const index = indexBelow(catalog, table, this.referenced, this.definition.index)
+    if (index === undefined) return undefined
+    const referencedColumns = this.referencedColumns.map(({ name }) => table.getColumn(name).number)
+    const part = new ForeignKey(this.referencing, table, {
+      ...this.definition,
+      references: table.id,
+      referencedColumns,
+      index,
+    })
+    this.#parts.set(table, part)
+    return part
+  }
+
+  /** That by which the row with these values would be found: itself, or a part; undefined where no partition is for them. */
+  homeOf(transaction: Transaction, values: Values): ForeignKey | undefined {
+    if (this.referenced.definition.partitioning === undefined) return this
+    const row: SqlValue[] = this.referenced.columns.map(() => null)
+    for (const [i, { ordinal }] of this.referencedColumns.entries()) row[ordinal] = values[i]!
+    const home = findHome(transaction, this.referenced, row, () => undefined)
+    return home && this.toPart(transaction.catalog, home)
+  }
+
   get name(): string {
     return this.definition.name
   }
@@ -91,7 +125,21 @@ export class ForeignKey {
     const referenced = findTable(catalog, this.referenced.id)
     const definition = referencing?.foreignKeys.find(({ id }) => id === this.definition.id)
     if (referencing === undefined || referenced === undefined || definition === undefined) return undefined
-    return ForeignKey.between(referencing, referenced, definition)
+    const whole = findTable(catalog, definition.references)
+    return whole && ForeignKey.between(referencing, whole, definition).toPart(catalog, referenced)
+  }
+
+  /** What it is called where it is not kept, and by whose name: of parts of another one that is said of the whole. */
+  shownAs(catalog: Catalog): { readonly name: string; readonly table: Table } {
+    let { referencing: table } = this
+    let definition = table.foreignKeys.find(({ id }) => id === this.definition.id)!
+    while (definition.parent !== undefined) {
+      const { parent } = definition
+      table = parentOf(catalog, table)
+      definition = table.foreignKeys.find(({ id }) => id === parent)!
+    }
+    const part = definition.parts?.find(({ references }) => references === this.referenced.id)
+    return { name: (part ?? definition).name, table }
   }
 
   /** The foreign key's values in a referencing row, as values of the referenced columns; undefined where nothing can equal them. */
@@ -112,10 +160,11 @@ export class ForeignKey {
   }
 
   /** Whether the row may stand as it is, in a state that nobody else changes. */
-  isMetBy(row: Values, reader: Pick<NewestReader, 'get'>): boolean {
+  isMetBy(row: Values, transaction: Transaction, reader: Pick<NewestReader, 'get'>): boolean {
     if (this.refersToNothing(row)) return true
     const values = this.columns.some(({ ordinal }) => row[ordinal] === null) ? undefined : this.referredTo(row)
-    return values !== undefined && this.findReferenced(reader, values) !== undefined
+    const home = values && this.homeOf(transaction, values)
+    return home?.findReferenced(reader, values!) !== undefined
   }
 
   /** The referenced row's own values of the key; undefined where one is NULL, to which nothing refers. */
@@ -124,7 +173,7 @@ export class ForeignKey {
     return values.includes(null) ? undefined : values
   }
 
-  /** The key of the row with these values of the referenced columns; a view until the next call. */
+  /** The key of the row with these values of the referenced columns, which has rows; a view until the next call. */
   findReferenced(reader: Pick<NewestReader, 'get'>, values: Values): Slice | undefined {
     const row: SqlValue[] = []
     for (const [i, { ordinal }] of this.referencedColumns.entries()) row[ordinal] = values[i]!
@@ -245,12 +294,25 @@ export function foreignKeysOf(catalog: Catalog, table: Table): readonly ForeignK
 export function foreignKeysTo(catalog: Catalog, table: Table): readonly ForeignKey[] {
   const { referencedBy } = table.definition
   if (referencedBy === undefined || referencedBy.length === 0) return none
+  const named = [table, ...ancestorsOf(catalog, table)]
   return referencedBy.flatMap((id) => {
     const referencing = id === table.id ? table : findTable(catalog, id)
     if (referencing === undefined) return []
-    const to = referencing.foreignKeys.filter(({ references }) => references === table.id)
-    return to.map((definition) => ForeignKey.between(referencing, table, definition))
+    return referencing.foreignKeys.flatMap((definition) => {
+      const referenced = named.find((one) => one.id === definition.references)
+      return (referenced && ForeignKey.between(referencing, referenced, definition).toPart(catalog, table)) ?? []
+    })
   })
+}
+
+/** The index of a table that is a part of one of a table above it; undefined where that is not above it. */
+function indexBelow(catalog: Catalog, table: Table, root: Table, index: number): number | undefined {
+  if (table.id === root.id) return index
+  if (table.definition.bound === undefined) return undefined
+  const parent = parentOf(catalog, table)
+  const above = indexBelow(catalog, parent, root, index)
+  if (above === primaryIndex) return table.primaryKey === undefined ? undefined : primaryIndex
+  return table.indexes.find((one) => one.parent?.table === parent.id && one.parent.index === above)?.id
 }
 
 const none: readonly ForeignKey[] = []

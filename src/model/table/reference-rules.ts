@@ -40,6 +40,7 @@ import type { ForeignKeyAction } from './definition.ts'
 import { defaultOf } from './expressions.ts'
 import { type ForeignKey, foreignKeysOf, foreignKeysTo, type ReferencingRow } from './foreign-key.ts'
 import type { Values } from './keys.ts'
+import { ancestorsOf } from './partitions/partitioning.ts'
 import type { Column, Table } from './table.ts'
 import type { SqlValue } from './types/value.ts'
 
@@ -101,10 +102,12 @@ function isReferenceMet(transaction: Transaction, foreignKey: ForeignKey, row: V
   if (foreignKey.columns.some(({ ordinal }) => row[ordinal] === null)) return false
   const values = foreignKey.referredTo(row)
   if (values === undefined) return false
+  const home = foreignKey.homeOf(transaction, values)
+  if (home === undefined) return false
+  if (home !== foreignKey) transaction.access.actForOwner(home.referenced.id)
   const seesNewer = transaction.isolation === 'read committed'
-  const isInSnapshot =
-    seesNewer || foreignKey.findReferenced({ get: (key) => transaction.peek(key) }, values) !== undefined
-  const found = foreignKey.findReferenced(transaction.newest, values)
+  const isInSnapshot = seesNewer || home.findReferenced({ get: (key) => transaction.peek(key) }, values) !== undefined
+  const found = home.findReferenced(transaction.newest, values)
   if (found !== undefined && isInSnapshot) {
     transaction.hold(found, 'key share')
     return true
@@ -179,17 +182,54 @@ export function followReferred(
   changes: RowChanges,
 ): void {
   for (const foreignKey of foreignKeysTo(transaction.catalog, table)) {
-    transaction.access.actForOwner(foreignKey.referencing.id)
-    const key = foreignKey.keyOf(oldRow)
-    if (key === undefined) continue
-    if (newRow !== undefined && foreignKey.referencedColumns.every((column) => isIdentical(column, oldRow, newRow)))
-      continue
-    // Without an index this is a walk through a table: not in the middle of a row.
-    if (foreignKey.isIndexed && !isReferredTo(transaction, foreignKey, key)) continue
-    transaction.agenda.putOff(
-      new FollowUp(foreignKey, key, newRow && foreignKey.referencedColumns.map(at(newRow)), changes),
-    )
+    follow(transaction, foreignKey, oldRow, newRow, changes)
   }
+}
+
+/** After a row went from one partition to another one: who refers to this partition itself loses it, others do not. */
+export function followLeaving(transaction: Transaction, table: Table, oldRow: Values, changes: RowChanges): void {
+  for (const foreignKey of foreignKeysTo(transaction.catalog, table)) {
+    if (isToItself(foreignKey)) follow(transaction, foreignKey, oldRow, undefined, changes)
+  }
+}
+
+function isToItself({ referencing, referenced, definition: { id } }: ForeignKey): boolean {
+  return referencing.foreignKeys.some((one) => one.id === id && one.references === referenced.id)
+}
+
+/** Who refers to the table between that which is named and that which has the row cannot tell a move from a delete. */
+export function refuseMoveBelow(transaction: Transaction, root: Table, leaf: Table): void {
+  for (const table of ancestorsOf(transaction.catalog, leaf)) {
+    if (table.id === root.id) return
+    if (!foreignKeysTo(transaction.catalog, table).some(isToItself)) continue
+    const message =
+      'cannot move tuple across partitions when a non-root ancestor of the source partition is directly referenced in a foreign key'
+    throw new PolylogError('unsupported', message, {
+      detail: {
+        sqlState: '0A000',
+        detail: `A foreign key points to ancestor "${table.name}" but not the root ancestor "${root.name}".`,
+        hint: `Consider defining the foreign key on table "${root.name}".`,
+      },
+    })
+  }
+}
+
+function follow(
+  transaction: Transaction,
+  foreignKey: ForeignKey,
+  oldRow: Values,
+  newRow: Values | undefined,
+  changes: RowChanges,
+): void {
+  transaction.access.actForOwner(foreignKey.referencing.id)
+  const key = foreignKey.keyOf(oldRow)
+  if (key === undefined) return
+  if (newRow !== undefined && foreignKey.referencedColumns.every((column) => isIdentical(column, oldRow, newRow)))
+    return
+  // Without an index this is a walk through a table: not in the middle of a row.
+  if (foreignKey.isIndexed && !isReferredTo(transaction, foreignKey, key)) return
+  const newKey = newRow && foreignKey.referencedColumns.map(at(newRow))
+  transaction.agenda.putOff(new FollowUp(foreignKey, key, newKey, changes))
 }
 
 function at(row: Values): (column: Column) => SqlValue {
@@ -206,6 +246,25 @@ function isIdentical({ ordinal, type }: Column, oldRow: Values, newRow: Values):
 function isReferredTo(transaction: Transaction, foreignKey: ForeignKey, key: Values): boolean {
   const { rows, after } = foreignKey.findReferencing(transaction.newest, key)
   return rows.length > 0 || after !== undefined
+}
+
+function stillReferred(transaction: Transaction, foreignKey: ForeignKey, key: Values): PolylogError {
+  const { table, name } = foreignKey.shownAs(transaction.catalog)
+  const what = `update or delete on table "${foreignKey.referenced.name}"`
+  const message = `${what} violates foreign key constraint "${name}" on table "${table.name}"`
+  const { referencedColumns } = foreignKey
+  const shown: SqlValue[] = []
+  for (const [i, { ordinal }] of referencedColumns.entries()) shown[ordinal] = key[i]!
+  const described = describeKey(referencedColumns.map(ascending), shown)
+  return violation(table, name, message, `Key ${described} is still referenced from table "${table.name}".`)
+}
+
+/** Of a row that refers to one of a partition that is to go. */
+export function lostReference({ catalog }: Transaction, part: ForeignKey, row: Values): PolylogError {
+  const { table, name } = part.shownAs(catalog)
+  const message = `removing partition "${part.referenced.name}" violates foreign key constraint "${name}"`
+  const key = describeKey(part.columns.map(ascending), row)
+  return violation(table, name, message, `Key ${key} is still referenced from table "${table.name}".`)
 }
 
 class FollowUp implements Task {
@@ -256,7 +315,7 @@ class FollowUp implements Task {
       // Another row may have taken its place.
       const isBack = yield* inPlace(
         transaction,
-        () => foreignKey.findReferenced(transaction.newest, this.#key) !== undefined,
+        () => foreignKey.homeOf(transaction, this.#key)?.findReferenced(transaction.newest, this.#key) !== undefined,
       )
       if (isBack) return
     }
@@ -265,17 +324,8 @@ class FollowUp implements Task {
       transaction.hold(sliceOf(key), 'key share')
       const now = transaction.newest.get(sliceOf(key))
       if (now === undefined || !foreignKey.refersTo(foreignKey.referencing.reader.read(now), this.#key)) return
-      throw this.#stillReferred()
+      throw stillReferred(transaction, foreignKey, this.#key)
     })
-  }
-
-  #stillReferred(): PolylogError {
-    const { referencing, referenced, referencedColumns, name } = this.#foreignKey
-    const shown: SqlValue[] = []
-    for (const [i, { ordinal }] of referencedColumns.entries()) shown[ordinal] = this.#key[i]!
-    const key = describeKey(referencedColumns.map(ascending), shown)
-    const message = `update or delete on table "${referenced.name}" violates foreign key constraint "${name}" on table "${referencing.name}"`
-    return violation(referencing, name, message, `Key ${key} is still referenced from table "${referencing.name}".`)
   }
 
   *#eachReferring(transaction: Transaction, visit: (one: ReferencingRow) => void): StatementSteps<void> {

@@ -67,7 +67,8 @@ export interface DeleteHooks {
   /** False: the row stays. */
   before?(transaction: Transaction, oldRow: Values): boolean
   write?(transaction: Transaction, oldRow: Values, rowKey: Slice): void
-  after?(transaction: Transaction, oldRow: Values, key: Slice): void
+  /** `isMoved`: it goes to another partition. */
+  after?(transaction: Transaction, oldRow: Values, key: Slice, isMoved: boolean): void
 }
 
 /** Once per statement, table and event, however many rows there are. */

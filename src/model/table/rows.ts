@@ -21,7 +21,8 @@ import { completeRow, type RowDraft } from './expressions.ts'
 import { rowPrefixBytes, writeHiddenRowKey, writeRowKey, type Values } from './keys.ts'
 import { insertRouted } from './partitions/routing.ts'
 import { asOwner, passNewRow, type RowGuard } from './policies.ts'
-import type { RowChanges } from './reference-rules.ts'
+import { RowMap } from './partitions/row-map.ts'
+import { followReferred, refuseMoveBelow, type RowChanges } from './reference-rules.ts'
 import { openStatement, registerRowRule, TableRules, type UpdatePlaces } from './row-hooks.ts'
 import type { Table } from './table.ts'
 import { registerTriggers } from './triggers.ts'
@@ -238,9 +239,24 @@ export function beforeDelete(transaction: Transaction, table: Table, oldRow: Val
   return places.before.every((before) => before(transaction, oldRow))
 }
 
-export function writeDelete(transaction: Transaction, table: Table, key: Slice, oldRow: Values): void {
+export function writeDelete(transaction: Transaction, table: Table, key: Slice, oldRow: Values, isMoved = false): void {
   removeRow(transaction, table, key, oldRow)
-  for (const after of TableRules.of(table).delete.after) after(transaction, oldRow, key)
+  for (const after of TableRules.of(table).delete.after) after(transaction, oldRow, key, isMoved)
+}
+
+/** A row of a partition, which an update of `root` moves to another one, where it is as `prepareRow` answers it. */
+export function writeMove(
+  transaction: Transaction,
+  root: Table,
+  from: { readonly table: Table; readonly key: Slice; readonly row: Values },
+  to: { readonly table: Table; readonly row: readonly SqlValue[] },
+): void {
+  refuseMoveBelow(transaction, root, from.table)
+  writeDelete(transaction, from.table, from.key, from.row, true)
+  storeRow(transaction, to.table, to.row)
+  if (!root.isReferenced) return
+  const before = RowMap.between(root, from.table).toParent([...from.row])
+  followReferred(transaction, root, before, RowMap.between(root, to.table).toParent(to.row), rowChanges)
 }
 
 function removeRow(transaction: Transaction, table: Table, key: Slice, oldRow: Values): void {

@@ -220,12 +220,14 @@ function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Colle
     }
   }
   for (const index of indexes) dependencies.push(...dependenciesOfIndex(id, index))
-  for (const { name, columns, references, referencedColumns, index } of definition.foreignKeys ?? []) {
+  for (const { name, columns, references, referencedColumns, index, parts: below = [] } of definition.foreignKeys ??
+    []) {
     const of = constraintPart(name)
     onColumns(of, columns)
     const relied = indexPart(partKeyOf(index))
     const parts = [relied, ...referencedColumns.map(columnPart)]
     for (const part of parts) dependencies.push({ of, on: { id: references, part }, kind: 'normal' })
+    for (const { references: partition } of below) dependencies.push({ of, on: { id: partition }, kind: 'normal' })
   }
   for (const check of definition.checks) dependencies.push(...calledBy(constraintPart(check.name), check))
   for (const trigger of definition.triggers ?? []) dependencies.push(...dependenciesOfTrigger(id, trigger))

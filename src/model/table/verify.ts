@@ -113,7 +113,7 @@ function checkRow(verification: Verification, table: Table, key: Slice, value: S
   for (const index of table.indexes) checkEntryOf(verification, table, index, row, rowKey)
   const { transaction } = verification
   for (const foreignKey of foreignKeysOf(transaction.catalog, table)) {
-    if (foreignKey.definition.notValid === true || foreignKey.isMetBy(row, transaction)) continue
+    if (foreignKey.definition.notValid === true || foreignKey.isMetBy(row, transaction, transaction)) continue
     verification.report('reference', at, `the row refers to none by "${foreignKey.name}"`)
   }
 }

@@ -30,6 +30,8 @@ export interface ShownConstraint {
   readonly deferrable: ForeignKeyDefinition['deferrable']
   readonly index: ShownIndex | undefined
   readonly foreignKey: ForeignKey | undefined
+  /** Of what a foreign key is for one partition: the number of the one that it is a part of. */
+  readonly partOf?: number
   /** Of a check. */
   readonly expression: string | undefined
   readonly check?: CheckDefinition
@@ -60,7 +62,28 @@ function* constraintsOfTable(run: SqlRun, table: Table): Generator<ShownConstrai
   for (const foreignKey of foreignKeysOf(run.transaction.catalog, table)) {
     const { name, definition } = foreignKey
     const oid = foreignKeyOid(table.collection, definition.id)
-    yield { ...none, oid, name, kind: 'f', deferrable: definition.deferrable, foreignKey }
+    const shown = { ...none, kind: 'f', deferrable: definition.deferrable } as const
+    yield { ...shown, oid, name, foreignKey }
+    yield* partsOf(run, foreignKey, shown)
+  }
+}
+
+/** Of a foreign key to a partitioned table: what it is for each partition. */
+function* partsOf(
+  run: SqlRun,
+  foreignKey: ForeignKey,
+  shown: Omit<ShownConstraint, 'oid' | 'name'>,
+): Generator<ShownConstraint> {
+  const { catalog } = run.transaction
+  const { parts = [], id } = foreignKey.definition
+  for (const { id: partId, name, references } of parts) {
+    const table = Table.of(catalog.collectionById(references)!)
+    const part = foreignKey.toPart(catalog, table)
+    if (part === undefined) continue
+    const above = parts.find((one) => one.references === table.definition.inherits![0])?.id ?? id
+    const { collection } = shown.table
+    const partOf = foreignKeyOid(collection, above)
+    yield { ...shown, oid: foreignKeyOid(collection, partId), name, foreignKey: part, partOf }
   }
 }
 
@@ -75,9 +98,10 @@ const actionCodes: Readonly<Record<ForeignKeyAction, string>> = {
 /** pg_constraint. */
 export function* constraintRows(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<readonly SqlValue[]> {
   yield* domainConstraintRows(objects.types())
-  for (const { oid, table, name, kind, deferrable, index, foreignKey, check } of constraintsOf(run, objects)) {
+  for (const shown of constraintsOf(run, objects)) {
+    const { oid, table, name, kind, deferrable, index, foreignKey, partOf, check } = shown
     const definition = foreignKey?.definition
-    const isPart = index?.isPart === true || definition?.parent !== undefined
+    const isPart = index?.isPart === true || definition?.parent !== undefined || partOf !== undefined
     const isShared = check === undefined && table.definition.partitioning !== undefined
     yield [
       oid,
@@ -90,7 +114,7 @@ export function* constraintRows(run: SqlRun, objects: StoredObjects = allObjects
       collectionOid(table.collection),
       0,
       index?.oid ?? (foreignKey === undefined ? 0 : referencedIndexOid(foreignKey)),
-      parentOid(run, table, index, definition),
+      partOf ?? parentOid(run, table, index, definition),
       foreignKey === undefined ? 0 : collectionOid(foreignKey.referenced.collection),
       definition === undefined ? ' ' : actionCodes[definition.onUpdate],
       definition === undefined ? ' ' : actionCodes[definition.onDelete],

@@ -125,7 +125,8 @@ export function constraintOid(collection: Collection, name: string): number {
   if (isTable(collection)) {
     const check = tableDefinitionOf(collection).checks.findIndex((one) => one.name === name)
     if (check >= 0) return defaultOid(collection, 32 + check)
-    const foreignKey = tableDefinitionOf(collection).foreignKeys?.find((one) => one.name === name)
+    const named = tableDefinitionOf(collection).foreignKeys?.flatMap((one) => [one, ...(one.parts ?? [])])
+    const foreignKey = named?.find((one) => one.name === name)
     if (foreignKey !== undefined) return foreignKeyOid(collection, foreignKey.id)
   }
   const index = partsOf(collection).find((part) => part.kind === 'index' && part.name === name)

@@ -403,7 +403,7 @@ function* addConstraint(
 ): StatementSteps<Table> {
   if (constraint.kind === 'check') return yield* addCheckConstraint(run, table, constraint, reach, notices)
   if (constraint.kind === 'foreign') {
-    const made = yield* addForeignKey(run.transaction, table, bindForeignKey(run, table, constraint))
+    const made = yield* addForeignKey(run.transaction, table, bindForeignKey(run, table, constraint, reach.isOnly))
     return yield* shareWithPartitions(run, made)
   }
   refusePartialKeys(table.name, table.definition, [constraint])
@@ -457,8 +457,8 @@ function* addCheckConstraint(
 
 function dropConstraintStep(name: string, missingOk: boolean, isCascade: boolean, { isOnly }: Reach): Step {
   return function* (run, table, notices): StatementSteps<Table> {
+    refuseDroppingConstraint(run, table, name, isOnly)
     if (hasConstraint(table.collection, name)) {
-      refuseDroppingConstraint(run, table, name, isOnly)
       const drop = (of: Table): StatementSteps<void> =>
         dropTargets(run, [{ id: of.id, part: constraintPart(name) }], isCascade, notices)
       yield* dropSharedConstraint(run, table, name, isOnly, drop)

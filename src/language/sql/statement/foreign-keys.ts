@@ -1,9 +1,14 @@
 /** FOREIGN KEY and REFERENCES: from the grammar's tree to the model's definition, with PostgreSQL's refusals. */
 import type { Constraint, RangeVar } from 'libpg-query'
 import { privilege } from '../../../database/access/privileges.ts'
-import type { ForeignKeyAction, ForeignKeyDefinition } from '../../../model/table/definition.ts'
+import type {
+  ForeignKeyAction,
+  ForeignKeyDefinition,
+  NewForeignKey,
+  NewForeignKeyPart,
+} from '../../../model/table/definition.ts'
 import { compareKeys } from '../../../model/table/key-comparison.ts'
-import type { NewForeignKey } from '../../../model/table/reference-schema.ts'
+import { familyOf } from '../../../model/table/partitions/partitioning.ts'
 import { type Column, type KeyPart, Table } from '../../../model/table/table.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { isTemporaryName } from '../../../model/table/temporary-names.ts'
@@ -66,8 +71,9 @@ export function readForeignKey(
 }
 
 /** The definition for a table that is there, in a transaction that may have made both of them. */
-export function bindForeignKey(run: SqlRun, table: Table, plan: ForeignKeyPlan): NewForeignKey {
+export function bindForeignKey(run: SqlRun, table: Table, plan: ForeignKeyPlan, isOnly = false): NewForeignKey {
   const referenced = referencedTable(run, plan)
+  if (table.definition.partitioning !== undefined) refuseForSome(table, referenced, plan, isOnly)
   refuseAcross(table, referenced)
   const columns = plan.columns.map((name) => columnNamed(table, name))
   const key = referencedKey(referenced, plan)
@@ -93,7 +99,47 @@ export function bindForeignKey(run: SqlRun, table: Table, plan: ForeignKeyPlan):
     ...(plan.setColumns.length === 0 ? {} : { setColumns: setColumnsOf(table, columns, plan) }),
     ...(plan.deferrable === undefined ? {} : { deferrable: plan.deferrable }),
     ...(plan.notValid ? { notValid: true } : {}),
+    ...partsOf(run, table, name, plan.columns, referenced),
   }
+}
+
+function partsOf(
+  run: SqlRun,
+  table: Table,
+  name: string,
+  columns: readonly string[],
+  referenced: Table,
+): Pick<NewForeignKey, 'parts'> {
+  if (referenced.definition.partitioning === undefined) return {}
+  const [, ...below] = familyOf(run.transaction.catalog, referenced)
+  return { parts: namedParts(run, table, name, columns, below) }
+}
+
+/** Of a foreign key of the table, for tables that are below the one that it refers to. */
+export function namedParts(
+  run: SqlRun,
+  table: Table,
+  name: string,
+  columns: readonly string[],
+  below: readonly Table[],
+): readonly NewForeignKeyPart[] {
+  const taken = [name]
+  return below.map(({ id }) => {
+    const isTaken = (one: string): boolean => taken.includes(one) || isConstraintName(run, table, one)
+    const own = freeName(isTaken, table.name, ...columns, 'fkey')
+    taken.push(own)
+    return { name: own, references: id }
+  })
+}
+
+/** One of a partitioned table is one of all its partitions, and valid for them. */
+function refuseForSome(table: Table, referenced: Table, { notValid }: ForeignKeyPlan, isOnly: boolean): void {
+  const between = `foreign key on partitioned table "${table.name}" referencing relation "${referenced.name}"`
+  if (isOnly) throw failure('42809', `cannot use ONLY for ${between}`)
+  if (!notValid) return
+  throw failure('42809', `cannot add NOT VALID ${between}`, {
+    detail: 'This feature is not yet supported on partitioned tables.',
+  })
 }
 
 /** What is temporary is gone before what is not, and others do not see it. */
@@ -116,9 +162,7 @@ function referencedTable(run: SqlRun, { referenced, location }: ForeignKeyPlan):
   const collection = findCollection(run, referenced)
   if (collection === undefined) throw failure('42P01', `relation "${shownName(referenced)}" does not exist`)
   if (isTable(collection)) {
-    const table = Table.of(collection)
-    if (table.definition.partitioning !== undefined) throw notBuilt('a foreign key to a partitioned table', location)
-    return table
+    return Table.of(collection)
   }
   throw failure('42809', `referenced relation "${collection.name}" is not a table`, { location })
 }
@@ -188,7 +232,8 @@ function setColumnsOf(table: Table, columns: readonly Column[], { setColumns }: 
 
 export function constraintNames(table: Table): string[] {
   const keys = table.indexes.filter(({ isConstraint }) => isConstraint)
-  const named = [...keys, ...table.checks, ...table.foreignKeys].map(({ name }) => name)
+  const parts = table.foreignKeys.flatMap(({ parts: some = [] }) => some)
+  const named = [...keys, ...table.checks, ...table.foreignKeys, ...parts].map(({ name }) => name)
   return table.primaryKeyName === undefined ? named : [...named, table.primaryKeyName]
 }
 

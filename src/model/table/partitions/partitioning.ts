@@ -174,6 +174,13 @@ function gathered(catalog: Catalog, root: Table, counts: (child: Table) => boole
   return [...family.values()]
 }
 
+/** The partitioned tables that a partition is below, the nearest first. */
+export function ancestorsOf(catalog: Catalog, table: Table): Table[] {
+  const ancestors: Table[] = []
+  for (let at = table; at.definition.bound !== undefined;) ancestors.push((at = parentOf(catalog, at)))
+  return ancestors
+}
+
 /** The partitioned table that the partition is of. */
 export function parentOf(catalog: Catalog, { definition, name }: Table): Table {
   const collection = catalog.collectionById(definition.inherits![0]!)

@@ -28,13 +28,25 @@ export interface RoutedRow {
 
 /** Where a row of `root` belongs: `root` itself where that is not partitioned. Errors: 23514. */
 export function routeRow(transaction: Transaction, root: Table, row: Values): Table {
+  return findHome(transaction, root, row, (partitioning, key) => {
+    throw noPartition(partitioning, key)
+  })!
+}
+
+/** The same; what `missing` answers where no partition is for it. Columns that no key has need not be given. */
+export function findHome(
+  transaction: Transaction,
+  root: Table,
+  row: Values,
+  missing: (partitioning: Partitioning, key: readonly SqlValue[]) => undefined,
+): Table | undefined {
   let table = root
   while (table.definition.partitioning !== undefined) {
     const partitioning = Partitioning.of(transaction.catalog, table)
     const own = RowMap.between(root, table).toChild(row, null)
     const key = partitioning.keyOf(transaction, own)
     const found = partitioning.find(key)
-    if (found === undefined) throw noPartition(partitioning, key)
+    if (found === undefined) return missing(partitioning, key)
     table = found.table
   }
   return table

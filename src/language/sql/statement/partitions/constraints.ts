@@ -1,7 +1,7 @@
 /** Constraints that tables have from those that they inherit from, or are partitions of. */
 import type { StatementSteps } from '../../../../database/contract.ts'
 import { inPlace } from '../../../../database/transaction/wait.ts'
-import type { CheckDefinition, ForeignKeyDefinition } from '../../../../model/table/definition.ts'
+import type { CheckDefinition } from '../../../../model/table/definition.ts'
 import { compileCheck } from '../../../../model/table/expressions.ts'
 import { addCheck, validateCheck } from '../../../../model/table/schema.ts'
 import type { Table } from '../../../../model/table/table.ts'
@@ -84,9 +84,10 @@ function changedCheck(
 export function refuseDroppingConstraint(run: SqlRun, table: Table, name: string, isOnly: boolean): void {
   const check = table.checks.find((one) => one.name === name)
   const foreignKey = table.foreignKeys.find((one) => one.name === name)
+  const isPart = table.foreignKeys.some(({ parts = [] }) => parts.some((one) => one.name === name))
   const { primaryKey } = table.definition
   const key = primaryKey?.name === name ? primaryKey : table.findIndex(name)
-  if ((check?.inherited ?? 0) > 0 || foreignKey?.parent !== undefined || key?.parent !== undefined) {
+  if (isPart || (check?.inherited ?? 0) > 0 || foreignKey?.parent !== undefined || key?.parent !== undefined) {
     throw failure('42P16', `cannot drop inherited constraint "${name}" of relation "${table.name}"`)
   }
   const isShared = check !== undefined && check.noInherit !== true
@@ -96,7 +97,7 @@ export function refuseDroppingConstraint(run: SqlRun, table: Table, name: string
   })
 }
 
-/** The constraint of the table goes, and what others have of it: of keys that is said by the catalog. */
+/** The constraint of the table goes, and what others have of it: of keys that is said by the catalog, foreign keys do it themselves. */
 export function* dropSharedConstraint(
   run: SqlRun,
   table: Table,
@@ -105,8 +106,6 @@ export function* dropSharedConstraint(
   drop: (table: Table) => StatementSteps<void>,
 ): StatementSteps<void> {
   const check = table.checks.find((one) => one.name === name)
-  const foreignKey = table.foreignKeys.find((one) => one.name === name)
-  if (foreignKey !== undefined) yield* dropPartsOf(run, table, foreignKey, drop)
   yield* drop(table)
   if (check === undefined || check.noInherit === true) return
   for (const child of childrenOf(run, table)) {
@@ -122,19 +121,5 @@ export function* dropSharedConstraint(
         ...(inherited > 1 && { inherited: inherited - 1 }),
       })),
     )
-  }
-}
-
-function* dropPartsOf(
-  run: SqlRun,
-  table: Table,
-  { id }: ForeignKeyDefinition,
-  drop: (table: Table) => StatementSteps<void>,
-): StatementSteps<void> {
-  for (const child of childrenOf(run, table)) {
-    const own = child.foreignKeys.find(({ parent }) => parent === id)
-    if (own === undefined) continue
-    yield* dropPartsOf(run, child, own, drop)
-    yield* drop(currentTable(run, child))
   }
 }

@@ -138,7 +138,7 @@ export function* shareForeignKeys(run: SqlRun, parent: Table, child: Table): Sta
   let now = child
   const map = RowMap.between(parent, child)
   const numberOf = (number: number): number => child.columns[map.places[parent.columnByNumber(number).ordinal]!]!.number
-  for (const { id, columns, setColumns, ...rest } of parent.foreignKeys) {
+  for (const { id, columns, setColumns, parts: _, ...rest } of parent.foreignKeys) {
     if (now.foreignKeys.some((one) => one.parent === id)) continue
     now = yield* addForeignKey(run.transaction, now, {
       ...rest,

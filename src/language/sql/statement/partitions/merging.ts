@@ -6,6 +6,7 @@ import type { StatementSteps } from '../../../../database/contract.ts'
 import { inPlace } from '../../../../database/transaction/wait.ts'
 import type { PartitionBoundSpec, RangeVar } from 'libpg-query'
 import type { CheckDefinition, ColumnDefinition, TableDefinition } from '../../../../model/table/definition.ts'
+import { refuseReferred } from '../../../../model/table/reference-schema.ts'
 import { writeBound } from '../../../../model/table/partitions/bounds.ts'
 import { familyOf, Partitioning } from '../../../../model/table/partitions/partitioning.ts'
 import type { Column, Table } from '../../../../model/table/table.ts'
@@ -24,6 +25,7 @@ import {
   shareIndexes,
 } from './links.ts'
 import { checkBound, readBoundSpec } from './partition-bound.ts'
+import { shareReferences, unshareReferences } from './shared-references.ts'
 import { shareTriggers, unshareTriggers } from './shared-triggers.ts'
 
 export function* attachPartition(
@@ -55,7 +57,10 @@ export function* attachPartition(
   }
   const indexed = yield* shareIndexes(run, now, currentTable(run, child))
   const shared = yield* shareForeignKeys(run, now, indexed)
-  yield* inPlace(transaction, () => shareTriggers(run, now, shared))
+  yield* inPlace(transaction, () => {
+    shareReferences(run, shared)
+    shareTriggers(run, now, currentTable(run, shared))
+  })
   return currentTable(run, now)
 }
 
@@ -144,16 +149,9 @@ export function* detachPartition(
   name: RangeVar,
   isConcurrent: boolean,
 ): StatementSteps<Table> {
+  const child = yield* inPlace(run.transaction, () => partitionToDetach(run, parent, name, isConcurrent))
+  yield* refuseReferred(run.transaction, child)
   return yield* inPlace(run.transaction, () => {
-    if (parent.definition.partitioning === undefined)
-      throw failure('42809', `table "${parent.name}" is not partitioned`)
-    const child = getTable(run, name)
-    if (child.definition.bound === undefined || child.definition.inherits?.[0] !== parent.id) {
-      throw failure('42P01', `relation "${child.name}" is not a partition of relation "${parent.name}"`)
-    }
-    if (isConcurrent && Partitioning.of(run.transaction.catalog, parent).defaultPartition !== undefined) {
-      throw failure('55000', 'cannot detach partitions concurrently when a default partition exists')
-    }
     const { bound: _, inherits: __, primaryKey, ...rest } = parted(parent, child)
     const foreignKeys = (rest.foreignKeys ?? []).map(({ parent: ___, ...one }) => one)
     const { parent: ____, ...key } = primaryKey ?? { name: '', columns: [] }
@@ -165,8 +163,21 @@ export function* detachPartition(
     for (const index of now.indexes) if (index.parent !== undefined) now = linkIndex(run, now, index, undefined)
     unshareTriggers(run, parent, now)
     forgetChild(run, parent, child.id)
+    unshareReferences(run, parent, child)
     return currentTable(run, parent)
   })
+}
+
+function partitionToDetach(run: SqlRun, parent: Table, name: RangeVar, isConcurrent: boolean): Table {
+  if (parent.definition.partitioning === undefined) throw failure('42809', `table "${parent.name}" is not partitioned`)
+  const child = getTable(run, name)
+  if (child.definition.bound === undefined || child.definition.inherits?.[0] !== parent.id) {
+    throw failure('42P01', `relation "${child.name}" is not a partition of relation "${parent.name}"`)
+  }
+  if (isConcurrent && Partitioning.of(run.transaction.catalog, parent).defaultPartition !== undefined) {
+    throw failure('55000', 'cannot detach partitions concurrently when a default partition exists')
+  }
+  return child
 }
 
 export function addInherit(run: SqlRun, child: Table, name: RangeVar): Table {

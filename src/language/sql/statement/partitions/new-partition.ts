@@ -14,6 +14,7 @@ import { refuseStrayRows } from './belonging.ts'
 import type { Heritage } from './heritage.ts'
 import { currentTable, noteChild, shareForeignKeys, shareIndexes } from './links.ts'
 import { checkBound, readBoundSpec } from './partition-bound.ts'
+import { shareReferences } from './shared-references.ts'
 import { shareTriggers } from './shared-triggers.ts'
 
 /** Errors: 42P17 where it cannot stand beside the partitions that there are. */
@@ -36,7 +37,10 @@ export function* joinParents(run: SqlRun, { parents, isPartition }: Heritage, ta
   }
   const indexed = yield* shareIndexes(run, now, table)
   const shared = yield* shareForeignKeys(run, now, indexed)
-  yield* inPlace(transaction, () => shareTriggers(run, now, shared))
+  yield* inPlace(transaction, () => {
+    shareReferences(run, shared)
+    shareTriggers(run, now, currentTable(run, shared))
+  })
   return currentTable(run, shared)
 }
 
