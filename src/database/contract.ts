@@ -330,6 +330,8 @@ export interface TransactionServices {
   readonly areChangesNoted: boolean
   /** As the host's: a job in another thread. */
   worker(job: JobName, input: Transfer, signal?: AbortSignal): Promise<Transfer>
+  /** Microseconds since some moment, which never go back: how long something took. */
+  monotonic(): number
   /** Ends when a later turn begins. */
   turn(): Promise<void>
   /** As the host's: once, not before so long; what it answers calls it off. */

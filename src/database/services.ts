@@ -58,6 +58,10 @@ export class DatabaseServices implements TransactionServices {
     return new Promise((resolve) => this.#host.turn(resolve))
   }
 
+  monotonic(): number {
+    return this.#host.monotonic()
+  }
+
   at(delayMs: number, run: () => void): Cancel {
     return this.#host.at(delayMs, run)
   }

@@ -17,6 +17,22 @@ export const statementMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/sql/functions/sleep-functions.ts', inSleep, [
     ['a sleep is over at once', '  if (!begun.isOver) throw begun.wait\n', ''],
   ]),
+  ...mutationsOf('src/language/sql/plan/explain-text.ts', inGolden, [
+    ['EXPLAIN tells the rows of all loops', 'rows: Math.round(rows / loops)', 'rows'],
+    ['VERBOSE tells no schema', 'shown.verbose ? (one.qualified?.title ?? one.title) : one.title', 'one.title'],
+  ]),
+  ...mutationsOf(
+    'src/language/sql/plan/plan-node.ts',
+    ['src/language/sql/loaded-pages.test.ts'],
+    [['EXPLAIN counts no pages', '      if (isMiss(error)) profile.pagesRead++\n', '']],
+  ),
+  ...mutationsOf('src/language/sql/statement/explain-options.ts', inGolden, [
+    ['WAL is taken without ANALYZE', 'if (wal && !analyze)', 'if (wal && !analyze && !costs)'],
+  ]),
+  ...mutationsOf('src/language/sql/statement/explain.ts', inGolden, [
+    ['SETTINGS tells what is as it began', ' && value !== initial', ''],
+    ['WAL counts what was written before', 'transaction.savepoint().writes - this.#writes', 'this.#writes'],
+  ]),
   ...mutationsOf('src/model/table/types/interval.ts', inGolden, [
     [
       'an interval says a unit twice',

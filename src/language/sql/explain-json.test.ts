@@ -70,3 +70,15 @@ test('aggregates, subqueries, writes', async () => {
   })
   expect(await planOf('INSERT INTO f SELECT * FROM e')).toMatchObject({ Operation: 'Insert', 'Relation Name': 'f' })
 })
+
+test('times of nodes, of planning and of running', async () => {
+  const { rows } = await sql.query('EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM e')
+  const [whole] = JSON.parse(rows[0]![0] as string) as [{ Plan: Plan }]
+  expect(whole).toMatchObject({
+    Plan: { 'Actual Total Time': expect.any(Number) as number, 'Actual Rows': 500, 'Actual Loops': 1 },
+    'Planning Time': expect.any(Number) as number,
+    'Execution Time': expect.any(Number) as number,
+  })
+  const { rows: planned } = await sql.query('EXPLAIN (SUMMARY, COSTS off) SELECT * FROM e')
+  expect(planned.join('\n')).toMatch(/^Seq Scan on e\nPlanning Time: \d+\.\d{3} ms$/)
+})

@@ -58,3 +58,16 @@ describe('pages loaded are hardly more than those touched', () => {
     expect(loads).toBeLessThanOrEqual(1.2 * touched)
   })
 })
+
+test('EXPLAIN tells how many pages had to be read, and no more than once', async () => {
+  const ask = async (): Promise<string> => {
+    const { rows: lines } = await session.query('EXPLAIN (ANALYZE, BUFFERS, COSTS off) SELECT count(name) FROM item')
+    return lines.join('\n')
+  }
+  store.pool.forget()
+  const [first, second] = [await ask(), await ask()]
+  expect(first).toMatch(
+    /^Aggregate \(actual time=\d+\.\d{3}\.\.\d+\.\d{3} rows=1 loops=1\)\n {2}Buffers: shared read=\d\d\n {2}-> {2}Seq Scan on item \(actual time=\S+ rows=4000 loops=1\)\n {8}Buffers: shared read=\d\d\nPlanning Time: \d+\.\d{3} ms\nExecution Time: \d+\.\d{3} ms$/,
+  )
+  expect(second).not.toContain('Buffers')
+})

@@ -134,7 +134,7 @@ class Sql {
       () => `with w2 as ${this.#of(['', 'materialized '])}(${this.select()}) ${this.select('w2')}`,
       () =>
         `explain ` +
-        `${this.#of(['', 'verbose ', '(analyze, timing off) ', '(format json) ', '(costs off) '])}` +
+        `${this.#of(['', 'verbose ', '(analyze, timing off) ', '(format json) ', '(costs off) ', '(analyze, verbose, buffers, wal, settings) ', '(verbose, settings, summary, format json) '])}` +
         `${this.statement()}`,
       () => this.#create(),
       () => this.#alter(),

@@ -1,5 +1,5 @@
 /** EXPLAIN (FORMAT JSON): the plan as nested values, under the names that PostgreSQL 15 has for them. */
-import { countsOf, shownEstimate, type Shown } from './explain-text.ts'
+import { countsOf, shownCounts, shownEstimate, type Shown } from './explain-text.ts'
 import type { ExplainNode } from './plan-node.ts'
 
 type Values = Readonly<Record<string, unknown>>
@@ -28,9 +28,24 @@ function relationOf({ title, children }: ExplainNode, at: number): string {
   return at === 0 || children.length === 1 ? 'Outer' : 'Inner'
 }
 
-export function planAsJson(node: ExplainNode, shown: Shown, place: Values = {}): Values {
-  const { costs, counts } = shown
+const noPlace: Values = {}
+
+function countedAsJson(node: ExplainNode, { counts, timing, buffers }: Shown): Values {
+  if (counts === undefined) return {}
   const found = countsOf(node, counts)
+  const { rows, startup, total } = found === undefined ? neverRun : shownCounts(found)
+  return {
+    ...(timing ? { 'Actual Startup Time': Number(startup), 'Actual Total Time': Number(total) } : {}),
+    'Actual Rows': rows,
+    'Actual Loops': found?.loops ?? 0,
+    ...(buffers ? { 'Shared Read Blocks': found?.pagesRead ?? 0 } : {}),
+  }
+}
+
+const neverRun = { rows: 0, startup: '0', total: '0' }
+
+export function planAsJson(node: ExplainNode, shown: Shown, place: Values = noPlace): Values {
+  const isRoot = place === noPlace
   const plans = [
     ...(node.subplans ?? []).map(([title, plan]) => {
       return planAsJson(plan, shown, { 'Parent Relationship': title.split(' ')[0], 'Subplan Name': title })
@@ -43,9 +58,12 @@ export function planAsJson(node: ExplainNode, shown: Shown, place: Values = {}):
     'Node Type': type,
     ...place,
     ...facts,
-    ...(costs ? { 'Startup Cost': Number(startup), 'Total Cost': Number(total), 'Plan Rows': rows } : {}),
+    ...(shown.verbose && node.qualified !== undefined ? { Schema: node.qualified.schema } : {}),
+    ...(shown.costs ? { 'Startup Cost': Number(startup), 'Total Cost': Number(total), 'Plan Rows': rows } : {}),
+    ...countedAsJson(node, shown),
+    ...(isRoot && shown.verbose && shown.output !== undefined ? { Output: shown.output } : {}),
     ...Object.fromEntries(node.details.map(([label, text]) => [label, text()])),
-    ...(found === undefined ? {} : { 'Actual Rows': found.rows, 'Actual Loops': found.loops }),
+    ...(isRoot && shown.wal ? { 'WAL Records': shown.writes ?? 0 } : {}),
     ...(plans.length === 0 ? {} : { Plans: plans }),
   }
 }

@@ -3,38 +3,39 @@ import { deparse } from '../expression/deparse.ts'
 import { childrenOf, type Expression } from '../expression/expression.ts'
 import type { RelationItem } from '../bind/query.ts'
 import type { RelationPath } from './access-conditions.ts'
-import type { ExplainNode } from './plan-node.ts'
+import type { ExplainNode, NodeProfile } from './plan-node.ts'
 
 export function describeCondition(expression: Expression): string {
   const text = deparse(expression)
   return text.startsWith('(') ? text : `(${text})`
 }
 
-function relationTitle({ relation, alias }: RelationItem): string {
-  const name =
-    relation.schema === 'public' || relation.schema === 'pg_catalog'
-      ? relation.name
-      : `${relation.schema}.${relation.name}`
+function relationTitle({ relation, alias }: RelationItem, isQualified: boolean): string {
+  const isPlain = relation.schema === 'public' || relation.schema === 'pg_catalog'
+  const name = isPlain && !isQualified ? relation.name : `${relation.schema}.${relation.name}`
   return alias === relation.name ? name : `${name} ${alias}`
 }
 
 export function describeAccess(item: RelationItem, path: RelationPath | undefined): Omit<ExplainNode, 'estimate'> {
-  const name = relationTitle(item)
   const { relation, alias } = item
   const read = { 'Relation Name': relation.name, Alias: alias }
+  const titled = (lead: string) => ({
+    title: lead + relationTitle(item, false),
+    qualified: { title: lead + relationTitle(item, true), schema: relation.schema },
+  })
   if (path === undefined) {
-    return { title: `Seq Scan on ${name}`, facts: { 'Node Type': 'Seq Scan', ...read }, details: [], children: [] }
+    return { ...titled('Seq Scan on '), facts: { 'Node Type': 'Seq Scan', ...read }, details: [], children: [] }
   }
   const direction = path.reverse ? 'Backward' : 'Forward'
   const type = path.fromEntries === true ? 'Index Only Scan' : 'Index Scan'
   const facts = { 'Node Type': type, 'Scan Direction': direction, 'Index Name': path.index.name, ...read }
-  const title = `${type}${path.reverse ? ' Backward' : ''} using ${path.index.name} on ${name}`
-  if (path.matched.length === 0) return { title, facts, details: [], children: [] }
+  const title = titled(`${type}${path.reverse ? ' Backward' : ''} using ${path.index.name} on `)
+  if (path.matched.length === 0) return { ...title, facts, details: [], children: [] }
   const text = (): string => {
     const condition = path.matched.map(describeCondition).join(' AND ')
     return path.matched.length > 1 ? `(${condition})` : condition
   }
-  return { title, facts, details: [['Index Cond', text]], children: [] }
+  return { ...title, facts, details: [['Index Cond', text]], children: [] }
 }
 
 /** The plans of an expression's subqueries, each once. */
@@ -51,29 +52,37 @@ export function subplansOf(
   return [...own, ...childrenOf(expression).flatMap((child) => subplansOf(child, find))]
 }
 
-export interface NodeCounts {
-  readonly rows: number
-  readonly loops: number
-}
-
 /** What EXPLAIN was asked to show. */
 export interface Shown {
   readonly costs: boolean
+  readonly verbose: boolean
+  readonly timing: boolean
+  readonly buffers: boolean
+  readonly wal: boolean
+  /** The columns that come out, where they are known. */
+  readonly output?: readonly string[] | undefined
   /** Of ANALYZE. */
-  readonly counts?: ReadonlyMap<ExplainNode, NodeCounts> | undefined
+  readonly counts?: ReadonlyMap<ExplainNode, NodeProfile> | undefined
+  /** Likewise: what the statement has written. */
+  readonly writes?: number
 }
 
 /** The lines of EXPLAIN's text format. */
-export function renderPlan(node: ExplainNode, { costs, counts }: Shown): string[] {
+export function renderPlan(node: ExplainNode, shown: Shown): string[] {
   const lines: string[] = []
   const write = (one: ExplainNode, indent: number, isRoot: boolean): void => {
     const lead = isRoot ? ' '.repeat(indent) : `${' '.repeat(indent)}->  `
-    const estimated = costs ? estimateText(one) : ''
-    lines.push(lead + one.title + estimated + countText(countsOf(one, counts), counts !== undefined))
+    const title = shown.verbose ? (one.qualified?.title ?? one.title) : one.title
+    lines.push(lead + title + (shown.costs ? estimateText(one) : '') + countText(one, shown))
     const inner = indent + (isRoot ? 2 : 6)
-    for (const [label, text] of one.details) lines.push(`${' '.repeat(inner)}${label}: ${text()}`)
-    for (const [title, plan] of one.subplans ?? []) {
-      lines.push(`${' '.repeat(inner)}${title}`)
+    const detail = (label: string, text: string): void => void lines.push(`${' '.repeat(inner)}${label}: ${text}`)
+    if (isRoot && shown.verbose && shown.output !== undefined) detail('Output', shown.output.join(', '))
+    for (const [label, text] of one.details) detail(label, text())
+    const pagesRead = countsOf(one, shown.counts)?.pagesRead ?? 0
+    if (shown.buffers && pagesRead > 0) detail('Buffers', `shared read=${pagesRead}`)
+    if (isRoot && shown.wal && (shown.writes ?? 0) > 0) detail('WAL', `records=${shown.writes!}`)
+    for (const [label, plan] of one.subplans ?? []) {
+      lines.push(`${' '.repeat(inner)}${label}`)
       write(plan, inner + 2, false)
     }
     for (const child of one.children) write(child, inner, false)
@@ -99,11 +108,24 @@ function estimateText(node: ExplainNode): string {
   return `  (cost=${startup}..${total} rows=${rows})`
 }
 
-export function countsOf(node: ExplainNode, counts: Shown['counts']): NodeCounts | undefined {
+export function countsOf(node: ExplainNode, counts: Shown['counts']): NodeProfile | undefined {
   return counts?.get(node.isPart === true ? node.children[0]! : node)
 }
 
-function countText(counts: NodeCounts | undefined, wanted: boolean): string {
-  if (!wanted) return ''
-  return counts === undefined ? ' (never executed)' : ` (actual rows=${counts.rows} loops=${counts.loops})`
+/** Of a loop, as PostgreSQL tells it. */
+export function shownCounts({ rows, loops, startupUs, totalUs }: NodeProfile): {
+  rows: number
+  startup: string
+  total: string
+} {
+  const ms = (us: number): string => (us / loops / 1000).toFixed(3)
+  return { rows: Math.round(rows / loops), startup: ms(startupUs), total: ms(totalUs) }
+}
+
+function countText(node: ExplainNode, { counts, timing }: Shown): string {
+  if (counts === undefined) return ''
+  const own = countsOf(node, counts)
+  if (own === undefined) return ' (never executed)'
+  const { rows, startup, total } = shownCounts(own)
+  return ` (actual ${timing ? `time=${startup}..${total} ` : ''}rows=${rows} loops=${own.loops})`
 }

@@ -7,7 +7,7 @@ import type { Draws } from '../../../database/transaction/draws.ts'
 import type { Fold, FoldProgress } from '../expression/fold.ts'
 import type { KnownArrays } from '../expression/membership.ts'
 import type { Notice, SqlContext, SqlValue } from '../contract.ts'
-import type { ExplainNode } from './plan-node.ts'
+import type { ExplainNode, NodeProfile } from './plan-node.ts'
 import type { FrozenRelation } from '../bind/with/frozen-relation.ts'
 
 export type SqlRow = SqlValue[]
@@ -40,7 +40,7 @@ export interface SqlRun extends Run {
   /** What functions have raised. */
   notices?: Notice[]
   /** Of EXPLAIN ANALYZE. */
-  profile?: Map<ExplainNode, { rows: number; loops: number }>
+  profile?: Map<ExplainNode, NodeProfile>
 }
 
 export interface SubqueryState {

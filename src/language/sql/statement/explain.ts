@@ -2,14 +2,21 @@
 import type { ExplainStmt, InsertStmt, MergeStmt, Node } from 'libpg-query'
 import type { Binder } from '../bind/binder.ts'
 import { Scope } from '../bind/scope.ts'
-import { optionText } from '../bind/tree.ts'
+import { findRelation } from '../bind/bind-from.ts'
+import type { BoundQuery } from '../bind/query.ts'
+import type { SqlContext } from '../contract.ts'
+import { deparse } from '../expression/deparse.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { parameters } from '../settings/parameters.ts'
+import { type ExplainOptions, readExplainOptions } from './explain-options.ts'
+import type { Relation } from '../../../query/relation.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { planAsJson } from '../plan/explain-json.ts'
 import { renderPlan, type Shown } from '../plan/explain-text.ts'
 import { Measures } from '../plan/measures.ts'
 import { type ExplainNode, explainNode } from '../plan/plan-node.ts'
 import { oid } from '../types/oids.ts'
-import { collect } from './execution.ts'
+import { collect, type Outcome } from './execution.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { planOutput } from './select.ts'
 import { readsTarget } from './update.ts'
@@ -17,14 +24,8 @@ import { bindMergeTarget } from './merge.ts'
 import { bindTargetTable } from './found-rows.ts'
 import { isLong, Planner } from '../plan/planner.ts'
 
-interface Options {
-  readonly analyze: boolean
-  readonly json: boolean
-  readonly costs: boolean
-}
-
 export function planExplain(binder: Binder, statement: ExplainStmt, plan: (node: Node) => Planned): Planned {
-  const options = readOptions(statement.options ?? [])
+  const options = readExplainOptions(statement.options ?? [])
   const node = statement.query!
   const columns = [{ name: 'QUERY PLAN', type: options.json ? oid.json : oid.text, modifier: -1 }]
   if ('SelectStmt' in node) {
@@ -37,12 +38,14 @@ export function planExplain(binder: Binder, statement: ExplainStmt, plan: (node:
       { kind: options.analyze ? 'write' : 'read' },
       'EXPLAIN',
       function* (run) {
+        const watch = new Watch(run)
         const { plan: query } = isLong(progress) ? planned : planOutput(bound, undefined, new Measures(run))
+        watch.planned()
         if (options.analyze) {
           run.profile = new Map()
           yield* collect(query, run)
         }
-        return answer(query.explain, options, run.profile)
+        return answer(query.explain, options, run, { output: outputOf(bound), ...watch.done() })
       },
       columns,
     )
@@ -54,7 +57,12 @@ export function planExplain(binder: Binder, statement: ExplainStmt, plan: (node:
   return planSteps(
     { kind: 'read' },
     'EXPLAIN',
-    (run) => answer(describe(new Measures(run)), options, undefined),
+    (run) => {
+      const watch = new Watch(run)
+      const explain = describe(new Measures(run))
+      watch.planned()
+      return answer(explain, options, run, watch.done())
+    },
     columns,
   )
 }
@@ -74,68 +82,127 @@ function describeWrite(binder: Binder, node: Node): (measures: Measures) => Expl
   readsTarget(binder, target.relation)
   return (measures) => {
     const source = new Planner(undefined, measures).planSource(target.from, target.where, [], [])
-    const { name } = target.relation
-    return writeNode(word, { name, alias: inner.relation?.alias?.aliasname ?? name }, source.explain)
+    return writeNode(word, target.relation, inner.relation?.alias?.aliasname, source.explain)
   }
 }
 
 function describeMerge(binder: Binder, statement: MergeStmt): (measures: Measures) => ExplainNode {
   const { from, relation } = bindMergeTarget(binder, statement)
-  const { name } = relation
+  const alias = statement.relation?.alias?.aliasname
   return (measures) => {
     const source = new Planner(undefined, measures).planSource(from, undefined, [], [])
-    return writeNode('Merge', { name, alias: statement.relation?.alias?.aliasname ?? name }, source.explain)
+    return writeNode('Merge', relation, alias, source.explain)
   }
 }
 
 function describeInsert(binder: Binder, { relation, selectStmt }: InsertStmt): (measures: Measures) => ExplainNode {
-  const name = relation?.relname ?? ''
-  const target = { name, alias: relation?.alias?.aliasname ?? name }
+  const target = findRelation(binder, relation!)
+  const alias = relation?.alias?.aliasname
   const select = selectStmt !== undefined && 'SelectStmt' in selectStmt ? selectStmt.SelectStmt : undefined
   if (select === undefined || select.valuesLists !== undefined) {
     const rows = select?.valuesLists?.length ?? 1
     const values = explainNode(rows > 1 ? 'Values Scan' : 'Result', [], () => ({ rows, cost: rows, startup: 0 }))
-    return () => writeNode('Insert', target, values)
+    return () => writeNode('Insert', target, alias, values)
   }
   const bound = binder.query(new Scope(), select)
-  return (measures) => writeNode('Insert', target, planOutput(bound, undefined, measures).plan.explain)
+  return (measures) => writeNode('Insert', target, alias, planOutput(bound, undefined, measures).plan.explain)
 }
 
 /** Nothing comes out of it. */
 function writeNode(
   operation: string,
-  { name, alias }: { readonly name: string; readonly alias: string },
+  { name, schema }: Pick<Relation, 'name' | 'schema'>,
+  alias: string = name,
   source: ExplainNode,
 ): ExplainNode {
   const facts = { 'Node Type': 'ModifyTable', Operation: operation, 'Relation Name': name, Alias: alias }
-  return explainNode(`${operation} on ${name}`, [source], (rows) => ({ ...rows, rows: 0 }), { facts })
+  const qualified = { title: `${operation} on ${schema}.${name}`, schema }
+  return explainNode(`${operation} on ${name}`, [source], (rows) => ({ ...rows, rows: 0 }), { facts, qualified })
 }
 
-function answer(explain: ExplainNode, { json, costs }: Options, counts: Shown['counts']) {
-  const shown = { costs, counts }
-  const rows = json
-    ? [[JSON.stringify([{ Plan: planAsJson(explain, shown) }], undefined, 2)]]
-    : renderPlan(explain, shown).map((line) => [line])
-  return { rows, rowCount: rows.length }
+/** The columns of a SELECT, as its list has them. */
+function outputOf({ body, columns }: BoundQuery): readonly string[] | undefined {
+  return body.kind === 'select' ? body.targets.slice(0, columns.length).map((one) => deparse(one)) : undefined
 }
 
-function readOptions(nodes: readonly Node[]): Options {
-  let analyze = false
-  let json = false
-  let costs = true
-  for (const node of nodes) {
-    if (!('DefElem' in node)) continue
-    const { defname = '', arg } = node.DefElem
-    const text = (optionText(arg) ?? 'true').toLowerCase()
-    const isOn = text !== 'false' && text !== 'off' && text !== '0'
-    if (defname === 'analyze') analyze = isOn
-    else if (defname === 'costs') costs = isOn
-    else if (defname === 'format') {
-      if (text !== 'text' && text !== 'json') throw notBuilt(`EXPLAIN (FORMAT ${text.toUpperCase()})`)
-      json = text === 'json'
-    } else if (!['timing', 'verbose', 'summary', 'buffers', 'settings', 'wal'].includes(defname)) {
-      throw failure('42601', `unrecognized EXPLAIN option "${defname}"`)
+interface Watched {
+  readonly planningUs: number
+  readonly runningUs: number
+  readonly writes: number
+}
+
+/** How long planning takes and how long what follows, and how much that writes. */
+class Watch {
+  readonly #run: SqlRun
+  readonly #startUs: number
+  #plannedUs = 0
+  #writes = 0
+
+  constructor(run: SqlRun) {
+    this.#run = run
+    this.#startUs = run.transaction.services.monotonic()
+  }
+
+  planned(): void {
+    const { transaction } = this.#run
+    this.#plannedUs = transaction.services.monotonic()
+    this.#writes = transaction.savepoint().writes
+  }
+
+  done(): Watched {
+    const { transaction } = this.#run
+    return {
+      planningUs: this.#plannedUs - this.#startUs,
+      runningUs: transaction.services.monotonic() - this.#plannedUs,
+      writes: transaction.savepoint().writes - this.#writes,
     }
   }
-  return { analyze, json, costs }
 }
+
+function answer(
+  explain: ExplainNode,
+  options: ExplainOptions,
+  run: SqlRun,
+  { planningUs, runningUs, ...more }: Watched & { readonly output?: readonly string[] | undefined },
+): Outcome {
+  const shown: Shown = { ...options, ...more, counts: run.profile }
+  const settings = options.settings ? planSettings(run.context) : []
+  const { analyze, json, summary } = options
+  if (json) {
+    const whole = {
+      Plan: planAsJson(explain, shown),
+      ...(options.settings ? { Settings: Object.fromEntries(settings) } : {}),
+      ...(summary ? { 'Planning Time': Math.round(planningUs) / 1000 } : {}),
+      ...(summary && analyze ? { 'Execution Time': Math.round(runningUs) / 1000 } : {}),
+    }
+    return { rows: [[JSON.stringify([whole], undefined, 2)]], rowCount: 1 }
+  }
+  const lines = renderPlan(explain, shown)
+  if (settings.length > 0) {
+    lines.push(`Settings: ${settings.map(([name, value]) => `${name} = '${value}'`).join(', ')}`)
+  }
+  if (summary) lines.push(`Planning Time: ${(planningUs / 1000).toFixed(3)} ms`)
+  if (summary && analyze) lines.push(`Execution Time: ${(runningUs / 1000).toFixed(3)} ms`)
+  return { rows: lines.map((line) => [line]), rowCount: lines.length }
+}
+
+/** Those that bear on plans and are not as they begin. */
+function planSettings(context: SqlContext): readonly (readonly [string, string])[] {
+  const set: [string, string][] = []
+  for (const { name, category, initial } of parameters.values()) {
+    if (!category.startsWith('Query Tuning') && !otherPlanSettings.has(name)) continue
+    const value = context.getSetting(name.toLowerCase())
+    if (value !== undefined && value !== initial) set.push([name, value])
+  }
+  return set.sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+const otherPlanSettings: ReadonlySet<string> = new Set([
+  'work_mem',
+  'hash_mem_multiplier',
+  'temp_buffers',
+  'search_path',
+  'effective_io_concurrency',
+  'max_parallel_workers',
+  'max_parallel_workers_per_gather',
+])
