@@ -209,7 +209,7 @@ export class Database implements PreparingKernel {
   /** A follower that goes on where `predecessor` was frozen. */
   static succeed(parts: DatabaseParts, predecessor: Database): Database {
     const { store } = parts
-    const recovered = { end: store.current.sequence, clock: predecessor.pipeline.clock, replayed: 0 }
+    const recovered = { end: store.current.sequence, clock: predecessor.pipeline.clock.last, replayed: 0 }
     const { catalog, lastCollectionId } = predecessor
     predecessor.#leaveStore()
     const loaded = { catalog, lastCollectionId, lastVersion: predecessor.#lastVersion, numbers: 1 }
@@ -415,6 +415,10 @@ export class Database implements PreparingKernel {
 
   whenDurable(sequence: Sequence, level: Durability, run: (error?: PolylogError) => void): void {
     this.pipeline.whenDurable(sequence, level, run)
+  }
+
+  commitTimeMs(sequence: Sequence): number | undefined {
+    return this.history.recentTimeOf(sequence)
   }
 
   /** Committed transactions from `from` on, in order, each when it is synced. */

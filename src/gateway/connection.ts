@@ -343,6 +343,10 @@ export class Connection implements OutboxOwner {
     if (this.#waiting === 0) this.outbox.rest()
   }
 
+  leaves(bytes: Uint8Array, committedMs: number | undefined): void {
+    if (committedMs !== undefined) this.#conversation.leaves?.(bytes, committedMs)
+  }
+
   standInFor(isLasting: boolean): StandIn | undefined {
     return standInFor(this.#conversation, isLasting, () => this.isWaiting)
   }

@@ -105,6 +105,8 @@ export interface Conversation extends Rewording {
   readonly isParked?: boolean
   /** Nothing runs, and all that has come whole is answered: what only an answer needs may be given away. */
   rest?(): void
+  /** Replies that have waited for the log leave, and what they have seen was committed then: they may be changed in their place. */
+  leaves?(replies: Uint8Array, committedMs: number): void
   /** Writes why the connection ends, where the protocol has words for it. */
   refuse(error: PolylogError): void
   /** Ends what runs with `canceled`. */

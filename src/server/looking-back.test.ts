@@ -1,5 +1,6 @@
 /** What a database held before, as the doors show it, and to whom. */
 import type { Redis } from 'ioredis'
+import type { Document, MongoClient, MongoServerError, Timestamp } from 'mongodb'
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { privilege } from '../database/access/privileges.ts'
@@ -137,6 +138,43 @@ describe('at the door of Redis', () => {
     await redis.call('POLYLOG.ASOF', String(sequence))
     expect(await redis.get('short')).toBe('then')
     expect(await redis.pttl('short')).toBeGreaterThan(0)
+  })
+})
+
+describe('at the door of MongoDB', () => {
+  const readAt = async (client: MongoClient, name: string, atClusterTime?: Timestamp): Promise<Document> => {
+    const readConcern = { level: 'snapshot', ...(atClusterTime && { atClusterTime }) }
+    return (await client.db('shop').command({ find: name, readConcern }))['cursor'] as Document
+  }
+  const failure = (done: Promise<unknown>): Promise<unknown> =>
+    done.then(
+      () => 'done',
+      (error: unknown) => (error as MongoServerError).code,
+    )
+  const insert = async (client: MongoClient, id: number): Promise<Timestamp> => {
+    const reply = await client.db('shop').command({ insert: 'orders', documents: [{ _id: id }] })
+    return reply['operationTime'] as Timestamp
+  }
+
+  test('a read concern says when; whom it is shown to needs HISTORY, for as long as a cursor is read', async () => {
+    const root = server.mongo()
+    const time = await insert(root, 1)
+    for (let id = 2; id < 300; id++) await insert(root, id)
+    expect(await readAt(root, 'orders', time)).toMatchObject({ firstBatch: [{ _id: 1 }], atClusterTime: time })
+    await server.addUser('ada')
+    await server.give('ada', 'shop', privilege.read)
+    const ada = server.mongo('ada')
+    expect(await failure(readAt(ada, 'orders', time))).toBe(13)
+    expect(await failure(readAt(ada, 'orders'))).toBe(13)
+    await server.give('ada', '', privilege.history)
+    // What could be seen now could not be seen then.
+    expect(await failure(readAt(ada, 'orders', time))).toBe(13)
+    const { id, firstBatch } = await readAt(ada, 'orders')
+    expect(firstBatch).toHaveLength(101)
+    const more = { getMore: id as bigint, collection: 'orders', batchSize: 5 }
+    expect((await ada.db('shop').command(more))['cursor']).toMatchObject({ id })
+    await sql.query('REVOKE HISTORY ON DATABASE polylog FROM ada')
+    expect(await failure(ada.db('shop').command(more))).toBe(13)
   })
 })
 

@@ -159,6 +159,12 @@ export interface Session extends Witness {
    * `invalid_argument`, `active_transaction`, `denied` without HISTORY on the database.
    */
   lookBack(moment: Moment | undefined): Promise<void>
+  /**
+   * A time of which the state is for good what it is now: `timeMs` itself, once it has passed; left out, one of which the state
+   * holds all that is committed now. Errors: `invalid_argument` where it lies ahead, `unsupported` where another process
+   * commits.
+   */
+  settledTime(timeMs?: number): Promise<number>
   /** The state that it reads; undefined: the present. */
   readonly lookedBackTo: Sequence | undefined
 

@@ -115,7 +115,7 @@ function leadership(database: Database): EvidenceTable {
         BigInt(newestSequence),
         BigInt(logSequence),
         BigInt(Math.max(0, logSequence - newestSequence)),
-        pipeline.clock >> 16n,
+        pipeline.clock.last >> 16n,
         BigInt(pipeline.retries),
         failure === undefined ? null : messageOf(failure),
       ],

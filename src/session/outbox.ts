@@ -41,6 +41,8 @@ export interface DurabilityWatch {
   isDurable(sequence: Sequence, level: Durability): boolean
   /** Calls once when it is durable, or with the error that makes that impossible. */
   whenDurable(sequence: Sequence, level: Durability, run: (error?: PolylogError) => void): void
+  /** By the clock of the log, of what was committed lately; undefined of anything else. */
+  commitTimeMs?(sequence: Sequence): number | undefined
 }
 
 /** Whom an outbox asks what its bytes must wait for: mostly a session. */
@@ -78,6 +80,8 @@ export interface OutboxOwner {
   repliesLost(error: PolylogError): void
   /** Asked for each chunk that must wait, at its flush; hears whether it tells of what stays on the connection. */
   standInFor?(isLasting: boolean): StandIn | undefined
+  /** What has waited for the log leaves now, and may be changed in its place. `committedMs`: of the newest that it has seen. */
+  leaves?(bytes: Uint8Array, committedMs: number | undefined): void
 }
 
 /** What leaves in place of held bytes, for the error that they must tell of instead; undefined where nothing would do. */
@@ -414,6 +418,7 @@ export class Outbox<W extends Witness = Witness> {
     for (const held of this.#held) {
       if (!held.isDurable) break
       this.#heldBytes -= held.bytes.length
+      this.#owner.leaves?.(held.bytes, held.watch.commitTimeMs?.(held.sequence))
       this.#socket.write(held.bytes)
       count++
     }

@@ -228,6 +228,10 @@ export class ClientSession implements Session {
     })
   }
 
+  settledTime(timeMs?: number): Promise<number> {
+    return this.#present.history.settledTime(timeMs)
+  }
+
   // ---- statements
 
   run<T>(statement: Statement<T>, options?: RunOptions): T | Promise<T> {

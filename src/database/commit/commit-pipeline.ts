@@ -108,7 +108,7 @@ export class CommitPipeline<State> {
   #keptEnd: Sequence = 0
   readonly #waiters = new DurabilityWaiters()
   readonly #marks = new StateMarks<State>()
-  readonly #clock: HybridClock
+  readonly clock: HybridClock
   readonly #burned = new BurnedSequences()
   /** Since the last refusal, until something is appended. */
   #fullSinceUs: number | undefined
@@ -134,7 +134,7 @@ export class CommitPipeline<State> {
       if (this.#phase === 'leading') void this.#append()
     })
     this.#appendedEnd = this.#triedEnd = this.lastSequence = parts.end
-    this.#clock = new HybridClock(parts.clock)
+    this.clock = new HybridClock(parts.clock)
     if (parts.leader !== undefined) this.lead(parts.leader)
   }
 
@@ -144,7 +144,7 @@ export class CommitPipeline<State> {
   followed(sequence: Sequence, clock: bigint, recordBytes: number): void {
     assert(this.#phase === 'following', 'a database that leads follows the log')
     this.#appendedEnd = this.#triedEnd = this.lastSequence = sequence
-    this.#clock.saw(clock)
+    this.clock.saw(clock)
     this.recordBytes += recordBytes
   }
 
@@ -295,14 +295,9 @@ export class CommitPipeline<State> {
     }
   }
 
-  /** Of the last group commit. */
-  get clock(): bigint {
-    return this.#clock.last
-  }
-
   /** Milliseconds that never go back, as the hybrid logical clock of the log has them. */
   timeMs(): number {
-    return this.#clock.timeMs(this.#host.now())
+    return this.clock.timeMs(this.#host.now())
   }
 
   /**
@@ -414,7 +409,7 @@ export class CommitPipeline<State> {
   }
 
   #nextClock(): bigint {
-    return this.#clock.next(this.#host.now())
+    return this.clock.next(this.#host.now())
   }
 
   #progressed(): void {

@@ -23,6 +23,11 @@ export class HybridClock {
     this.#lastMs = Number(clock >> 16n)
   }
 
+  /** Whatever is committed from now on is later than this. */
+  pass(ms: number): void {
+    this.saw(BigInt(ms + 1) << 16n)
+  }
+
   /** The wall clock, and not before the last group commit. */
   timeMs(nowMs: number): number {
     return Math.max(nowMs, this.#lastMs)

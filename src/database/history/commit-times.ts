@@ -10,6 +10,7 @@ import type { Sequence } from '../contract.ts'
 
 const mostMarks = 16_384
 const firstApartMs = 100
+const mostRecent = 256
 
 /** The hybrid clock's milliseconds. */
 export function clockMs(clock: bigint): number {
@@ -21,6 +22,8 @@ export class CommitTimes {
   #sequences: number[] = []
   #timesMs: number[] = []
   #apartMs = firstApartMs
+  /** Of the last group commits: the first sequence, and the clock. */
+  readonly #recent: { readonly first: Sequence; readonly timeMs: number }[] = []
 
   constructor(log: CommitLog) {
     this.#log = log
@@ -28,11 +31,18 @@ export class CommitTimes {
 
   /** The log gets this one, which is the first of its group, with this clock; in order, but for those that it has refused. */
   note(sequence: Sequence, timeMs: number): void {
+    this.#recent.push({ first: sequence, timeMs })
+    if (this.#recent.length > mostRecent) this.#recent.splice(0, mostRecent / 2)
     const last = this.#timesMs.at(-1)
     if (last !== undefined && timeMs - last < this.#apartMs) return
     this.#sequences.push(sequence)
     this.#timesMs.push(timeMs)
     if (this.#sequences.length > mostMarks) this.#thin()
+  }
+
+  /** When it was committed, of what has gone to the log; undefined where that is long ago. */
+  recentTimeOf(sequence: Sequence): number | undefined {
+    return this.#recent.findLast(({ first }) => first <= sequence)?.timeMs
   }
 
   #thin(): void {

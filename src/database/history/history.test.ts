@@ -1,6 +1,7 @@
 /** The past of databases: whatever was done, each state that was is shown as it was. */
 import { describe, expect, it } from 'vitest'
 import type { PolylogError } from '../../base/errors.ts'
+import { createRealHost } from '../../host/real/real-host.ts'
 import { SimulatedWorld } from '../../host/simulated/simulated-world.ts'
 import type { SimulatedProcess } from '../../host/simulated/simulated-process.ts'
 import { sliceOf } from '../../base/slice.ts'
@@ -163,6 +164,42 @@ describe('the past of a database', () => {
     expect(() => transaction.commit()).toThrow('the database is read-only: it shows what was at sequence')
     expect(() => past.nextCollectionId()).toThrow('read-only')
     state.release()
+    await database.close()
+  })
+
+  it('settles a time: what is committed afterwards is later, also by a wall clock that goes back', async () => {
+    const host = createRealHost()
+    let nowMs = 1_000_000
+    host.now = () => nowMs
+    host.at = (ms, run) => {
+      nowMs += ms
+      queueMicrotask(run)
+      return () => undefined
+    }
+    const database = await openTestDatabase({ host })
+    const { history } = database
+    let value = 0
+    const put = async (): Promise<number> => {
+      runNow(database, (transaction) =>
+        transaction.put(new KeyWriter(16).begin(77, 1).int64(1), sliceOf(Buffer.from(`${++value}`))),
+      )
+      await database.pipeline.settled()
+      return database.newestSequence
+    }
+    const settled: [number, number][] = []
+    for (const change of [0, 0, 5, -500_000, 0, 0.25, -1]) {
+      nowMs += change
+      const newest = await put()
+      const timeMs = await history.settledTime()
+      settled.push([newest, timeMs])
+      expect(await history.settledTime(timeMs)).toBe(timeMs)
+    }
+    const newest = await put()
+    for (const [sequence, timeMs] of settled) expect(await history.sequenceAt(timeMs)).toBe(sequence)
+    expect(history.recentTimeOf(newest)).toBeGreaterThan(settled.at(-1)![1])
+    const before = database.pipeline.clock.last
+    await expect(history.settledTime(nowMs + 10_000_000)).rejects.toMatchObject({ code: 'invalid_argument' })
+    expect(database.pipeline.clock.last).toBe(before)
     await database.close()
   })
 

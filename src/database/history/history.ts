@@ -108,6 +108,29 @@ export class History {
     this.#times.note(sequence, timeMs)
   }
 
+  /** By the clock of the log, of one of the last group commits; undefined of others. */
+  recentTimeOf(sequence: Sequence): number | undefined {
+    return this.#times.recentTimeOf(sequence)
+  }
+
+  /**
+   * A time of which the state is for good what it is now: whatever is committed afterwards is later. It is `timeMs`, or, where that
+   * is left out, one of which the state holds all that is committed now. Errors: `invalid_argument` where it lies ahead,
+   * `unsupported` where another process commits.
+   */
+  async settledTime(timeMs?: number): Promise<number> {
+    const { host, newestSequence, pipeline } = this.#owner
+    if (!pipeline.leads)
+      throw new PolylogError('unsupported', 'only who leads a log knows that a time has passed in it')
+    if (timeMs === undefined) await this.#owner.synced(newestSequence)
+    const wantedMs = timeMs ?? Math.floor(pipeline.timeMs())
+    if (wantedMs > pipeline.timeMs()) throw inTheFuture(wantedMs)
+    // The clock of the log does not run ahead; but it may be ahead of a wall clock that was set back, and is then not waited for.
+    while (Math.floor(host.now()) === wantedMs) await new Promise<void>((resolve) => void host.at(1, resolve))
+    pipeline.clock.pass(wantedMs)
+    return wantedMs
+  }
+
   /** The first state that there is: 0 is the empty database. */
   async oldest(): Promise<Sequence> {
     const bases = await this.#bases()
@@ -116,9 +139,7 @@ export class History {
 
   /** The newest sequence at that time. Errors: `trimmed` where it is too long ago, `invalid_argument` where it lies ahead. */
   async sequenceAt(timeMs: number): Promise<Sequence> {
-    if (timeMs > this.#owner.pipeline.timeMs()) {
-      throw new PolylogError('invalid_argument', `${formatTime(timeMs)} lies in the future`)
-    }
+    if (timeMs > this.#owner.pipeline.timeMs()) throw inTheFuture(timeMs)
     await this.#owner.synced(this.#owner.newestSequence)
     const sequence = await this.#times.sequenceAt(timeMs)
     const oldest = await this.oldest()
@@ -318,6 +339,10 @@ function once(run: () => void): () => void {
     if (!isDone) run()
     isDone = true
   }
+}
+
+function inTheFuture(timeMs: number): PolylogError {
+  return new PolylogError('invalid_argument', `${formatTime(timeMs)} lies in the future`)
 }
 
 function closed(): PolylogError {

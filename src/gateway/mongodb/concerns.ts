@@ -3,36 +3,63 @@ import type { Durability } from '../../log/commit-log.ts'
 import { bsonType, type BsonValue, elementsOf, fieldsOf, getField, isEmptyDocument } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { isTruthy, readString, toSafeInteger } from '../../model/document/values.ts'
-import type { Request } from './request.ts'
+import { type ClusterTime, readClusterTime } from './cluster-clock.ts'
+import type { Command, Request } from './request.ts'
+import type { SnapshotWish } from './snapshots.ts'
 
 /**
  * A reply leaves when what it has seen is durable, on the one node there is: so local, available, majority and
- * linearizable are all the same here. A snapshot is that of a transaction.
+ * linearizable are all the same here. A snapshot is that of a transaction, or one state for several commands.
  */
 const levels = new Set(['local', 'available', 'majority', 'linearizable', 'snapshot'])
 
-export function checkReadConcern(request: Request): void {
+/** Answers the state that it asks for; undefined: whatever its session sees. */
+export function checkReadConcern(command: Command, request: Request): SnapshotWish | undefined {
   const concern = request.getObject('readConcern')
-  if (concern === undefined) return
+  if (concern === undefined) return undefined
   for (const [name, value] of fieldsOf(concern)) {
     if (name === 'provenance') continue
     if (name === 'afterClusterTime') {
       checkIsReached(request, value)
       continue
     }
+    if (name === 'atClusterTime') continue
     if (name !== 'level') {
       throw mongoError(mongoCode.invalidOptions, `readConcern.${name} is not supported`, 'unsupported')
     }
     const level = value.type === bsonType.string ? readString(value) : ''
     if (!levels.has(level)) throw mongoError(mongoCode.failedToParse, `readConcern.level '${level}' is not known`)
-    if (level === 'snapshot' && request.logical === undefined) {
-      throw mongoError(
-        mongoCode.invalidOptions,
-        'readConcern level snapshot is supported in transactions only',
-        'unsupported',
-      )
-    }
   }
+  return snapshotOf(command, request, concern)
+}
+
+function snapshotOf({ name, readsSnapshots }: Command, request: Request, concern: BsonValue): SnapshotWish | undefined {
+  const at = clusterTimeIn(concern)
+  if (readConcernLevel(request) !== 'snapshot') {
+    if (at === undefined) return undefined
+    throw mongoError(mongoCode.invalidOptions, 'atClusterTime field can be set only if level is equal to snapshot')
+  }
+  if (request.logical === undefined) {
+    if (readsSnapshots === 'any') return { at }
+    if (readsSnapshots === 'of its cursor') return undefined
+    const message = `Command ${name} does not support { readConcern: { level: "snapshot" } } :: caused by :: read concern not supported`
+    throw mongoError(mongoCode.invalidOptions, message, 'unsupported')
+  }
+  if (at === undefined) return undefined
+  if (request.beginsTransaction) return { at }
+  throw mongoError(mongoCode.invalidOptions, 'Only the first command in a transaction may specify a readConcern')
+}
+
+function clusterTimeIn(concern: BsonValue): ClusterTime | undefined {
+  const given = getField(concern, 'atClusterTime')
+  if (given === undefined) return undefined
+  const at = readClusterTime(given, 'readConcern.atClusterTime')
+  if (getField(concern, 'afterClusterTime') !== undefined) {
+    const message = 'Specifying both afterClusterTime and atClusterTime in a readConcern is not allowed'
+    throw mongoError(mongoCode.invalidOptions, message)
+  }
+  if (at.seconds > 0 || at.counter > 0) return at
+  throw mongoError(mongoCode.invalidOptions, 'readConcern atClusterTime cannot be a null timestamp')
 }
 
 export function readConcernLevel(request: Request): string | undefined {
@@ -43,9 +70,7 @@ export function readConcernLevel(request: Request): string | undefined {
 
 /** What was told of a write is there wherever there is one who leads; a follower may not have it, and does not wait. */
 function checkIsReached(request: Request, value: BsonValue): void {
-  if (value.type !== bsonType.timestamp) {
-    throw mongoError(mongoCode.typeMismatch, 'readConcern.afterClusterTime has to be a timestamp', 'wrong_type')
-  }
+  void readClusterTime(value, 'readConcern.afterClusterTime')
   const { sessions } = request.gateway
   if (sessions.leads(request.session.database)) return
   throw mongoError(

@@ -294,6 +294,10 @@ export class MongoConversation implements Conversation {
 
   failBlock(): void {}
 
+  leaves(replies: Uint8Array, committedMs: number): void {
+    this.gateway.clock.restamp(replies, committedMs)
+  }
+
   cancel(): void {
     this.running?.cancel()
   }

@@ -9,6 +9,7 @@ import type { MemoryAccount } from '../../base/memory-account.ts'
 import type { ProcessMemory } from '../../database/process-memory.ts'
 import type { Host } from '../../host/host.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
+import type { Snapshot } from './snapshots.ts'
 import { forgetPosition, type Query, type QueryPosition } from '../../language/mql/query.ts'
 
 export interface OpenCursor {
@@ -29,6 +30,8 @@ export interface OpenCursor {
   isBusy: boolean
   /** Of what it was asked with: it looks into the message as long as it lives. */
   readonly requestBytes: number
+  /** What it reads where that is not the present; it is the cursor's. */
+  readonly snapshot?: Snapshot | undefined
   /** `noCursorTimeout`: it goes by its end, by `killCursors`, or where memory is short. */
   readonly isKept?: boolean
 }
@@ -159,6 +162,7 @@ export class Cursors {
     const cursor = this.#open.get(id)
     if (cursor === undefined) return false
     forgetPosition(cursor.position)
+    cursor.snapshot?.session.close()
     this.#memory.release(cursor.requestBytes + cursorBytes)
     return this.#open.delete(id)
   }

@@ -96,7 +96,9 @@ const names: ReadonlyMap<number, string> = new Map([
   [175, 'QueryPlanKilled'],
   [225, 'TransactionTooOld'],
   [237, 'CursorKilled'],
+  [239, 'SnapshotTooOld'],
   [241, 'ConversionFailure'],
+  [246, 'SnapshotUnavailable'],
   [251, 'NoSuchTransaction'],
   [260, 'InvalidResumeToken'],
   [263, 'OperationNotSupportedInTransaction'],
@@ -140,7 +142,7 @@ export interface FailurePlace {
 /** Numbers after which the same command may succeed on another try (the drivers' specification of retryable writes). */
 const retryable: ReadonlySet<number> = new Set([6, 7, 89, 91, 189, 262, 9001, 10_107, 11_600, 11_602, 13_435, 13_436])
 const transient: ReadonlySet<number> = new Set([
-  24, 91, 112, 189, 225, 246, 251, 267, 10_107, 11_600, 11_602, 13_435, 13_436,
+  24, 91, 112, 189, 225, 239, 246, 251, 267, 10_107, 11_600, 11_602, 13_435, 13_436,
 ])
 
 /** After which a driver opens a change stream again, behind its last token. */

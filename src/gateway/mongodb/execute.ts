@@ -31,6 +31,7 @@ import type { Fault, Suspect } from './fail-points.ts'
 import { labelsOf, toFailure, type MongoFailure, type FailurePlace } from './errors.ts'
 import { checkDatabaseName, externalDatabase, fieldMap, Request, type Command } from './request.ts'
 import { inTurns, type Reply, type ReplySteps } from './reply.ts'
+import { inSnapshot, ofPast } from './snapshots.ts'
 import type { Message } from './wire.ts'
 
 /** What a reply waits for: what its command's session has seen, at the level that the command asked for. */
@@ -227,12 +228,13 @@ function runCommand(command: Command, request: Request): Reply | Promise<Reply> 
   checkReadPreference(request)
   request.durability = durabilityOf(request) ?? request.session.durability
   enterSession(command, request)
-  checkReadConcern(request)
+  const wish = checkReadConcern(command, request)
   request.session.describeStatement = request.describe
   const { logical } = request
   logical?.enter()
+  const run = (): Reply | Promise<Reply> => carryOut(command, request)
   try {
-    const result = withTimeLimit(request, () => carryOut(command, request))
+    const result = withTimeLimit(request, wish === undefined ? run : () => inSnapshot(request, wish, run))
     if (!(result instanceof Promise)) {
       logical?.leave()
       return result
@@ -403,7 +405,7 @@ function failed(
   error: unknown,
 ): Witness {
   const told = answerTo(connection.gateway.sessions.host, 'mongodb', error)
-  const failure = toFailure(request === undefined ? told : worded(request, told))
+  const failure = toFailure(request === undefined ? told : ofPast(request, worded(request, told)))
   const place = placeOf(request)
   // After the decision a party stays until it leaves by commit or abort, which report truthfully.
   const isDecided = failure.error.code === 'transaction_ended'

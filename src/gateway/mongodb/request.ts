@@ -23,6 +23,7 @@ import type { MongoConversation } from './conversation.ts'
 import type { GatewayState } from './gateway-state.ts'
 import type { LogicalSession } from './logical-sessions.ts'
 import { copyElements, type LongReply, type Reply, type ShortReply } from './reply.ts'
+import type { Snapshot } from './snapshots.ts'
 import type { DocumentSequence } from './wire.ts'
 
 export type { Reply } from './reply.ts'
@@ -43,6 +44,8 @@ export class Request {
   session: Session
   logical: LogicalSession | undefined
   retry: RetryKey | undefined
+  /** What it reads where that is not the present, outside of transactions. */
+  snapshot: Snapshot | undefined
   /** It is the first of a transaction that it begins. */
   beginsTransaction = false
   durability: Durability
@@ -221,11 +224,15 @@ export class Request {
    * kept in the same record. `makesCollection`: it writes to a collection also where there is none.
    */
   write(statement: Statement<Reply>, makesCollection = false): Reply | Promise<Reply> {
-    if (makesCollection && this.beginsTransaction && !this.catalog.namespaces.has(this.database)) {
+    if (makesCollection && this.#mayBeginDatabase && !this.catalog.namespaces.has(this.database)) {
       const begun = beginDatabase(this.connection.session, this.database)
       if (begun !== undefined) return begun.then(() => this.#write(statement))
     }
     return this.#write(statement)
+  }
+
+  get #mayBeginDatabase(): boolean {
+    return this.beginsTransaction && this.session.lookedBackTo === undefined
   }
 
   #write(given: Statement<Reply>): Reply | Promise<Reply> {
@@ -415,6 +422,8 @@ export interface Command {
   readonly access: Access
   /** May run in a transaction. */
   readonly inTransaction?: boolean
+  /** May read a state of the past: the one that it names, or that of its cursor. */
+  readonly readsSnapshots?: 'any' | 'of its cursor'
   /** Needs no session: answered before and without any database. */
   readonly isBare?: boolean
   /** Its fields are names that it knows itself. */

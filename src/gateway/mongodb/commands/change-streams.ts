@@ -8,7 +8,7 @@ import { changeStages, pipelineQuery } from '../../../language/mql/pipeline.ts'
 import { noVariables } from '../../../language/mql/scope.ts'
 import { bsonType, type BsonValue, documentValue, elementsOf, fieldsOf } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
-import { isTruthy, readInt64, readString } from '../../../model/document/values.ts'
+import { isTruthy, readString } from '../../../model/document/values.ts'
 import { StoredDocuments } from '../../../query/stored-documents.ts'
 import { requireInAll } from '../access.ts'
 import {
@@ -22,10 +22,11 @@ import {
   type StreamPlace,
   type StreamScope,
 } from '../change-stream.ts'
-import { msOfClusterTime } from '../cluster-clock.ts'
+import { msOfClusterTime, readClusterTime } from '../cluster-clock.ts'
 import type { OpenCursor } from '../cursors.ts'
 import { writeElements, type Reply } from '../reply.ts'
 import type { Request } from '../request.ts'
+import { requirePresent } from '../snapshots.ts'
 import { findSource, variablesOf } from './query-options.ts'
 import { uncheckedReader } from './views.ts'
 
@@ -54,6 +55,7 @@ export async function openChangeStream(
   if (request.inTransaction) {
     throw mongoError(263, 'Operation not permitted in transaction :: caused by :: $changeStream', 'unsupported')
   }
+  requirePresent(request, '$changeStream')
   const place = { database: request.database, variables: variablesOf(request) }
   const reader = uncheckedReader(place)
   const [first] = elementsOf(pipeline)
@@ -233,14 +235,7 @@ function placeOf(fields: ReadonlyMap<string, BsonValue>): StreamPlace | undefine
 
 function timeOf(value: BsonValue | undefined): number | undefined {
   if (value === undefined) return undefined
-  if (value.type !== bsonType.timestamp) {
-    throw mongoError(
-      mongoCode.typeMismatch,
-      "BSON field '$changeStream.startAtOperationTime' has to be a timestamp",
-      'wrong_type',
-    )
-  }
-  const bits = BigInt.asUintN(64, readInt64(value))
+  const { seconds, counter } = readClusterTime(value, '$changeStream.startAtOperationTime')
   // A counter of less than a millisecond's is of somebody who knows the seconds alone.
-  return msOfClusterTime(Number(bits >> 32n), Number(bits & 0xffff_ffffn))
+  return msOfClusterTime(seconds, counter)
 }

@@ -11,6 +11,7 @@ import {
 import type { BsonValue } from '../../../model/document/bson.ts'
 import { writeElements, type Reply } from '../reply.ts'
 import type { Request } from '../request.ts'
+import { type Snapshot, writeSnapshot } from '../snapshots.ts'
 import { sourceOfQuery } from './query-options.ts'
 
 const firstBatchDocuments = 101
@@ -65,11 +66,12 @@ function firstReply(request: Request, query: Query, options: CursorOptions, batc
   } finally {
     if (id === 0n) forgetPosition(batch.next)
   }
-  return cursorReply('firstBatch', batch.documents, id, namespace)
+  return cursorReply('firstBatch', batch.documents, id, namespace, request.snapshot)
 }
 
 function keepCursor(request: Request, query: Query, options: CursorOptions, batch: BatchResult): bigint {
-  return request.gateway.cursors.add({
+  const { snapshot } = request
+  const { id } = request.gateway.cursors.add({
     namespace: `${request.database}.${options.collection}`,
     collection: options.collection,
     mongoDatabase: request.database,
@@ -80,7 +82,10 @@ function keepCursor(request: Request, query: Query, options: CursorOptions, batc
     position: batch.next!,
     requestBytes: request.retainedBytes,
     isKept: options.isKept === true,
-  }).id
+    snapshot,
+  })
+  if (snapshot !== undefined) snapshot.isKept = true
+  return id
 }
 
 export function cursorReply(
@@ -88,12 +93,15 @@ export function cursorReply(
   documents: readonly BsonValue[],
   id: bigint,
   namespace: string,
+  snapshot?: Snapshot,
 ): Reply {
   return {
     *steps(writer) {
       writer.beginObject('cursor').beginArray(name)
       yield* writeElements(writer, documents)
-      writer.end().int64('id', id).string('ns', namespace).end()
+      writer.end()
+      writeSnapshot(writer, snapshot)
+      writer.int64('id', id).string('ns', namespace).end()
     },
   }
 }

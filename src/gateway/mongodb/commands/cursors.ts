@@ -6,6 +6,7 @@ import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { indexName } from '../../../model/document/bson-writer.ts'
 import { readInt64 } from '../../../model/document/values.ts'
 import { mayAdminister } from '../access.ts'
+import { readConcernLevel } from '../concerns.ts'
 import type { CursorAsker, OpenCursor } from '../cursors.ts'
 import { nextEvents, wholeDatabase } from './change-streams.ts'
 import type { ChangeStream } from '../change-stream.ts'
@@ -21,6 +22,11 @@ function getMore(request: Request): Reply | Promise<Reply> {
   const namespace = `${request.database}.${cursorName(request.database, collection)}`
   const transaction = request.inTransaction ? request.logical!.transactionKey : undefined
   const cursor = request.gateway.cursors.take(id, namespace, askerOf(request), transaction)
+  if (cursor.snapshot !== undefined) request.session = cursor.snapshot.session
+  else if (transaction === undefined && readConcernLevel(request) === 'snapshot') {
+    request.gateway.cursors.done(cursor, cursor.position)
+    throw mongoError(mongoCode.invalidOptions, 'the cursor does not read a snapshot')
+  }
   const batchSize = request.getCount('batchSize')
   if (cursor.position.kind === 'stream') return moreEvents(request, cursor, batchSize ?? 0)
   try {
@@ -77,7 +83,7 @@ function readBatch(request: Request, cursor: OpenCursor, wants: BatchWants): Bat
 function batchReply(request: Request, cursor: OpenCursor, batch: BatchResult): Reply {
   request.gateway.cursors.done(cursor, batch.next)
   const id = batch.next === undefined ? 0n : cursor.id
-  return cursorReply('nextBatch', batch.documents, id, cursor.namespace)
+  return cursorReply('nextBatch', batch.documents, id, cursor.namespace, cursor.snapshot)
 }
 
 /** A cursor whose batch failed is gone. */
@@ -109,6 +115,20 @@ function killCursors(request: Request): Reply {
 }
 
 export const cursorCommands: readonly Command[] = [
-  { name: 'getMore', fields: ['collection', 'batchSize'], access: 'collections', inTransaction: true, run: getMore },
-  { name: 'killCursors', fields: ['cursors'], access: 'user', inTransaction: true, run: killCursors },
+  {
+    name: 'getMore',
+    fields: ['collection', 'batchSize'],
+    access: 'collections',
+    inTransaction: true,
+    readsSnapshots: 'of its cursor',
+    run: getMore,
+  },
+  {
+    name: 'killCursors',
+    fields: ['cursors'],
+    access: 'user',
+    inTransaction: true,
+    readsSnapshots: 'of its cursor',
+    run: killCursors,
+  },
 ]

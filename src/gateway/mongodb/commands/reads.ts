@@ -24,6 +24,7 @@ import { isDocumentView } from '../../../model/document/view.ts'
 import { SortedRuns } from '../../../query/sorted-runs.ts'
 import { checkCollectionName, missingField, type Command, type Reply, type Request } from '../request.ts'
 import { writeElements } from '../reply.ts'
+import { requirePresent, writeSnapshot } from '../snapshots.ts'
 import { isChangeStream, openChangeStream, wholeDatabase } from './change-streams.ts'
 import { openCursor } from './cursor-reply.ts'
 import { explainQuery } from './explain-plan.ts'
@@ -101,6 +102,7 @@ function findQuery(request: Request): Query {
   if (awaits && !isTailable) {
     throw mongoError(mongoCode.failedToParse, "Cannot set 'awaitData' without also setting 'tailable'")
   }
+  if (isTailable) requirePresent(request, 'a tailable cursor')
   return ofNamed(request, {
     ...(isTailable && { isTailable, awaits }),
     filter,
@@ -192,6 +194,7 @@ function aggregate(request: Request): Reply | Promise<Reply> {
   if (request.getBoolean('explain', false))
     return explainQuery(request, { query, collection: collection ?? wholeDatabase }, false)
   if (query.write !== undefined) {
+    requirePresent(request, '$out or $merge')
     void batchSizeOf(request)
     return writePipeline(request, query, collection)
   }
@@ -255,6 +258,7 @@ function distinct(request: Request): Reply | Promise<Reply> {
       writer.beginArray('values')
       yield* writeElements(writer, found)
       writer.end()
+      writeSnapshot(writer, request.snapshot)
     },
   })
   return values instanceof Promise ? values.then(reply) : reply(values)
@@ -319,8 +323,15 @@ function* distinctValues(
 const unitsPerDistinct = 500
 
 export const readCommands: readonly Command[] = [
-  { name: 'find', fields: findFields, access: 'collections', inTransaction: true, run: find },
-  { name: 'aggregate', fields: aggregateFields, access: 'collections', inTransaction: true, run: aggregate },
+  { name: 'find', fields: findFields, access: 'collections', inTransaction: true, readsSnapshots: 'any', run: find },
+  {
+    name: 'aggregate',
+    fields: aggregateFields,
+    access: 'collections',
+    inTransaction: true,
+    readsSnapshots: 'any',
+    run: aggregate,
+  },
   {
     name: 'count',
     fields: ['query', 'limit', 'skip', 'hint', 'collation', 'fields'],
@@ -332,6 +343,7 @@ export const readCommands: readonly Command[] = [
     fields: ['key', 'query', 'collation', 'hint'],
     access: 'collections',
     inTransaction: true,
+    readsSnapshots: 'any',
     run: distinct,
   },
 ]
