@@ -2,15 +2,11 @@
 import { mutationsOf, type Mutation } from './mutation.ts'
 
 const scripts = ['src/gateway/mongodb/scripts.test.ts']
+const threads = ['src/language/mql/evaluate-job.test.ts']
 
 export const javascriptMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/mql/scripts.ts', scripts, [
     ['rules may hold scripts', 'if (areRefused) throw', 'if (areRefused && name === "") throw'],
-    [
-      'a broken interpreter is asked again',
-      'if (this.#interpreter?.isBroken === true) this.#interpreter = undefined',
-      '',
-    ],
     ['the state of a group is not finalized', 'new Uint8Array([end === undefined ? 0 : 1])', 'new Uint8Array([0])'],
   ]),
   ...mutationsOf('src/language/mql/pipeline.ts', scripts, [
@@ -23,10 +19,18 @@ export const javascriptMutations: readonly Mutation[] = [
       'return Number(readInt64(value))',
     ],
     ['a result may be of any size', 'if (value.end - value.start <= mostBytes) return value', 'return value'],
-    ['a name may hold NUL', "name.includes('\\0')", "name.includes('\\0\\0')"],
   ]),
   ...mutationsOf('src/language/mql/javascript/interpreter.ts', scripts, [
     ['chance begins alike in all', "this.run('seed', Math.floor(chance * 2 ** 31), '')", "this.run('seed', 0, '')"],
+  ]),
+  ...mutationsOf('src/language/mql/scripts.ts', threads, [
+    [
+      'a broken interpreter is asked again',
+      'if (this.#interpreter?.isBroken === true) this.#interpreter = undefined',
+      '',
+    ],
+  ]),
+  ...mutationsOf('src/language/mql/javascript/interpreter.ts', threads, [
     ['scripts see the present of the interpreter', 'this.#now = now\n    this.#interrupts', 'this.#interrupts'],
   ]),
 ]

@@ -111,10 +111,16 @@ export class Interpreter {
     const exception = quickJs.resolveException(context, result)
     const answer = textOf(quickJs, context, exception === 0 ? result : exception)
     if (exception !== 0) {
-      throw mongoError(javaScriptFailure, this.#interrupts > maxInterrupts ? 'the script has taken too long' : answer)
+      throw mongoError(javaScriptFailure, this.#whyStopped(answer))
     }
     quickJs.freeValue(context, result)
     return answer
+  }
+
+  #whyStopped(exception: string): string {
+    if (this.#interrupts > maxInterrupts) return 'the script has taken too long'
+    // There was none left for the error itself.
+    return exception === 'null' ? 'InternalError: out of memory' : exception
   }
 }
 

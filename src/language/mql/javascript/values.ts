@@ -136,10 +136,7 @@ function valueOf(value: unknown): BsonValue {
 function objectValue(value: Record<string, unknown>): BsonValue {
   const content = value['\0']
   if (Array.isArray(content)) return specialValue(content)
-  const fields = Object.entries(value)
-  const wrong = fields.find(([name]) => name.includes('\0'))
-  if (wrong !== undefined) throw mongoError(mongoCode.badValue, 'a name of a field may hold no NUL')
-  return objectOf(fields.map(([name, inner]) => [name, valueOf(inner)] as const))
+  return objectOf(Object.entries(value).map(([name, inner]) => [name, valueOf(inner)] as const))
 }
 
 function specialValue([tag, ...content]: unknown[]): BsonValue {
