@@ -247,7 +247,7 @@ export const databaseMutations: readonly Mutation[] = [
       'else if (this.durableThrough(level) >= state) run()',
       'else if (this.durableThrough(level) > state) run()',
     ],
-    ["the clock goes back with the host's", 'return this.#clock.timeMs(this.#host.now())', 'return this.#host.now()'],
+    ["the clock goes back with the host's", 'return this.clock.timeMs(this.#host.now())', 'return this.#host.now()'],
     [
       'a failed log is written on',
       "if (this.#phase !== 'leading') throw this.#refusal()",

@@ -3,6 +3,7 @@ import { type Mutation, mutationsOf } from './mutation.ts'
 
 const history = ['src/database/history']
 const doors = ['src/server/looking-back.test.ts']
+const snapshots = ['src/gateway/mongodb/snapshots.test.ts']
 
 export const historyMutations: readonly Mutation[] = [
   ...mutationsOf('src/database/history/commit-times.ts', history, [
@@ -43,6 +44,46 @@ export const historyMutations: readonly Mutation[] = [
   ...mutationsOf('src/session/looking-back.ts', doors, [
     ['anybody may look back', '    requireHistory(present, rights)\n    return new', '    return new'],
     ['HISTORY taken away leaves the past open', '    requireHistory(this.#present, of(this.#present))\n', ''],
+  ]),
+  ...mutationsOf('src/database/history/history.ts', history, [
+    ['a settled time may come again', '    pipeline.clock.pass(wantedMs)\n', ''],
+    [
+      'a settled time is one before what is committed',
+      '    if (timeMs === undefined) await this.#owner.synced(newestSequence)\n',
+      '',
+    ],
+    ['a settled time may lie ahead', 'if (wantedMs > pipeline.timeMs())', 'if (wantedMs > pipeline.timeMs() + 1e9)'],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/cluster-clock.ts', snapshots, [
+    ['answers tell when they were written', 'if (start !== undefined && start > at)', 'if (start === at)'],
+    ['answers to commits tell when they were written', ' ?? this.#elementsBefore(messages, end - 1 - tokenBytes)', ''],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/snapshots.ts', snapshots, [
+    ['a cursor of a snapshot goes on in none', '    if (!snapshot.isKept) session.close()\n', '    session.close()\n'],
+    ['a write to the past steps down', "if (error.code !== 'read_only' ||", 'if (true ||'],
+    [
+      'what tells of the present has a snapshot',
+      '  if (snapshot === undefined) return\n  throw',
+      '  if (true) return\n  throw',
+    ],
+    ['snapshots that are gone are lost streams', "if (error.code === 'trimmed')", "if (error.code === 'canceled')"],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/cursors.ts', snapshots, [
+    ['a cursor leaves its snapshot open', '    cursor.snapshot?.session.close()\n', ''],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/commands/cursors.ts', snapshots, [
+    [
+      'cursors of snapshots go on in the present',
+      'if (cursor.snapshot !== undefined) request.session = cursor.snapshot.session',
+      'if (cursor.snapshot !== undefined) request.session = request.connection.session',
+    ],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/request.ts', snapshots, [
+    ['the past begins databases in the present', ' && this.session.lookedBackTo === undefined', ''],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/concerns.ts', snapshots, [
+    ['writes take a snapshot for a word', "if (readsSnapshots === 'any') return { at }", 'if (true) return { at }'],
+    ['a transaction goes elsewhere in its middle', 'if (request.beginsTransaction) return { at }', 'return { at }'],
   ]),
   ...mutationsOf('src/gateway/postgres/as-of.ts', doors, [
     [

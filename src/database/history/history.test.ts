@@ -179,22 +179,22 @@ describe('the past of a database', () => {
     const database = await openTestDatabase({ host })
     const { history } = database
     let value = 0
-    const put = async (): Promise<number> => {
+    const put = (): number => {
       runNow(database, (transaction) =>
         transaction.put(new KeyWriter(16).begin(77, 1).int64(1), sliceOf(Buffer.from(`${++value}`))),
       )
-      await database.pipeline.settled()
       return database.newestSequence
     }
     const settled: [number, number][] = []
     for (const change of [0, 0, 5, -500_000, 0, 0.25, -1]) {
       nowMs += change
-      const newest = await put()
+      const newest = put()
       const timeMs = await history.settledTime()
       settled.push([newest, timeMs])
       expect(await history.settledTime(timeMs)).toBe(timeMs)
     }
-    const newest = await put()
+    const newest = put()
+    await database.pipeline.settled()
     for (const [sequence, timeMs] of settled) expect(await history.sequenceAt(timeMs)).toBe(sequence)
     expect(history.recentTimeOf(newest)).toBeGreaterThan(settled.at(-1)![1])
     const before = database.pipeline.clock.last

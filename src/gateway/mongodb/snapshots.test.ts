@@ -1,6 +1,7 @@
 /** Reads at a time of the past, by the unmodified driver: facts from the manual of MongoDB 7.0. */
 import { type Document, MongoClient, type MongoServerError, ReadConcern, Timestamp } from 'mongodb'
 import { describe, expect, it } from 'vitest'
+import { createRealHost } from '../../host/real/real-host.ts'
 import { openTestDriver, openTestMongodb } from './testing.ts'
 
 const { server, client } = await openTestDriver()
@@ -14,11 +15,6 @@ async function failureOf(run: Promise<unknown>): Promise<unknown> {
     () => 'done',
     (error: unknown) => ({ code: (error as MongoServerError).code, message: (error as Error).message }),
   )
-}
-
-async function found(name: string, time: unknown, filter: Document = {}): Promise<unknown[]> {
-  const reply = await database.command({ find: name, filter, sort: { _id: 1 }, ...at(time) })
-  return (reply['cursor'] as { firstBatch: unknown[] }).firstBatch
 }
 
 /** The time that the answer to a write tells. */
@@ -88,25 +84,42 @@ describe('a snapshot session', () => {
 
 describe('atClusterTime', () => {
   it('is the time that the answer to a write, or an event, has told', async () => {
-    const stream = database.collection('told').watch([], { maxAwaitTimeMS: 50 })
+    // A clock that moves whenever somebody looks: what goes to the log goes there later than its answer was written.
+    const host = createRealHost()
+    let nowMs = Date.now()
+    host.now = () => nowMs++
+    const own = await openTestMongodb({}, { host })
+    const told = new MongoClient(own.url)
+    const shop = told.db('shop')
+    const stream = shop.collection('orders').watch([], { maxAwaitTimeMS: 50 })
     await (stream as unknown as { cursor: { cursorInit(): Promise<void> } }).cursor.cursorInit()
-    const told: [number, Timestamp][] = []
-    for (let n = 1; n <= 40; n++) {
-      told.push([n, await insert('told', { _id: n })])
-      // Until then the time of the write is the newest one.
-      while (Date.now() <= msOf(told.at(-1)![1])) await new Promise((resolve) => setImmediate(resolve))
+    const times: Timestamp[] = []
+    for (let n = 1; n <= 20; n++) {
+      if (n % 2 === 1) {
+        const reply = await shop.command({ insert: 'orders', documents: [{ _id: n }] })
+        times.push(reply['operationTime'] as Timestamp)
+        continue
+      }
+      const session = told.startSession()
+      await session.withTransaction(() => shop.collection<Item>('orders').insertOne({ _id: n }, { session }))
+      times.push(session.operationTime!)
+      await session.endSession()
     }
-    for (const [n, time] of told) expect((await found('told', time)).length).toBe(n)
-    for (let n = 1; n <= 40; n++) {
-      const { clusterTime } = (await stream.next()) as unknown as { clusterTime: Timestamp }
-      expect(clusterTime).toEqual(told[n - 1]![1])
+    for (const [i, time] of times.entries()) {
+      const reply = await shop.command({ find: 'orders', ...at(time) })
+      expect((reply['cursor'] as { firstBatch: unknown[] }).firstBatch).toHaveLength(i + 1)
+      const event = await stream.next()
+      expect((event as unknown as { clusterTime: Timestamp }).clusterTime).toEqual(time)
     }
     await stream.close()
     // And a stream that begins then tells of that write.
-    const [, time] = told[20]!
-    const again = database.collection('told').watch([], { startAtOperationTime: time })
-    expect(await again.next()).toMatchObject({ documentKey: { _id: 21 } })
-    await again.close()
+    for (const n of [11, 12]) {
+      const again = shop.collection('orders').watch([], { startAtOperationTime: times[n - 1]! })
+      expect(await again.next()).toMatchObject({ documentKey: { _id: n } })
+      await again.close()
+    }
+    await told.close()
+    await own.close()
   })
 
   it('comes back in the answer, where a cursor goes on too', async () => {
@@ -136,7 +149,11 @@ describe('atClusterTime', () => {
     begin()
     expect(await items.find({}, { session }).toArray()).toEqual([{ _id: 1 }])
     expect(await items.findOne({ _id: 2 }, { session })).toBeNull()
-    await session.commitTransaction()
+    expect(await failureOf(database.command({ find: 'transactions', ...at(time) }, { session }))).toMatchObject({
+      code: 72,
+      message: expect.stringContaining('Only the first command'),
+    })
+    await session.abortTransaction()
     begin()
     expect(await failureOf(items.insertOne({ _id: 3 }, { session }))).toMatchObject({ code: 263 })
     await session.abortTransaction()
@@ -214,7 +231,3 @@ describe('atClusterTime', () => {
     expect(await database.collection<Item>('writes').find().toArray()).toEqual([{ _id: 1 }])
   })
 })
-
-function msOf(time: Timestamp): number {
-  return time.t * 1000 + Math.floor(time.i / 4096)
-}

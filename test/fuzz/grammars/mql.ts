@@ -400,6 +400,15 @@ const stages = [...stageNames, '$sample', '$redact', '$out', '$merge', '$unionWi
 const commandNames = commands.map(({ name }) => name)
 
 /** A command for the whole door, as a document. */
+function readConcernOf(choices: Choices, mql: Mql): unknown {
+  const times = [undefined, new Timestamp({ t: 1, i: 1 }), new Timestamp({ t: 0xffff_ffff, i: 0xffff_ffff })]
+  return choices.way<unknown>([
+    () => ({ level: 'snapshot' }),
+    () => ({ level: 'snapshot', atClusterTime: choices.of(times) }),
+    () => mql.fields(() => mql.value(), ['level', 'atClusterTime', 'afterClusterTime']),
+  ])
+}
+
 export function commandOf(choices: Choices): Document {
   const mql = new Mql(choices)
   const command = choices.way<Document>([
@@ -472,6 +481,7 @@ export function commandOf(choices: Choices): Document {
   ])
   return {
     ...command,
+    ...(choices.below(16) === 15 && { readConcern: readConcernOf(choices, mql) }),
     $db: choices.of(['test', 'test', 'test', 'polylog', '', 'a.b', '__proto__', 'admin', 'public', 'redis']),
   }
 }
