@@ -3,10 +3,31 @@ import { mutationsOf, type Mutation } from './mutation.ts'
 
 const inGolden = ['src/language/sql/golden.test.ts']
 const inSessions = ['src/gateway/postgres/session-scripts.test.ts']
+const inCopy = ['src/gateway/postgres/copy-binary.test.ts']
 const inSleep = ['src/gateway/postgres/sleep.test.ts']
 const inSecurity = ['src/server/row-security.test.ts']
 
 export const statementMutations: readonly Mutation[] = [
+  ...mutationsOf('src/language/sql/statement/copy-binary.ts', inCopy, [
+    [
+      'binary COPY loses what begins a field',
+      '    this.#buffer.set(bytes, this.#end)\n',
+      '    this.#buffer.set(bytes, this.#start)\n',
+    ],
+    ['binary COPY takes any number of fields', 'if (count !== this.#fieldCount)', 'if (count < 0)'],
+    [
+      'binary COPY ends within a row',
+      "const isBetweenRows = this.#state === 'row'",
+      "const isBetweenRows = this.#state !== 'end'",
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/statement/copy.ts', inCopy, [
+    [
+      'binary COPY does not ask the type of a column',
+      'value === null || modifier < 0 ? value : type.coerce(value, modifier, false)',
+      "value === null || modifier < 0 || typeof text !== 'string' ? value : type.coerce(value, modifier, false)",
+    ],
+  ]),
   ...mutationsOf('src/language/sql/plan/plan-derived.ts', inSleep, [
     [
       'a function in FROM does not know that it has slept',

@@ -27,7 +27,8 @@ export function runCopyIn(client: Client, prepared: PreparedStatement): Promise<
   if (isAlone) block.beginImplicit()
   block.isFresh = false
   const load = prepared.copy!.beginLoad!()
-  copyResponse(client.outbox.writer, 'in', prepared.copy!.columnCount)
+  const { columnCount, format } = prepared.copy!
+  copyResponse(client.outbox.writer, 'in', columnCount, format === 'binary')
   client.outbox.flush()
   return new Promise<number>((resolve, reject) => {
     client.copy = new CopyIn(client, load, resolve, reject)

@@ -56,6 +56,9 @@ export class CopyEncoder {
     if (format.header) copyData(writer, formatLine(format, [...names], names))
   }
 
+  /** Behind the last line there is nothing. */
+  trailer(_writer: ByteWriter): void {}
+
   write(row: readonly SqlValue[], writer: ByteWriter): void {
     const { format, names } = this.#lines
     const fields = row.map((value, i) => (value === null ? null : this.#formatters[i]!(value)))

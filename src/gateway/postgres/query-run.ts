@@ -5,6 +5,7 @@ import { paused, type Execution, type Notice, type PreparedStatement, type Row }
 import { shownNumber } from '../../model/table/types/registry.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
+import { CopyBinaryEncoder } from './copy-out-binary.ts'
 import { CopyEncoder } from './copy-out.ts'
 import { isLargeRow } from './large-values.ts'
 import { sqlError } from './errors.ts'
@@ -36,7 +37,7 @@ export class QueryRun {
   #isAnnounced = false
   /** Rows written. */
   #sent = 0
-  #copyLines: CopyEncoder | undefined
+  #copyRows: CopyEncoder | CopyBinaryEncoder | undefined
 
   constructor(
     client: Client,
@@ -96,7 +97,7 @@ export class QueryRun {
     if (this.#options.keepsColumns === true || !this.#options.describes) checkSameColumns(fresh, this.#prepared)
     this.#statement.prepared = fresh
     this.#prepared = fresh
-    this.#copyLines = undefined
+    this.#copyRows = undefined
   }
 
   /** Not before there are rows or the end: a statement that has yet to wait must not have said anything. */
@@ -106,7 +107,7 @@ export class QueryRun {
     const { writer } = this.#client.outbox
     const { columns, copy } = this.#prepared
     if (copy !== undefined) {
-      copyResponse(writer, 'out', copy.columnCount)
+      copyResponse(writer, 'out', copy.columnCount, copy.format === 'binary')
       this.#copyEncoder.header(writer)
     } else if (this.#options.describes && columns !== undefined) rowDescription(writer, columns, this.#portal.formats)
   }
@@ -183,8 +184,9 @@ export class QueryRun {
     return this.#options.maxRows > 0 && this.#sent >= this.#options.maxRows
   }
 
-  get #copyEncoder(): CopyEncoder {
-    return (this.#copyLines ??= new CopyEncoder(this.#prepared.copy!.lines!))
+  get #copyEncoder(): CopyEncoder | CopyBinaryEncoder {
+    const { lines, binary } = this.#prepared.copy!
+    return (this.#copyRows ??= binary === undefined ? new CopyEncoder(lines!) : new CopyBinaryEncoder(binary))
   }
 
   /** For a later Execute. */
@@ -242,7 +244,10 @@ export class QueryRun {
     const { writer } = this.#client.outbox
     const execution = this.#execution!
     for (const notice of this.#notices) this.#client.notice(notice)
-    if (this.#prepared.copy !== undefined) copyDone(writer)
+    if (this.#prepared.copy !== undefined) {
+      this.#copyEncoder.trailer(writer)
+      copyDone(writer)
+    }
     if (this.#isComplete && this.#prepared.columns !== undefined) {
       this.#portal.rest ??= openWaitingRows(this.#client)
       portalSuspended(writer)

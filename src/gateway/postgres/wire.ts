@@ -154,17 +154,22 @@ export function rowDescription(
 }
 
 /** CopyInResponse (`G`) or CopyOutResponse (`H`), text. */
-export function copyResponse(writer: ByteWriter, direction: 'in' | 'out', columnCount: number): void {
+export function copyResponse(writer: ByteWriter, direction: 'in' | 'out', columnCount: number, isBinary = false): void {
   const mark = beginMessage(writer, direction === 'in' ? 'G' : 'H')
-  writer.u8(0)
+  const format = isBinary ? 1 : 0
+  writer.u8(format)
   writer.u16be(columnCount)
-  for (let i = 0; i < columnCount; i++) writer.u16be(0)
+  for (let i = 0; i < columnCount; i++) writer.u16be(format)
   endMessage(writer, mark)
 }
 
 export function copyData(writer: ByteWriter, text: string): void {
+  copyDataOf(writer, () => writer.utf8(text))
+}
+
+export function copyDataOf(writer: ByteWriter, write: () => void): void {
   const mark = beginMessage(writer, 'd')
-  writer.utf8(text)
+  write()
   endMessage(writer, mark)
 }
 

@@ -284,10 +284,17 @@ export interface PreparedStatement {
  */
 export interface CopyDescription {
   readonly direction: 'in' | 'out'
-  readonly format: 'text' | 'csv'
+  readonly format: 'text' | 'csv' | 'binary'
   readonly columnCount: number
   readonly lines?: CopyLines
+  /** In place of `lines`. */
+  readonly binary?: CopyBinaryRows
   beginLoad?(): CopyLoad
+}
+
+/** What COPY TO in the binary format makes rows of. */
+export interface CopyBinaryRows {
+  readonly types: readonly number[]
 }
 
 export interface CopyLoad {

@@ -160,6 +160,13 @@ export const postgresDoorTarget: Target = {
           frontendMessage('c'),
           frontendMessage('Q', 'begin; select * from t; rollback\0'),
         ]),
+        Buffer.concat([
+          startupPacket(),
+          frontendMessage('Q', 'create table t (a int, b text); copy t to stdout binary; copy t from stdin binary\0'),
+          frontendMessage('d', 'PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0'),
+          frontendMessage('d', '\0\x02\0\0\0\x04\0\0\0\x01\xff\xff\xff\xff\xff\xff'),
+          frontendMessage('c'),
+        ]),
       ],
       words: [frontendMessage('S'), frontendMessage('H'), frontendMessage('X'), 'SELECT ', '\0', '\xff\xff\xff\xff'],
       generate: postgresProgram,

@@ -27,6 +27,12 @@ export interface CopyLines {
   readonly types: readonly number[]
 }
 
+export function checkCsvOnly(given: ReadonlySet<string>): void {
+  for (const name of ['quote', 'escape', 'force_quote']) {
+    if (given.has(name)) throw failure('0A000', `COPY ${name.replace('_', ' ')} available only in CSV mode`)
+  }
+}
+
 /** PostgreSQL's conditions on what the options say together. */
 export function checkFormat(format: CopyFormat, given: ReadonlySet<string>): CopyFormat {
   const { kind, delimiter, nullText, quote, escape } = format
@@ -36,9 +42,7 @@ export function checkFormat(format: CopyFormat, given: ReadonlySet<string>): Cop
   if (/[\r\n]/.test(nullText)) throw failure('22023', 'COPY null representation cannot use newline or carriage return')
   if (kind === 'text') {
     if (/[\\.a-z0-9]/.test(delimiter)) throw failure('22023', `COPY delimiter cannot be "${delimiter}"`)
-    for (const name of ['quote', 'escape', 'force_quote']) {
-      if (given.has(name)) throw failure('0A000', `COPY ${name.replace('_', ' ')} available only in CSV mode`)
-    }
+    checkCsvOnly(given)
   } else {
     if (!isSingle(quote)) throw failure('0A000', 'COPY quote must be a single one-byte character')
     if (delimiter === quote) throw failure('22023', 'COPY delimiter and quote must be different')
@@ -95,13 +99,14 @@ function quoteField(field: string, format: CopyFormat, name: string, count: numb
 }
 
 export interface CopyRecord {
-  readonly fields: readonly (string | null)[]
+  /** Texts, or the binary forms of values. */
+  readonly fields: readonly (string | Uint8Array | null)[]
   readonly line: number
 }
 
-const maxRowBytes = 64 * 1024 * 1024
+export const maxRowBytes: number = 64 * 1024 * 1024
 /** Enough rows to be worth a statement. */
-const loadBytes = 256 * 1024
+export const loadBytes: number = 256 * 1024
 
 export class CopyReader {
   readonly #format: CopyFormat

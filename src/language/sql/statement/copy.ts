@@ -1,4 +1,4 @@
-/** COPY FROM STDIN and TO STDOUT, in text and CSV. */
+/** COPY FROM STDIN and TO STDOUT, in text, CSV and the binary format. */
 import { privilege } from '../../../database/access/privileges.ts'
 import { atOnce, inPlace, isSteps } from '../../../database/transaction/wait.ts'
 import type { CopyStmt, Node } from 'libpg-query'
@@ -15,12 +15,13 @@ import { itemsOf, optionText, stringsOf } from '../bind/tree.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { readInSteps } from '../remote/input.ts'
 import { isDearInput } from '../remote/input-cost.ts'
-import type { CopyLoad, SqlValue } from '../contract.ts'
+import type { CopyDescription, CopyLoad, SqlValue } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import type { SqlRow } from '../plan/run.ts'
 import type { Relation } from '../../../query/relation.ts'
-import { checkFormat, type CopyFormat, CopyReader, type CopyRecord } from './copy-format.ts'
+import { CopyBinaryReader } from './copy-binary.ts'
+import { checkCsvOnly, checkFormat, type CopyFormat, CopyReader, type CopyRecord } from './copy-format.ts'
 import { QueryExecution, StepsExecution } from './execution.ts'
 import type { Planned } from './prepared.ts'
 import { planOutput } from './select.ts'
@@ -33,7 +34,7 @@ export function planCopy(binder: Binder, statement: CopyStmt): Planned {
   return statement.is_from === true ? planCopyIn(binder, statement, format) : planCopyOut(binder, statement, format)
 }
 
-function readFormat(nodes: readonly Node[]): CopyFormat {
+function readFormat(nodes: readonly Node[]): CopyFormat | 'binary' {
   const format: { -readonly [K in keyof CopyFormat]: CopyFormat[K] } = {
     kind: 'text',
     delimiter: '\t',
@@ -44,13 +45,15 @@ function readFormat(nodes: readonly Node[]): CopyFormat {
     forceQuote: new Set(),
   }
   const given = new Set<string>()
+  let isBinary = false
   for (const node of nodes) {
     if (!('DefElem' in node)) continue
     const { defname = '', arg } = node.DefElem
     const text = optionText(arg)
     if (defname === 'format') {
-      if (text !== 'text' && text !== 'csv') throw notBuilt(`COPY format "${text}"`)
-      format.kind = text
+      isBinary = text === 'binary'
+      if (text === 'text' || text === 'csv') format.kind = text
+      else if (!isBinary) throw failure('22023', `COPY format "${text}" not recognized`)
     } else if (defname === 'delimiter') format.delimiter = text ?? '\t'
     else if (defname === 'null') format.nullText = text ?? ''
     else if (defname === 'header') format.header = text === undefined || ['1', 'true', 'on'].includes(text)
@@ -62,6 +65,7 @@ function readFormat(nodes: readonly Node[]): CopyFormat {
     else if (defname !== 'freeze') throw notBuilt(`the COPY option "${defname}"`)
     given.add(defname)
   }
+  if (isBinary) return checkBinary(given)
   if (format.kind === 'text') return checkFormat(format, given)
   const csv = {
     ...format,
@@ -70,6 +74,15 @@ function readFormat(nodes: readonly Node[]): CopyFormat {
     escape: given.has('escape') ? format.escape : format.quote,
   }
   return checkFormat(csv, given)
+}
+
+function checkBinary(given: ReadonlySet<string>): 'binary' {
+  for (const name of ['delimiter', 'null', 'header']) {
+    if (!given.has(name)) continue
+    throw failure(name === 'header' ? '0A000' : '42601', `cannot specify ${name.toUpperCase()} in BINARY mode`)
+  }
+  checkCsvOnly(given)
+  return 'binary'
 }
 
 function copyColumns(relation: Relation, names: readonly string[]): readonly number[] {
@@ -86,10 +99,13 @@ function copyColumns(relation: Relation, names: readonly string[]): readonly num
   })
 }
 
-function planCopyOut(binder: Binder, statement: CopyStmt, format: CopyFormat): Planned {
+function planCopyOut(binder: Binder, statement: CopyStmt, format: CopyFormat | 'binary'): Planned {
   const { plan, names, types } = copySource(binder, statement)
-  const lines = { format, names, types }
-  const copy = { direction: 'out', format: format.kind, columnCount: types.length, lines } as const
+  const columnCount = types.length
+  const copy: CopyDescription =
+    format === 'binary'
+      ? { direction: 'out', format, columnCount, binary: { types } }
+      : { direction: 'out', format: format.kind, columnCount, lines: { format, names, types } }
   return {
     effect: { kind: 'copy out' },
     command: 'COPY',
@@ -119,7 +135,7 @@ function copySource(
   return { plan, names: columns.map((column) => column.name), types: columns.map(({ type }) => type) }
 }
 
-function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Planned {
+function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat | 'binary'): Planned {
   const relation = findRelation(binder, statement.relation!)
   if (relation instanceof ViewRelation && !relation.triggered.does('insert')) {
     throw refused(relation, 'to', 'To enable copying to a view, provide an INSTEAD OF INSERT trigger.')
@@ -138,7 +154,7 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
     return { at, type: getType(type), modifier }
   })
   const beginLoad = (): CopyLoad => {
-    const reader = new CopyReader(format)
+    const reader = format === 'binary' ? new CopyBinaryReader(fields.length) : new CopyReader(format)
     return {
       feed: (bytes) => reader.feed(bytes),
       finish: () => reader.finish(),
@@ -165,7 +181,8 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
       },
     }
   }
-  const copy = { direction: 'in', format: format.kind, columnCount: columns.length, beginLoad } as const
+  const kind = format === 'binary' ? format : format.kind
+  const copy = { direction: 'in', format: kind, columnCount: columns.length, beginLoad } as const
   return {
     effect: { kind: 'copy in' },
     command: 'COPY',
@@ -197,7 +214,7 @@ function readDearFields(
   let dear: number[] | undefined
   for (let i = 0; i < texts.length && i < fields.length; i++) {
     const text = texts[i]!
-    if (text !== null && isDearInput(fields[i]!.type.oid, text, false)) (dear ??= []).push(i)
+    if (text !== null && isDearInput(fields[i]!.type.oid, text, typeof text !== 'string')) (dear ??= []).push(i)
   }
   return dear && readEach(transaction, fields, texts, dear)
 }
@@ -211,10 +228,10 @@ function* readEach(
   const read = new Map<number, SqlValue>()
   for (const i of dear) {
     const { type, modifier } = fields[i]!
-    read.set(
-      i,
-      yield* readInSteps(transaction, { kind: 'input', type: type.oid, modifier, isBinary: false }, texts[i]!),
-    )
+    const given = texts[i]!
+    const isBinary = typeof given !== 'string'
+    const value = yield* readInSteps(transaction, { kind: 'input', type: type.oid, modifier, isBinary }, given)
+    read.set(i, isBinary && value !== null && modifier >= 0 ? type.coerce(value, modifier, false) : value)
   }
   return read
 }
@@ -235,11 +252,15 @@ function readDraft(
     const read = dear === noDearFields ? undefined : dear.get(i)
     if (read !== undefined) draft[at] = read
     else {
-      const value = text === null ? null : type.parseText(text, modifier)
+      const value = text === null ? null : readGiven(type, text, modifier)
       draft[at] = value === null || modifier < 0 ? value : type.coerce(value, modifier, false)
     }
   }
   return draft
+}
+
+function readGiven(type: SqlType, given: string | Uint8Array, modifier: number): SqlValue {
+  return typeof given === 'string' ? type.parseText(given, modifier) : type.decodeBinary(given, 0, given.length)
 }
 
 function checkCount(relation: Relation, fields: readonly Field[], texts: CopyRecord['fields'], line: number): void {
