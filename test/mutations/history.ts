@@ -3,6 +3,7 @@ import { type Mutation, mutationsOf } from './mutation.ts'
 
 const history = ['src/database/history']
 const doors = ['src/server/looking-back.test.ts']
+const streams = ['src/gateway/mongodb/change-streams.test.ts']
 const snapshots = ['src/gateway/mongodb/snapshots.test.ts']
 
 export const historyMutations: readonly Mutation[] = [
@@ -84,6 +85,10 @@ export const historyMutations: readonly Mutation[] = [
   ...mutationsOf('src/gateway/mongodb/concerns.ts', snapshots, [
     ['writes take a snapshot for a word', "if (readsSnapshots === 'any') return { at }", 'if (true) return { at }'],
     ['a transaction goes elsewhere in its middle', 'if (request.beginsTransaction) return { at }', 'return { at }'],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/commands/modify-collection.ts', streams, [
+    ['images are kept for ever', "if (images !== undefined) delete after['images']", ''],
+    ['views take what they do not keep', '  if (wrong === undefined) return', '  if (wrong !== undefined) return'],
   ]),
   ...mutationsOf('src/gateway/postgres/as-of.ts', doors, [
     [

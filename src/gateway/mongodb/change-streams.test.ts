@@ -172,6 +172,60 @@ describe('a change stream', () => {
     expect(await codeOf(wanting.next())).toBe(47)
   })
 
+  it('has images from when they are asked for until they are not', async () => {
+    const items = database.collection<Item>('switched')
+    await items.insertOne({ _id: 1, n: 0 })
+    const [asking, needing] = [
+      await watch(items, { fullDocument: 'whenAvailable', fullDocumentBeforeChange: 'whenAvailable' }),
+      await watch(items, { fullDocument: 'required' }),
+    ]
+    const images = async (enabled: unknown): Promise<unknown> => {
+      await database.command({ collMod: 'switched', changeStreamPreAndPostImages: { enabled } })
+      const [found] = await database.listCollections({ name: 'switched' }).toArray()
+      return (found as { options?: Document }).options
+    }
+    await items.updateOne({ _id: 1 }, { $inc: { n: 1 } })
+    expect(await images(true)).toMatchObject({ changeStreamPreAndPostImages: { enabled: true } })
+    await items.updateOne({ _id: 1 }, { $inc: { n: 1 } })
+    const session = client.startSession()
+    await session.withTransaction(async () => {
+      await items.updateOne({ _id: 1 }, { $inc: { n: 1 } }, { session })
+      await items.replaceOne({ _id: 1 }, { r: 1 }, { session })
+    })
+    await session.endSession()
+    expect(await images(0)).toEqual({})
+    await items.deleteOne({ _id: 1 })
+    const told = (await next(asking, 5)).map(({ operationType, fullDocumentBeforeChange, fullDocument }) => [
+      operationType as unknown,
+      fullDocumentBeforeChange as unknown,
+      fullDocument as unknown,
+    ])
+    expect(told).toEqual([
+      ['update', null, null],
+      ['update', { _id: 1, n: 1 }, { _id: 1, n: 2 }],
+      ['update', { _id: 1, n: 2 }, { _id: 1, n: 3 }],
+      ['replace', { _id: 1, n: 3 }, { _id: 1, r: 1 }],
+      ['delete', null, undefined],
+    ])
+    expect(await codeOf(needing.next())).toBe(47)
+  })
+
+  it('has images of collections alone, by one word', async () => {
+    const create = (name: string, changeStreamPreAndPostImages: unknown, more: Document = {}, db = 'streams') =>
+      codeOf(client.db(db).command({ create: name, changeStreamPreAndPostImages, ...more }))
+    expect(await create('wrongly', {})).toBe(40_414)
+    expect(await create('wrongly', { enabled: 'yes' })).toBe(14)
+    expect(await create('wrongly', { enabled: true, expireAfterSeconds: 5 })).toBe(40_415)
+    expect(await create('wrongly', true)).toBe(14)
+    expect(await create('wrongly', { enabled: true }, {}, 'admin')).toBe(72)
+    expect(await create('looked', { enabled: true }, { viewOn: 'images', pipeline: [] })).toBe(72)
+    await database.createCollection('looked', { viewOn: 'images', pipeline: [] })
+    expect(await codeOf(database.command({ collMod: 'looked', validationLevel: 'off' }))).toBe(72)
+    expect(
+      await codeOf(database.command({ collMod: 'looked', viewOn: 'images', pipeline: [], validator: { a: 1 } })),
+    ).toBe(72)
+  })
+
   it('has stages of its own, which leave the token alone', async () => {
     const items = database.collection<Item>('staged')
     const stream = await watch(items, {}, [

@@ -471,6 +471,8 @@ export function commandOf(choices: Choices): Document {
           'verbosity',
           'readConcern',
           'writeConcern',
+          'changeStreamPreAndPostImages',
+          'viewOn',
           'limit',
           'validator',
           'capped',

@@ -8,7 +8,7 @@ import { nearElsewhere } from '../../../language/mql/filter-operators.ts'
 import { pipelineQuery } from '../../../language/mql/pipeline.ts'
 import { withoutScripts } from '../../../language/mql/scripts.ts'
 import { noVariables } from '../../../language/mql/scope.ts'
-import { bsonType, type BsonValue, fieldsOf, getField } from '../../../model/document/bson.ts'
+import { bsonType, bsonTypeName, type BsonValue, fieldsOf } from '../../../model/document/bson.ts'
 import { noteSchema } from '../../../model/document/change-notes.ts'
 import { type IndexOptions, optionsOf, storableDocument } from '../../../model/document/collection-options.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
@@ -41,16 +41,43 @@ export function withCollectionOptions(request: Request, before: JsonObject): Jso
   if (level !== undefined) after['validationLevel'] = level
   const action = oneOf(request, 'validationAction', ['error', 'warn'])
   if (action !== undefined) after['validationAction'] = action
-  const images = request.getObject('changeStreamPreAndPostImages')
-  if (images !== undefined) {
-    const enabled = getField(images, 'enabled')
-    if (enabled === undefined) {
-      throw mongoError(40_414, "BSON field 'changeStreamPreAndPostImages.enabled' is missing but a required field")
-    }
-    delete after['images']
-    if (isTruthy(enabled)) after['images'] = true
-  }
+  const images = imagesOption(request)
+  if (images !== undefined) delete after['images']
+  if (images === true) after['images'] = true
   return after
+}
+
+const unwatchedDatabases: ReadonlySet<string> = new Set(['admin', 'config', 'local'])
+
+/** Whether notes of changes hold what was, and what is, where the request says so. */
+function imagesOption(request: Request): boolean | undefined {
+  const option = 'changeStreamPreAndPostImages'
+  const images = request.getObject(option)
+  if (images === undefined) return undefined
+  if (unwatchedDatabases.has(request.database)) {
+    const message = `${option} collection option is not supported on the '${request.database}' database`
+    throw mongoError(mongoCode.invalidOptions, message)
+  }
+  const fields = new Map(fieldsOf(images))
+  for (const name of fields.keys()) {
+    if (name !== 'enabled') throw mongoError(40_415, `BSON field '${option}.${name}' is an unknown field.`)
+  }
+  const enabled = fields.get('enabled')
+  if (enabled === undefined) {
+    throw mongoError(40_414, `BSON field '${option}.enabled' is missing but a required field`)
+  }
+  if (enabled.type === bsonType.boolean || enabled.isNumber) return isTruthy(enabled)
+  throw mongoError(
+    mongoCode.typeMismatch,
+    `BSON field '${option}.enabled' is the wrong type '${bsonTypeName(enabled.type)}', expected types '[bool, long, int, decimal, double]'`,
+    'wrong_type',
+  )
+}
+
+function refuseOnView(request: Request): void {
+  const wrong = validationOptions.find((name) => request.get(name) !== undefined)
+  if (wrong === undefined) return
+  throw mongoError(mongoCode.invalidOptions, `option not supported on a view: ${wrong}`, 'unsupported')
 }
 
 function oneOf(request: Request, name: string, allowed: readonly string[]): string | undefined {
@@ -81,6 +108,7 @@ export function viewOption(request: Request, name: string): SaidView | undefined
     if (pipeline === undefined) return undefined
     throw mongoError(mongoCode.invalidOptions, "'pipeline' requires 'viewOn' to also be specified")
   }
+  refuseOnView(request)
   if (viewOn === '') throw mongoError(mongoCode.badValue, "'viewOn' cannot be empty")
   const { database } = request
   const stages = pipeline ?? arrayOf([])
@@ -109,6 +137,7 @@ function modify(request: Request): Reply | Promise<Reply> {
   return request.session.run((transaction): Reply => {
     const collection = requireCollection(transaction, database, collectionName)
     if (isDocumentView(collection)) {
+      refuseOnView(request)
       if (view === undefined)
         throw mongoError(mongoCode.invalidOptions, 'of a view only viewOn and pipeline can be changed')
       requireBelow(transaction, database, view)
