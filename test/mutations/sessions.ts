@@ -151,4 +151,33 @@ export const sessionMutations: readonly Mutation[] = [
       '  }\n\n  /** False',
     ],
   ]),
+  ...mutationsOf(
+    'src/gateway/postgres/signals.ts',
+    ['src/server/signals.test.ts'],
+    [
+      ['anybody may signal a superuser', '|| target.rightsOf(ownRoleId).areUnlimited', ''],
+      ['only members of pg_signal_backend may signal', ' || asking?.roles.has(ownRoleId) === true', ''],
+      [
+        'who acts as another one may be signaled as that one',
+        'const { ownRoleId } = target.identity',
+        'const { roleId: ownRoleId } = target.identity',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/gateway/postgres/conversation.ts',
+    ['src/gateway/postgres/signals.test.ts'],
+    [
+      [
+        'a connection that is ended goes on after what it runs',
+        'if (this.#ending !== undefined) throw this.#ending\n    const told',
+        'const told',
+      ],
+      [
+        'a connection is ended while it waits for a lock, and what it runs is not',
+        '    this.#ending = ended\n    this.cancel()',
+        '    this.#ending = ended',
+      ],
+    ],
+  ),
 ]

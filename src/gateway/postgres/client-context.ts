@@ -19,6 +19,7 @@ import type { TextStyle } from '../../model/table/types/text-style.ts'
 import type { SessionHost } from '../../session/contract.ts'
 import type { EvidenceTable, EvidenceType } from '../../session/evidence.ts'
 import type { Client } from './client.ts'
+import { type Signal, signalSession } from './signals.ts'
 
 export class ClientContext implements SqlContext {
   readonly client: Client
@@ -87,6 +88,10 @@ export class ClientContext implements SqlContext {
 
   get backendId(): number {
     return this.client.session.id
+  }
+
+  signalSession(id: number, signal: Signal): boolean {
+    return signalSession(this.client.session, this.sessions, id, signal, this.client.otherConnection(id))
   }
 
   isBeingRead(collection: number): boolean {

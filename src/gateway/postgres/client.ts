@@ -28,6 +28,7 @@ import type { GatewayLimits } from '../gateway.ts'
 import { BoundedNames } from './bounded-names.ts'
 import { ClientContext } from './client-context.ts'
 import { sqlError, mixedBlock } from './errors.ts'
+import type { Connections, Signaled } from './signals.ts'
 import { type Messenger, Notifications } from './notifications.ts'
 import type { ParameterInput, SqlLanguage } from './language.ts'
 import type { ClientStatement, Cursor, Portal } from './portal.ts'
@@ -43,7 +44,7 @@ export interface ClientParts {
   readonly outbox: Outbox
   readonly language: SqlLanguage
   readonly limits: GatewayLimits
-  readonly messenger: Messenger
+  readonly messenger: Messenger & Connections
 }
 
 /** What the data of a COPY goes to. */
@@ -102,6 +103,7 @@ export class Client implements BlockClient {
   #reported: Map<string, string> | undefined
   #textMemory: MemoryAccount | undefined
   readonly #messenger: Messenger
+  readonly #connections: Connections
   /** Once it has listened to anything. */
   listening: Notifications | undefined
 
@@ -123,6 +125,7 @@ export class Client implements BlockClient {
     this.asOf = new AsOf(this.session, this.block)
     this.#sessions = parts.sessions
     this.#messenger = parts.messenger
+    this.#connections = parts.messenger
     this.context = new ClientContext(this, parts.sessions)
   }
 
@@ -174,6 +177,10 @@ export class Client implements BlockClient {
     if (this.session.hasWritten || this.session.joined) throw mixedBlock(command, 'data')
     this.#rolesOfBlock ??= new RolesOfBlock(this.principals)
     return this.#rolesOfBlock.principals
+  }
+
+  otherConnection(session: number): Signaled | undefined {
+    return this.#connections.ofSession(session)
   }
 
   get hasChangedRoles(): boolean {

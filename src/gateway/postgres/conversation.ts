@@ -24,6 +24,7 @@ import type { Messenger } from './notifications.ts'
 import { MessageReader } from './message-reader.ts'
 import { databaseOf, greet, openClient, userOf } from './greeting.ts'
 import type { Cancelable, PostgresState } from './postgres-protocol.ts'
+import type { Connections } from './signals.ts'
 import { simpleQuery } from './simple-query.ts'
 import { errorsFor } from './refused-replies.ts'
 import { readStartupPacket, type StartupMessage } from './startup.ts'
@@ -57,7 +58,7 @@ const idleTimeouts = {
 
 const nothing = new Uint8Array(0)
 
-export class PostgresConversation implements Conversation, Cancelable, Messenger {
+export class PostgresConversation implements Conversation, Cancelable, Messenger, Connections {
   /** What a CancelRequest must name. */
   secret = 0
   readonly input: MessageFrames
@@ -77,6 +78,8 @@ export class PostgresConversation implements Conversation, Cancelable, Messenger
   #statementTimeout: Timeout | undefined
   #idleTimeout: Timeout | undefined
   #isTimedOut = false
+  /** It ends with this, as soon as what runs has. */
+  #ending: PolylogError | undefined
 
   constructor(state: PostgresState, connection: Connection) {
     const { limits } = state.parts
@@ -210,6 +213,7 @@ export class PostgresConversation implements Conversation, Cancelable, Messenger
 
   #ready(client: Client): void {
     if (this.#connection.hasEnded) return
+    if (this.#ending !== undefined) throw this.#ending
     if (client.block.kind === 'none' && client.portals.size > 0) client.portals.clear()
     client.reportSettings()
     const { outbox, block } = client
@@ -257,6 +261,7 @@ export class PostgresConversation implements Conversation, Cancelable, Messenger
   /** Throws what ends the connection. */
   #failed(client: Client, type: number, error: unknown): void | Promise<void> {
     if (error instanceof ProtocolViolation) throw error
+    if (this.#ending !== undefined) throw this.#ending
     const told = answerTo(this.#state.parts.sessions.host, 'postgres', withPosition(error, client.text))
     const answer = withoutHiddenRows(client, told)
     client.takeBackOutput()
@@ -318,6 +323,20 @@ export class PostgresConversation implements Conversation, Cancelable, Messenger
     if (!this.#connection.isWaiting) this.#connection.stopWaitingForLog('the cancellation')
     // A COPY waits for its client mostly, and runs nothing then.
     if (!this.#copyWaits) client?.copy?.fail(canceled())
+  }
+
+  terminate(): void {
+    const ended = sqlError('shutting_down', '57P01', 'terminating connection due to administrator command')
+    if (!this.#isAnswering || this.#copyWaits) {
+      this.#connection.fail(ended)
+      return
+    }
+    this.#ending = ended
+    this.cancel()
+  }
+
+  ofSession(id: number): Cancelable | undefined {
+    return this.#state.cancelable.get(id)
   }
 
   get replyLimitMs(): number {

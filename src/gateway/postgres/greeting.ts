@@ -9,6 +9,7 @@ import type { Connection } from '../connection.ts'
 import type { GatewayLimits } from '../gateway.ts'
 import { Client } from './client.ts'
 import type { Messenger } from './notifications.ts'
+import type { Connections } from './signals.ts'
 import { sqlError } from './errors.ts'
 import type { SqlLanguage } from './language.ts'
 import { simpleQuery } from './simple-query.ts'
@@ -22,7 +23,7 @@ export interface GreetingParts {
 }
 
 export function openClient(
-  { sessions, limits, language, messenger }: GreetingParts & { readonly messenger: Messenger },
+  { sessions, limits, language, messenger }: GreetingParts & { readonly messenger: Messenger & Connections },
   { remote, outbox, database: byName }: Pick<Connection, 'remote' | 'outbox' | 'database'>,
   packet: StartupMessage,
 ): Client {

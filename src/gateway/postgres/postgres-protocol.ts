@@ -3,6 +3,7 @@ import type { Connection } from '../connection.ts'
 import type { Conversation, DoorParts, Protocol, ProtocolState } from '../gateway.ts'
 import { PostgresConversation } from './conversation.ts'
 import { Pushes } from '../pushes.ts'
+import type { Signaled } from './signals.ts'
 import type { SqlLanguage } from './language.ts'
 import { findEncryptionRequest, sniffPostgres } from './startup.ts'
 
@@ -18,9 +19,8 @@ export function postgresOver(language: SqlLanguage): Protocol<'postgres'> {
   }
 }
 
-export interface Cancelable {
+export interface Cancelable extends Signaled {
   readonly secret: number
-  cancel(): void
 }
 
 export class PostgresState implements ProtocolState {

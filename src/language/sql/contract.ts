@@ -62,6 +62,8 @@ export interface SqlContext {
   /** polylog_transaction_token(): of the open transaction. */
   transactionToken(): string
   readonly backendId: number
+  /** Cancels what another session runs, or ends it; false where there is no such session. Left out, there are no others. Errors: 42501. */
+  signalSession?(id: number, signal: 'cancel' | 'terminate'): boolean
   /** Whether a query that the session has open reads the collection: a portal or a cursor of this transaction. */
   isBeingRead?(collection: number): boolean
   /** Whether the database takes writes; left out, it does. */

@@ -27,6 +27,7 @@ import { tables } from '../catalog/stored-tables.ts'
 import type { SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
+import { addNotice } from '../routine/inner-statement.ts'
 import { changeSetting, findSetting, readSetting } from '../settings/settings.ts'
 import { triggerDepth } from '../trigger/depth.ts'
 import { oid } from '../types/oids.ts'
@@ -107,7 +108,7 @@ function blockersOf(run: SqlRun, session: number): number[] {
 function defineWaits(): void {
   const { int4Array } = oid
   define('pg_blocking_pids', [int4], int4Array, (run, session: number) => blockersOf(run, session), volatile)
-  // Nothing waits for a snapshot that is safe: DEFERRABLE is refused.
+  // Nothing waits for a snapshot that is safe: all are.
   define('pg_safe_snapshot_blocking_pids', [int4], int4Array, () => [], volatile)
   // Of PostgreSQL's isolation tester, which asks by it whether a step waits for one of the sessions under test.
   define(
@@ -118,6 +119,17 @@ function defineWaits(): void {
       blockersOf(run, session).some((blocker) => sessions.includes(blocker)),
     volatile,
   )
+}
+
+function defineSignals(): void {
+  const send = (run: SqlRun, id: number, signal: 'cancel' | 'terminate'): boolean => {
+    if (run.context.signalSession?.(id, signal) === true) return true
+    const message = `PID ${id} is not a PostgreSQL backend process`
+    addNotice(run, { severity: 'WARNING', sqlState: '01000', message })
+    return false
+  }
+  define('pg_cancel_backend', [int4], bool, (run, id: number) => send(run, id, 'cancel'), volatile)
+  define('pg_terminate_backend', [int4], bool, (run, id: number) => send(run, id, 'terminate'), volatile)
 }
 
 function currentSchemas({ context, transaction }: SqlRun, implicit: boolean): string[] {
@@ -361,6 +373,7 @@ function prettySize(bytes: bigint): string {
 
 defineSession()
 defineWaits()
+defineSignals()
 defineSequences()
 defineCatalog()
 

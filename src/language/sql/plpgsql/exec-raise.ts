@@ -4,6 +4,8 @@ import { findType } from '../../../model/table/types/registry.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import type { Notice, SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
+import { describeObject } from '../bind/objects.ts'
+import { objectTypes } from '../types/oids.ts'
 import { addNotice } from '../routine/inner-statement.ts'
 import type { Compiler, Done, Exec } from './compile.ts'
 import { statesOf } from './conditions.ts'
@@ -28,21 +30,22 @@ export function compileRaise(compiler: Compiler, node: NodeOf<'raise'> | NodeOf<
   }
   return function* (frame): StatementSteps<Done> {
     const texts: string[] = []
-    for (const one of parameters) texts.push(shownText(yield* valueOf(frame, one), one.type))
+    for (const one of parameters) texts.push(shownText(frame, yield* valueOf(frame, one), one.type))
     const given = new Map<string, string>()
     for (const { name, value } of options) {
       if (given.has(name)) throw failure('42601', `RAISE option already specified: ${name.toUpperCase()}`)
       const text = yield* valueOf(frame, value)
       if (text === null) throw failure('22004', 'RAISE statement option cannot be null')
-      given.set(name, shownText(text, value.type))
+      given.set(name, shownText(frame, text, value.type))
     }
     raise(frame, node, texts, given)
     return undefined
   }
 }
 
-export function shownText(value: SqlValue, type: number): string {
+export function shownText({ context }: Frame, value: SqlValue, type: number): string {
   if (value === null) return '<NULL>'
+  if (objectTypes.has(type)) return describeObject(context, type, value as number)
   if (typeof value === 'boolean') return value ? 't' : 'f'
   return typeof value === 'string' ? value : (findType(type)?.formatText(value) ?? '')
 }
@@ -109,6 +112,6 @@ function compileAssert(compiler: Compiler, node: NodeOf<'assert'>, names: Names)
     const value: SqlValue = yield* valueOf(frame, condition)
     if (isTrue(frame, value, condition.type)) return undefined
     const text: SqlValue = message === undefined ? null : yield* valueOf(frame, message)
-    throw failure('P0004', text === null ? 'assertion failed' : shownText(text, message!.type))
+    throw failure('P0004', text === null ? 'assertion failed' : shownText(frame, text, message!.type))
   }
 }

@@ -192,7 +192,7 @@ export function dynamicStatement(
     const values: SqlValue[] = []
     for (const one of using) values.push(yield* valueOf(frame, one))
     const types = using.map(({ type }) => (type === oid.unknown ? oid.text : type))
-    const shown = shownText(text, query.type)
+    const shown = shownText(frame, text, query.type)
     charge(unitsPerStatement + shown.length * unitsPerCharacter)
     try {
       return { prepared: prepareParameters(shown, frame.context, types), values }

@@ -47,6 +47,7 @@ function isolationOf(text: string): Isolation | undefined {
   return lower === 'read committed' || lower === 'repeatable read' || lower === 'serializable' ? lower : undefined
 }
 
+/** DEFERRABLE is about waiting for a state on which a serializable transaction that only reads cannot fail: here every state is one. */
 export function transactionModes(options: readonly Node[]): TransactionModes {
   const modes: { isolation?: Isolation; readOnly?: boolean } = {}
   for (const option of options) {
@@ -57,7 +58,6 @@ export function transactionModes(options: readonly Node[]): TransactionModes {
       const isolation = isolationOf(text)
       if (isolation !== undefined) modes.isolation = isolation
     } else if (defname === 'transaction_read_only') modes.readOnly = text === '1' || text === 'true'
-    else if (defname === 'transaction_deferrable' && (text === '1' || text === 'true')) throw notBuilt('DEFERRABLE')
   }
   return modes
 }
