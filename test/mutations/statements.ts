@@ -8,6 +8,26 @@ const inSleep = ['src/gateway/postgres/sleep.test.ts']
 const inSecurity = ['src/server/row-security.test.ts']
 
 export const statementMutations: readonly Mutation[] = [
+  ...mutationsOf('src/language/sql/bind/with/search-cycle.ts', inGolden, [
+    [
+      'nothing follows but from marked rows',
+      "operation('<>', column(following, mark)",
+      "operation('=', column(following, mark)",
+    ],
+    ['SEARCH BREADTH FIRST counts no depth', "operation('+', depth, integer(1))", "operation('+', depth, integer(0))"],
+    [
+      'SEARCH DEPTH FIRST forgets the way',
+      'appended(before, row(columns(following)))',
+      'array(row(columns(following)))',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/bind/bind-from.ts', inGolden, [
+    [
+      'a star tells what SEARCH has added',
+      'i >= columns.length - hidden && { isHidden: true }',
+      'i < 0 && hidden < 0 && { isHidden: true }',
+    ],
+  ]),
   ...mutationsOf('src/language/sql/statement/copy-binary.ts', inCopy, [
     [
       'binary COPY loses what begins a field',

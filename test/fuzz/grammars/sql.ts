@@ -132,6 +132,8 @@ class Sql {
       () => `update t set ${this.#of(plainColumns)} = ${this.expression()} from w${this.#where()}`,
       () => `delete from ${this.#table()}${this.#of(['', ' using u', ' as z'])}${this.#where()}${this.#returning()}`,
       () => `with w2 as ${this.#of(['', 'materialized '])}(${this.select()}) ${this.select('w2')}`,
+      () => `with recursive r(a, b) as (select a, b from u union ${this.#of(['all ', ''])}select r.* from r, u where r.a < 3 and false)
+${this.#of(['search depth first by a set c', 'search breadth first by b, a set c', 'cycle a, b set c using d', "cycle a set c to 'x' default b using b"])} ${this.select('r')}`,
       () =>
         `explain ` +
         `${this.#of(['', 'verbose ', '(analyze, timing off) ', '(format json) ', '(costs off) ', '(analyze, verbose, buffers, wal, settings) ', '(verbose, settings, summary, format json) '])}` +

@@ -79,7 +79,7 @@ function bindName(binder: Binder, scope: Scope, name: RangeVar): Bound {
         table.working === undefined
           ? { kind: 'shared', ...placed, ...names, id: frame.id, query, captures, isMaterialized, readers }
           : { kind: 'function', ...placed, ...workingItem(binder, table.working), captures }
-      return placeQuery(scope, item, renamed(columns, table.columnNames), name.alias)
+      return placeQuery(scope, item, renamed(columns, table.columnNames), name.alias, undefined, table.hidden)
     }
   }
   const found = findRelation(binder, name)
@@ -256,6 +256,7 @@ function placeQuery(
   columns: readonly OutputColumn[],
   alias: Alias | undefined,
   source?: NamedSource,
+  hidden = 0,
 ): Bound {
   const names = aliasColumns(alias, columns.length, item.alias)
   const visible = columns.map(({ name, type, modifier, origin }, i): ScopeColumn => {
@@ -265,6 +266,7 @@ function placeQuery(
       expression: { kind: 'column', type, modifier, index: item.first + i, name: `${item.alias}.${shown}` },
       origin,
       ...(source && { source: source.sources[i] }),
+      ...(i >= columns.length - hidden && { isHidden: true }),
     }
   })
   scope.width = item.first + item.width

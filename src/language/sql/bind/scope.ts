@@ -86,6 +86,8 @@ export interface CommonTable {
   readonly readers: { count: number }
   /** Of a query that reads itself, within itself: the rows that came last. */
   readonly working?: SetFunctionEntry | undefined
+  /** Likewise: how many of its last columns no star tells (SEARCH and CYCLE). */
+  readonly hidden?: number
   /** A statement that writes, and returns nothing. */
   readonly isSilent?: boolean
 }

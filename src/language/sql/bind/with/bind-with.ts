@@ -5,7 +5,7 @@
 import type { CommonTableExpr, WithClause } from 'libpg-query'
 import { formatType } from '../../../../model/table/types/registry.ts'
 import type { Expression } from '../../expression/expression.ts'
-import { failure, notBuilt } from '../../failure.ts'
+import { failure } from '../../failure.ts'
 import { oid } from '../../types/oids.ts'
 import { workingTable } from '../../plan/working-table.ts'
 import type { Binder } from '../binder.ts'
@@ -15,6 +15,7 @@ import { type CommonTable, Frame, Scope } from '../scope.ts'
 import { unionOf } from '../set-operation.ts'
 import { stringsOf } from '../tree.ts'
 import { orderedByReferences, queriesOf, recursiveSides } from './references.ts'
+import { tracedSides } from './search-cycle.ts'
 
 /** Answers what the text says, for who writes it down. */
 export function bindWith(binder: Binder, scope: Scope, clause: WithClause): readonly WrittenWith[] {
@@ -30,8 +31,8 @@ export function bindWith(binder: Binder, scope: Scope, clause: WithClause): read
     clause.recursive === true ? orderedByReferences(queries) : queries.map((query) => ({ query, isRecursive: false }))
   const written: WrittenWith[] = []
   for (const { query, isRecursive } of ordered) {
-    if (query.search_clause !== undefined) throw notBuilt('SEARCH', query.search_clause.location)
-    if (query.cycle_clause !== undefined) throw notBuilt('CYCLE', query.cycle_clause.location)
+    if (isTraced(query) && !isRecursive)
+      throw failure('42601', 'WITH query is not recursive', { location: query.location })
     const table = isRecursive ? bindRecursive(binder, scope, query) : bindPlain(binder, scope, query)
     scope.commonTables.set(table.name, table)
     const { name, columnNames, bound } = table
@@ -89,17 +90,28 @@ function bindRecursive(binder: Binder, scope: Scope, query: CommonTableExpr): Co
   const frame = new Frame(binder.nextSubquery())
   const inner = new Scope(scope.beside(), frame)
   if (statement.withClause !== undefined) bindWith(binder, inner, statement.withClause)
-  const left = binder.query(inner.beside(), statement.larg!)
-  const names = columnNames(query, left.columns)
+  const own = binder.query(inner.beside(), statement.larg!)
+  const names = columnNames(query, own.columns)
+  const sides = isTraced(query) ? tracedSides(query, statement, namesOf(own, names)) : undefined
+  const left = sides === undefined ? own : binder.query(inner.beside(), sides.left)
   const columns = left.columns.map((column, i): OutputColumn => ({ ...column, name: names[i] ?? column.name }))
   const id = binder.nextSubquery()
   const beside = inner.beside()
-  beside.commonTables.set(name, readItself(name, id, { ...left, columns }))
-  const right = binder.query(beside, statement.rarg!)
+  const hidden = sides?.added.length ?? 0
+  beside.commonTables.set(name, { ...readItself(name, id, { ...left, columns }), hidden })
+  const right = binder.query(beside, sides?.right ?? statement.rarg!)
   const bound = unionOf(binder, { left, right, operation: 'union', all: statement.all === true })
   checkTypes(name, left, bound.columns)
   const body = { ...bound.body, recursive: id }
   return { name, frame, bound: { columns: bound.columns, body }, columnNames: names, ...readBy(query) }
+}
+
+function isTraced({ search_clause, cycle_clause }: CommonTableExpr): boolean {
+  return search_clause !== undefined || cycle_clause !== undefined
+}
+
+function namesOf({ columns }: BoundQuery, given: readonly string[]): readonly string[] {
+  return columns.map(({ name }, i) => given[i] ?? name)
 }
 
 /**
