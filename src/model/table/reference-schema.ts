@@ -36,10 +36,7 @@ export function* addForeignKey(
 }
 
 function noteInFamily(transaction: Transaction, root: number, referencing: number): void {
-  for (const { id } of referencedFamily(transaction, root)) {
-    const { referencedBy = [] } = Table.of(transaction.catalog.collectionById(id)!).definition
-    if (!referencedBy.includes(referencing)) noteReferencing(transaction, id, referencing, true)
-  }
+  for (const { id } of referencedFamily(transaction, root)) noteReferencing(transaction, id, referencing, true)
 }
 
 /** The table, and where it is partitioned those below it; none where it is gone. */
