@@ -157,6 +157,7 @@ describe('what is read', () => {
     ['PGCOPY\n\xff\r\n\0\0\0\0\0\xff\xff\xff\xff', 'invalid COPY file header (missing length)'],
     ['PGCOPY\n\xff\r\n\0\0\0\0\0\x7f\xff\xff\xff', 'invalid COPY file header (wrong length)'],
     [`${header}\0`, 'unexpected EOF in COPY data'],
+    [`${header}\0\x01`, 'unexpected EOF in COPY data'],
     [`${header}\0\x01\0\0\0\x02a`, 'unexpected EOF in COPY data'],
     [`${header}\0\x02`, 'row field count is 2, expected 1'],
     [`${header}\xff\xfe`, 'row field count is -2, expected 1'],

@@ -163,8 +163,8 @@ export const postgresDoorTarget: Target = {
         Buffer.concat([
           startupPacket(),
           frontendMessage('Q', 'create table t (a int, b text); copy t to stdout binary; copy t from stdin binary\0'),
-          frontendMessage('d', 'PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0'),
-          frontendMessage('d', '\0\x02\0\0\0\x04\0\0\0\x01\xff\xff\xff\xff\xff\xff'),
+          frontendMessage('d', Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')),
+          frontendMessage('d', Buffer.from('\0\x02\0\0\0\x04\0\0\0\x01\xff\xff\xff\xff\xff\xff', 'latin1')),
           frontendMessage('c'),
         ]),
       ],
