@@ -16,13 +16,17 @@ export const historyMutations: readonly Mutation[] = [
     ['a mark of the same time is the newest then', 'if (found >= from || from === oldest)', 'if (true)'],
   ]),
   ...mutationsOf('src/database/history/history.ts', history, [
-    ['the past has the clock of the present', 'host: hostAt(host, atMs)', 'host'],
+    ['the past has the clock of the present', 'host: hostWith(host, { now: () => atMs })', 'host'],
     [
       'a checkpoint of later is where a state begins',
       'bases.findLast((one) => one <= sequence)',
       'bases.findLast((one) => one <= sequence + 1)',
     ],
-    ['states of later are where one begins', 'made !== undefined && one.sequence <= sequence', 'made !== undefined'],
+    [
+      'states of later are where one begins',
+      'one.made !== undefined && one.sequence <= sequence',
+      'one.made !== undefined',
+    ],
     ['a state stays when its database ends', 'while (this.#states.length > 0) this.#close(this.#states[0]!)', ''],
   ]),
   ...mutationsOf('src/database/history/retention.ts', history, [

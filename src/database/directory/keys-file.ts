@@ -18,7 +18,8 @@
  */
 import { crc32 } from 'node:zlib'
 import { PolylogError } from '../../base/errors.ts'
-import { encryptedDisk, withDisk } from '../../host/encrypted/encrypted-disk.ts'
+import { encryptedDisk } from '../../host/encrypted/encrypted-disk.ts'
+import { hostWith } from '../../host/host-with.ts'
 import { isEncrypted } from '../../host/encrypted/encrypted-file.ts'
 import { Encryption, keyBytes, saltBytes, sealBytes, wrappingKey } from '../../host/encrypted/encryption.ts'
 import type { Disk, Host } from '../../host/host.ts'
@@ -55,7 +56,7 @@ export async function unlock(host: Host, directory: string, options: UnlockOptio
   }
   const keys = bytes === undefined ? await makeKeys(host, directory, given) : openKeys(bytes, directory, given, host)
   const encryption = new Encryption(keys, (into) => host.random(into))
-  return withDisk(host, encryptedDisk(host.disk, directory, encryption))
+  return hostWith(host, { disk: encryptedDisk(host.disk, directory, encryption) })
 }
 
 /** The caller holds the directory's lock. Errors: as `unlock`. */

@@ -17,7 +17,7 @@
 import { PolylogError } from '../../base/errors.ts'
 import { formatTime } from '../../base/moment.ts'
 import type { Cancel, Host } from '../../host/host.ts'
-import { hostAt } from '../../host/host-at.ts'
+import { hostWith } from '../../host/host-with.ts'
 import { type CommitLog, LogError } from '../../log/commit-log.ts'
 import { openMemoryStore } from '../../storage/memory/memory.ts'
 import type { OrderedStore } from '../../storage/store.ts'
@@ -35,12 +35,10 @@ import { keptCheckpoints, noRetention, type RetentionOptions } from './retention
 /** What it needs of the database whose past it is. */
 export interface HistoryOwner extends CatalogOfStore {
   readonly host: Host
-  readonly name: string
   readonly log: CommitLog
   readonly store: OrderedStore
   readonly pipeline: CommitPipeline<CatalogState>
   readonly newestSequence: Sequence
-  readonly isClosed: boolean
   synced(sequence: Sequence): Promise<void>
 }
 
@@ -82,12 +80,11 @@ const lookEveryMs = 10_000
 const attempts = 3
 
 export class History {
-  readonly retention: RetentionOptions
+  readonly #retention: RetentionOptions
   readonly #owner: HistoryOwner
   readonly #parts: DatabaseParts
   readonly #open: HistoryParts['open']
   readonly #times: CommitTimes
-  /** In order. */
   #states: State[] = []
   readonly #closing = new Set<Promise<void>>()
   /** When the states of checkpoints were the newest, as far as it is known. */
@@ -99,7 +96,7 @@ export class History {
     this.#owner = owner
     this.#parts = parts
     this.#open = open
-    this.retention = parts.retention ?? noRetention
+    this.#retention = parts.retention ?? noRetention
     this.#times = new CommitTimes(owner.log)
   }
 
@@ -218,7 +215,7 @@ export class History {
     const { host, log, store } = this.#owner
     const { limits, memory, name, checkpointFolder } = this.#parts
     const parts = {
-      host: hostAt(host, atMs),
+      host: hostWith(host, { now: () => atMs }),
       name,
       log: readOnlyLog(log),
       ...(limits && { limits }),
@@ -242,9 +239,12 @@ export class History {
   }
 
   #newestThrough(sequence: Sequence): Made | undefined {
-    const before = this.#states.filter((one) => one.made !== undefined && one.sequence <= sequence)
-    before.sort((a, b) => b.sequence - a.sequence)
-    return before[0]?.made
+    let newest: State | undefined
+    for (const one of this.#states) {
+      const isBefore = one.made !== undefined && one.sequence <= sequence
+      if (isBefore && one.sequence > (newest?.sequence ?? -1)) newest = one
+    }
+    return newest?.made
   }
 
   async #openOn(parts: DatabaseParts, sequence: Sequence, before?: CatalogOfStore): Promise<Database> {
@@ -266,12 +266,12 @@ export class History {
 
   /** A checkpoint was written: those that stay, in order, all of which the log must reach. */
   async kept(written: Sequence): Promise<readonly Sequence[]> {
-    if (this.retention.keptMs === 0) return [written]
+    if (this.#retention.keptMs === 0) return [written]
     const nowMs = this.#owner.pipeline.timeMs()
     this.#checkpointTimes.set(written, nowMs)
     const all = []
     for (const sequence of await this.#bases()) all.push({ sequence, atMs: await this.#timeOfState(sequence) })
-    return keptCheckpoints(all, this.retention, nowMs, this.#owner.log.describe()).map(({ sequence }) => sequence)
+    return keptCheckpoints(all, this.#retention, nowMs, this.#owner.log.describe()).map(({ sequence }) => sequence)
   }
 
   /** Until when it was the newest. */

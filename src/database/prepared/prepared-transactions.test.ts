@@ -67,6 +67,16 @@ async function restart(database: Database, limits?: Partial<KernelLimits>): Prom
   return Database.open({ host, name, log, store: await openMemoryStore(host, undefined), ...(limits && { limits }) })
 }
 
+/** Has read `read`, which is there, and written `written`. */
+function readingWriter(database: Database): ReturnType<typeof begin> {
+  write(database, 'read', 'x')
+  const reader = begin(database, 'serializable')
+  reader.get(keyOf('read'))
+  put(reader, 'written', 'x')
+  reader.endStatement()
+  return reader
+}
+
 describe('a prepared transaction', () => {
   test('is seen by nobody and keeps its locks, until it is committed', async () => {
     const database = await openTestDatabase()
@@ -186,11 +196,7 @@ describe('a prepared transaction', () => {
 
   test('that has read serializably keeps serializable writers away from that, after a restart too', async () => {
     const database = await openTestDatabase()
-    write(database, 'read', 'x')
-    const reader = begin(database, 'serializable')
-    reader.get(keyOf('read'))
-    put(reader, 'written', 'x')
-    reader.endStatement()
+    const reader = readingWriter(database)
     await database.prepared.prepare(reader, 'reader', by)
     const check = (each: Database): void => {
       expect(() => write(each, 'read', 'y', 'serializable')).toThrow(/could not serialize/)
@@ -202,11 +208,7 @@ describe('a prepared transaction', () => {
 
   test('is not prepared where what it has read has changed, and lets its locks go', async () => {
     const database = await openTestDatabase()
-    write(database, 'read', 'x')
-    const reader = begin(database, 'serializable')
-    reader.get(keyOf('read'))
-    put(reader, 'written', 'x')
-    reader.endStatement()
+    const reader = readingWriter(database)
     reader.leaveTurn(false)
     write(database, 'read', 'y')
     await expect(database.prepared.prepare(reader, 'reader', by)).rejects.toThrow(/could not serialize/)

@@ -63,22 +63,3 @@ export function encryptedDisk(disk: Disk, directory: string, encryption: Encrypt
     lock: (path) => disk.lock(path),
   }
 }
-
-/** The host with that disk. */
-export function withDisk(host: Host, disk: Disk): Host {
-  return {
-    now: () => host.now(),
-    monotonic: () => host.monotonic(),
-    random: (into) => host.random(into),
-    at: (delayMs, run) => host.at(delayMs, run),
-    turn: (run) => host.turn(run),
-    disk,
-    network: host.network,
-    worker: (job, input, signal) => host.worker(job, input, signal),
-    log: (level, message, fields) => host.log(level, message, fields),
-    memory: () => host.memory(),
-    processorTime: () => host.processorTime(),
-    collectGarbage: (which) => host.collectGarbage(which),
-    fatal: (error) => host.fatal(error),
-  }
-}

@@ -1,30 +1,8 @@
 /** Libraries that stand on MongoDB, unmodified: sessions of Express, Agenda's jobs, and a shop by Mongoose. */
-import { spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ServerProcess } from '../../end-to-end/server-process.ts'
-import { installedCopy } from '../installed.ts'
+import { expect, test } from 'vitest'
+import { librariesOf } from '../libraries.ts'
 
-let folder: string
-let server: ServerProcess
-
-beforeAll(async () => {
-  folder = installedCopy(import.meta.dirname)
-  const binary = join(process.cwd(), 'dist', 'cli', 'polylog.js')
-  server = await ServerProcess.run([binary, 'serve', '--port', '0', '--memory'], process.cwd())
-}, 300_000)
-afterAll(async () => {
-  await server.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-function outputOf(name: string): unknown {
-  const args = ['--no-warnings', 'libraries.mjs', name, `${server.port}`]
-  const { status, stdout } = spawnSync('node', args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
-  expect(status).toBe(0)
-  return JSON.parse(stdout.toString())
-}
+const outputOf = librariesOf(import.meta.dirname)
 
 test('connect-mongo keeps sessions, which end by an index', () => {
   const indexes = [{ key: { _id: 1 } }, { key: { expires: 1 }, expireAfterSeconds: 0 }]

@@ -1,10 +1,9 @@
-/** A host whose wall clock stands still; timers and all else go on. */
+/** A host of which one part is another one; all else is passed on. */
 import type { Host } from './host.ts'
 
-/** `nowMs`: milliseconds since 1970. */
-export function hostAt(host: Host, nowMs: number): Host {
+export function hostWith(host: Host, parts: Partial<Pick<Host, 'now' | 'disk'>>): Host {
   return {
-    now: () => nowMs,
+    now: () => host.now(),
     monotonic: () => host.monotonic(),
     random: (into) => host.random(into),
     at: (delayMs, run) => host.at(delayMs, run),
@@ -17,5 +16,6 @@ export function hostAt(host: Host, nowMs: number): Host {
     processorTime: () => host.processorTime(),
     collectGarbage: (which) => host.collectGarbage(which),
     fatal: (error) => host.fatal(error),
+    ...parts,
   }
 }
