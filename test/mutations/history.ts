@@ -27,6 +27,7 @@ export const historyMutations: readonly Mutation[] = [
       'one.made !== undefined && one.sequence <= sequence',
       'one.made !== undefined',
     ],
+    ['a state that nobody reads stays where memory is short', 'holders.add(this.#giveUp)', 'holders.size'],
     ['a state stays when its database ends', 'while (this.#states.length > 0) this.#close(this.#states[0]!)', ''],
   ]),
   ...mutationsOf('src/database/history/retention.ts', history, [

@@ -203,6 +203,26 @@ describe('the past of a database', () => {
     await database.close()
   })
 
+  it('that nobody reads is given up where memory is short', async () => {
+    const world = new SimulatedWorld(1)
+    const process = world.startProcess('first', { machine: 'machine' })
+    const instance = await world.complete(Instance.open(optionsOn(process), name))
+    const database = databaseOf(instance)
+    new Work(1).step(database)
+    await world.complete(database.pipeline.settled())
+    const [read, idle] = [
+      await world.complete(database.history.at(0)),
+      await world.complete(database.history.at(database.newestSequence)),
+    ]
+    idle.release()
+    for (const giveUp of instance.memory.holders) giveUp(1)
+    await world.run({ untilMs: world.timeUs / 1000 + 100 })
+    expect([read.database.isClosed, idle.database.isClosed]).toEqual([false, true])
+    read.release()
+    await world.complete(instance.close())
+    expect(instance.memory.holders.size).toBe(0)
+  })
+
   it('ends with its database, whoever reads it', async () => {
     const database = await openTestDatabase()
     runNow(database, (transaction) =>

@@ -172,6 +172,7 @@ export class History {
   }
 
   #newState(sequence: Sequence, atMs: number): State {
+    this.#parts.memory?.holders.add(this.#giveUp)
     const opening = this.#make(sequence, atMs)
     const state: State = {
       sequence,
@@ -316,14 +317,16 @@ export class History {
     this.#closing.add(closing)
   }
 
-  /** Those that nobody reads, at once: where memory is short. */
-  giveUp(): void {
+  /** Those that nobody reads, at once, where memory is short. It is that of stored data, and of what asks for it none. */
+  readonly #giveUp = (): number => {
     for (const state of this.#idle) this.#close(state)
+    return 0
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
     this.#timer?.()
+    this.#parts.memory?.holders.delete(this.#giveUp)
     while (this.#states.length > 0) this.#close(this.#states[0]!)
     await Promise.all(this.#closing)
   }
