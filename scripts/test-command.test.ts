@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { countVitest, endRunning } from './test.mjs'
+import { countVitest, endRunning, failuresOf } from './test.mjs'
 import { addTotals, formatTotals, parseTotals } from './totals.mjs'
 
 function report(...files: [status: string, ...tests: string[]][]): string {
@@ -27,6 +27,20 @@ test('a file that does not load is a failure', () => {
 test('a runner that fails without a failed test is a failure', () => {
   expect(countVitest(report(['passed', 'passed']), false)).toEqual({ passed: 1, failed: 1, skipped: 0 })
   expect(countVitest(undefined, true)).toEqual({ passed: 0, failed: 1, skipped: 0 })
+})
+
+test('what failed is named, with what it says first', () => {
+  const failing = { status: 'failed', fullName: 'sums add up', failureMessages: ['expected 1\n  to be 2'] }
+  const testResults = [
+    { name: '/root/a.test.ts', status: 'failed', assertionResults: [{ status: 'passed' }, failing] },
+    { name: '/root/b.test.ts', status: 'failed', message: 'x'.repeat(400), assertionResults: [] },
+    { name: '/root/c.test.ts', status: 'passed', assertionResults: [{ status: 'passed' }] },
+  ]
+  expect(failuresOf('/root', JSON.stringify({ testResults }))).toEqual([
+    'a.test.ts > sums add up: expected 1 to be 2',
+    `b.test.ts: ${'x'.repeat(300)}…`,
+  ])
+  expect(failuresOf('/root', undefined)).toEqual([])
 })
 
 test('the last line is written and read', () => {

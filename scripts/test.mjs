@@ -1,5 +1,6 @@
 /**
- * `npm test`: installs, builds, checks, runs every test, and ends with the line `N passed, N failed, N skipped` alone.
+ * `npm test`: installs, builds, checks, runs every test, and says in a line each what failed, and ends with the line
+ * `N passed, N failed, N skipped` alone.
  * A check counts as a test; a build that fails, a test file that does not load and a runner that crashes count as a
  * failure each. The exit status is 0 only where nothing failed.
  *
@@ -8,7 +9,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { PreparationFailed, prepare, repositoryRoot } from './prepare.mjs'
 import { addTotals, formatTotals, parseTotals } from './totals.mjs'
@@ -18,11 +19,23 @@ import { addTotals, formatTotals, parseTotals } from './totals.mjs'
 /**
  * What Vitest's JSON reporter writes, as far as it is read here.
  * @typedef {object} VitestReport
- * @property {{ status: string, assertionResults: { status: string }[] }[]} testResults one per file
+ * @property {FileReport[]} testResults
  */
+
+/** @typedef {{ status: string, name?: string, message?: string, assertionResults: TestReport[] }} FileReport */
+/** @typedef {{ status: string, fullName?: string, failureMessages?: string[] }} TestReport */
 
 /** Several times what a run takes on a slow machine. */
 const longestRunMs = 40 * 60_000
+
+/** Characters of what a failure says that stand beside its name. */
+const longestReason = 300
+
+/**
+ * What failed, said once more in front of the totals: the output in between is long, and is not always kept whole.
+ * @type {string[]}
+ */
+const failures = []
 
 /** @type {Totals} */
 const oneFailure = { passed: 0, failed: 1, skipped: 0 }
@@ -51,6 +64,7 @@ async function prepareOrCount(root) {
     return { passed: 0, failed: 0, skipped: 0 }
   } catch (error) {
     if (!(error instanceof PreparationFailed)) throw error
+    failures.push(`preparation: ${shortened(error.message)}`)
     return oneFailure
   }
 }
@@ -63,6 +77,8 @@ async function runChecks(root) {
   const { runChecks: run } = await import('./check.mjs')
   const results = await run(root)
   const passed = results.filter((result) => result.ok).length
+  for (const { name, output } of results.filter((result) => !result.ok))
+    failures.push(`check ${name}: ${shortened(output)}`)
   return { passed, failed: results.length - passed, skipped: 0 }
 }
 
@@ -100,8 +116,11 @@ function runStep(root, step) {
   })
   process.stdout.write(result.stdout)
   const isOk = result.status === 0
-  if (!isOk)
-    console.log(`${step.name} ended with ${result.error?.message ?? `status ${result.status ?? result.signal}`}`)
+  if (!isOk) {
+    const outcome = `${step.name} ended with ${result.error?.message ?? `status ${result.status ?? result.signal}`}`
+    console.log(outcome)
+    failures.push(outcome)
+  }
   return settle(parseTotals(result.stdout) ?? { passed: isOk ? 1 : 0, failed: 0, skipped: 0 }, isOk)
 }
 
@@ -128,9 +147,42 @@ export function runVitest(root, environment, paths = [], node = process.execPath
     timeout: longestRunMs,
     killSignal: 'SIGKILL',
   })
-  for (const name of endRunning(running)) console.log(`FAIL ${name}: it hangs`)
+  const hanging = endRunning(running).map((name) => `${name}: it hangs`)
+  for (const name of hanging) console.log(`FAIL ${name}`)
   const written = existsSync(report) ? readFileSync(report, 'utf8') : undefined
-  return countVitest(written, result.status === 0)
+  const totals = countVitest(written, result.status === 0)
+  const failed = [...hanging, ...failuresOf(root, written)]
+  if (totals.failed > 0 && failed.length === 0) failed.push('Vitest: it failed without a failed test')
+  failures.push(...failed)
+  return totals
+}
+
+/**
+ * The tests and files that failed, each with what it says first.
+ *
+ * @param {string} root file names are given from there on
+ * @param {string | undefined} reportText
+ * @returns {string[]}
+ */
+export function failuresOf(root, reportText) {
+  if (reportText === undefined) return []
+  /** @type {VitestReport} */
+  const { testResults } = JSON.parse(reportText)
+  return testResults.flatMap((file) => {
+    const path = relative(root, file.name ?? '')
+    const tests = file.assertionResults.filter((one) => one.status === 'failed')
+    if (tests.length === 0) return file.status === 'failed' ? [`${path}: ${shortened(file.message ?? '')}`] : []
+    return tests.map((one) => `${path} > ${one.fullName ?? ''}: ${shortened(one.failureMessages?.[0] ?? '')}`)
+  })
+}
+
+/**
+ * @param {string} text of any lines
+ * @returns {string} one line
+ */
+function shortened(text) {
+  const line = text.trim().replaceAll(/\s+/g, ' ')
+  return line.length > longestReason ? `${line.slice(0, longestReason)}…` : line
 }
 
 /**
@@ -189,5 +241,5 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     console.error(error)
   }
   process.exitCode = totals.failed === 0 ? 0 : 1
-  process.stdout.write(`\n${formatTotals(totals)}\n`)
+  process.stdout.write(['', ...failures.map((one) => `failed: ${one}`), `${formatTotals(totals)}\n`].join('\n'))
 }
