@@ -13,6 +13,8 @@ import type { Cancel, JobName, Transfer } from '../host/host.ts'
 import type { Cursor, Miss, ScanOptions } from '../storage/store.ts'
 import type { AccessList } from './access/access-list.ts'
 import type { Rights } from './access/rights.ts'
+import type { Database } from './database.ts'
+import type { History } from './history/history.ts'
 import type { AgendaMark } from './transaction/agenda.ts'
 import type { Catalog, Collection, Index, JsonObject, Namespace } from './catalog/catalog.ts'
 import type { GlobalChanges } from './catalog/global-changes.ts'
@@ -303,6 +305,10 @@ export interface Principal {
   readonly rights: Rights
   readonly database: string
   readonly sessionId: number
+  /** As records in the log name it (`history/author.ts`); left out: they do not. */
+  readonly author?: Uint8Array
+  /** What it may see of a state of the past: no more than then, and no more than in `present`. Left out: nothing is asked. */
+  rightsInPast?(past: Database, present: Catalog): Rights
   /** Of the open transaction. */
   token(): string
   /** The role that owns something: whose rights its rules act with. Left out: it may do everything anyway. */
@@ -338,6 +344,13 @@ export interface TransactionServices {
   at(delayMs: number, run: () => void): Cancel
   /** As the database's (`verify-files.ts`). */
   verifyFiles(): Promise<FilesReport>
+  /** What the database held before. Errors: `unsupported` where that is what is read already. */
+  past(): Past
+}
+
+export interface Past {
+  readonly history: History
+  readonly newest: Sequence
 }
 
 /** A statement's share of the kernel's thread: at most about 2 ms or 1,000 keys, then it pauses. */

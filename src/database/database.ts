@@ -145,6 +145,7 @@ export class Database implements PreparingKernel {
       checkLeads: () => this.pipeline.checkLeads(),
       readFiles: () => this.verifyFiles(),
       areChangesNoted: () => this.logUse.areChangesNoted,
+      past: () => ({ history: this.history, newest: this.newestSequence }),
     })
     this.isPersistent = parts.checkpointFolder !== undefined
     const database = this

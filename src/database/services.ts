@@ -1,6 +1,6 @@
 /** What functions inside of transactions may ask of the world: randomness, the clock, numbers that never repeat. */
 import type { Cancel, Host, JobName, Transfer } from '../host/host.ts'
-import type { TransactionServices } from './contract.ts'
+import type { Past, TransactionServices } from './contract.ts'
 import type { FilesReport } from './verification/verify-files.ts'
 
 /** How many numbers one record makes good for: after a crash at most so many are skipped. */
@@ -14,21 +14,24 @@ export interface ServicesParts {
   readonly checkLeads: () => void
   readonly readFiles: () => Promise<FilesReport>
   readonly areChangesNoted: () => boolean
+  readonly past: () => Past
 }
 
 export class DatabaseServices implements TransactionServices {
   readonly verifyFiles: () => Promise<FilesReport>
+  readonly past: () => Past
   readonly #host: Host
   readonly #checkLeads: () => void
   readonly #areChangesNoted: () => boolean
   #next: number
   #reserved: number
 
-  constructor({ host, numbers, checkLeads, readFiles, areChangesNoted }: ServicesParts) {
+  constructor({ host, numbers, checkLeads, readFiles, areChangesNoted, past }: ServicesParts) {
     this.#areChangesNoted = areChangesNoted
     this.#host = host
     this.#checkLeads = checkLeads
     this.verifyFiles = readFiles
+    this.past = past
     this.#next = numbers
     this.#reserved = numbers
   }

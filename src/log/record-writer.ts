@@ -66,20 +66,20 @@ export class RecordWriter {
     return this.operations
   }
 
-  begin(origin: Origin, flags: number, sessionKey?: Uint8Array): void {
+  begin(origin: Origin, flags: number, author?: Uint8Array): void {
     assert(this.mark < 0, 'a record is begun while another is open')
-    const keyLength = sessionKey === undefined ? 0 : sessionKey.length
+    const authorLength = author === undefined ? 0 : author.length
     this.mark = this.length
-    this.reserve(keyLength + 5 * 3 + 2)
+    this.reserve(authorLength + 5 * 3 + 2)
     const bytes = this.bytes
     let at = this.length + this.lengthGap
     this.bodyStart = at
     bytes[at++] = origin
     bytes[at++] = flags
-    at = writeVarint(bytes, at, keyLength)
-    if (sessionKey !== undefined) {
-      copyInto(bytes, at, sessionKey, 0, keyLength)
-      at += keyLength
+    at = writeVarint(bytes, at, authorLength)
+    if (author !== undefined) {
+      copyInto(bytes, at, author, 0, authorLength)
+      at += authorLength
     }
     this.countAt = at
     this.operationsStart = this.length = at + this.countGap

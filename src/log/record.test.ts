@@ -17,7 +17,7 @@ const inside = (bytes: Uint8Array): Slice => {
 }
 
 function encode(writer: RecordWriter, record: DecodedRecord): number {
-  writer.begin(record.origin, record.flags, record.sessionKey)
+  writer.begin(record.origin, record.flags, record.author)
   for (const operation of record.operations) writeOperation(writer, operation)
   return writer.end()
 }
@@ -74,7 +74,7 @@ const operation: fc.Arbitrary<DecodedOperation> = fc.oneof(
 const record: fc.Arbitrary<DecodedRecord> = fc.record({
   origin: fc.constantFrom(...Object.values(origins)),
   flags: fc.integer({ min: 0, max: 255 }),
-  sessionKey: bytesOf(20),
+  author: bytesOf(20),
   operations: fc.oneof(fc.array(operation, { maxLength: 6 }), fc.array(operation, { minLength: 120, maxLength: 140 })),
 })
 

@@ -2,7 +2,7 @@
  * One transaction as the log keeps it: a record.
  *
  *   record      varint length of the body · body
- *   body        origin u8 · flags u8 · key of session or idempotency (varint n + n bytes) · varint operations · operations
+ *   body        origin u8 · flags u8 · author (varint n + n bytes) · varint operations · operations
  *   operation   kind u8 · varint keyspace · key · what the kind adds · the before image, where bit 7 of the kind is set
  *   key         varint bytes shared with the previous operation's key · varint n + n bytes of suffix
  *
@@ -19,7 +19,7 @@
  *   bit 7               a before image follows: varint 0 where the key was absent, else varint n+1 + n bytes
  *
  * A key stands here without the keyspace number that leads it in the store; that number is the field. All numbers are
- * varints of at most 32 bits in their shortest form. What `flags` means is the kernel's business.
+ * varints of at most 32 bits in their shortest form. What `flags` and the author mean is the kernel's business.
  *
  * Invariants: the body's length is exactly that of its parts; the first operation shares nothing. Whatever breaks them is `LogError('corrupt')`, and no length is believed before it is checked.
  */
@@ -58,7 +58,7 @@ function kindHasValue(kind: number): boolean {
 export class RecordReader {
   origin: Origin = origins.client
   flags = 0
-  readonly sessionKey: MutableSlice = new MutableSlice()
+  readonly author: MutableSlice = new MutableSlice()
   /** Operations in the record. */
   operations = 0
 
@@ -92,7 +92,7 @@ export class RecordReader {
     this.origin = this.byte() as Origin
     if (this.origin > origins.system) this.fail('origin')
     this.flags = this.byte()
-    this.run(this.sessionKey, this.number())
+    this.run(this.author, this.number())
     this.operations = this.remaining = this.number()
     this.key.set(bytes, this.at, this.at)
     if (this.remaining === 0 && this.at !== end) this.fail('bytes after the last operation')
@@ -184,7 +184,7 @@ export class RecordReader {
 export interface DecodedRecord {
   readonly origin: Origin
   readonly flags: number
-  readonly sessionKey: Uint8Array
+  readonly author: Uint8Array
   readonly operations: DecodedOperation[]
 }
 
@@ -213,7 +213,7 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number): Dec
     operations.push(copyOperation(reader))
   }
   const { origin, flags } = reader
-  return { origin, flags, sessionKey: copySlice(reader.sessionKey), operations }
+  return { origin, flags, author: copySlice(reader.author), operations }
 }
 
 function copyOperation(reader: RecordReader): DecodedOperation {

@@ -4,10 +4,12 @@
  * The rights are looked up before each statement, in the newest lists, or those of the open transaction over them: what is
  * taken away counts for the next statement of every open session. They stay the same object as long as nothing has changed.
  */
+import { PastRights } from '../database/access/past-rights.ts'
 import { type Rights, unlimited } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
 import type { Owned, Principal } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
+import { encodeAuthor } from '../database/history/author.ts'
 
 /** Who knows what roles may do. */
 export interface RightsSource {
@@ -20,6 +22,7 @@ export interface IdentityParts {
   /** Undefined where nobody asks who it is, and of the server itself: it may do everything. */
   readonly roleId: number | undefined
   readonly database: string
+  readonly door: string
   readonly sessionId: number
   readonly session: SessionOfIdentity
   readonly source: RightsSource
@@ -41,6 +44,7 @@ export class Identity implements Principal {
   rights: Rights = unlimited
   readonly database: string
   readonly sessionId: number
+  readonly author: Uint8Array
   readonly #session: SessionOfIdentity
   readonly #source: RightsSource
 
@@ -49,6 +53,7 @@ export class Identity implements Principal {
     this.roleId = this.ownRoleId = parts.roleId
     this.database = parts.database
     this.sessionId = parts.sessionId
+    this.author = encodeAuthor(parts.door, parts.sessionId, parts.roleId)
     this.#session = parts.session
     this.#source = parts.source
   }
@@ -67,15 +72,34 @@ export class Identity implements Principal {
   asOwner({ owner, ownerId }: Owned): Principal {
     if (this.roleId === undefined || ownerId === this.roleId) return this
     const rights = ownerId === undefined ? unlimited : this.#session.rightsOf(ownerId)
-    const { database, sessionId } = this
+    const { database, sessionId, author } = this
     const token = (): string => this.token()
-    return { user: owner, roleId: ownerId, rights, database, sessionId, token, asOwner: (owned) => this.asOwner(owned) }
+    return {
+      user: owner,
+      roleId: ownerId,
+      rights,
+      database,
+      sessionId,
+      author,
+      token,
+      rightsInPast: (past, present) => this.#rightsInPast(ownerId, rights, past, present),
+      asOwner: (owned) => this.asOwner(owned),
+    }
   }
 
   /** Nothing is looked up for who may do everything. `open`: the transaction whose own changes of the lists count, too. */
   rightsIn(database: Database, open: { readonly newestCatalog: Catalog } | undefined): Rights {
     if (this.roleId === undefined) return unlimited
     return this.#source.rightsIn(this.roleId, database, open?.newestCatalog ?? database.catalog)
+  }
+
+  rightsInPast(past: Database, present: Catalog): Rights {
+    return this.#rightsInPast(this.roleId, this.rights, past, present)
+  }
+
+  #rightsInPast(roleId: number | undefined, rights: Rights, past: Database, present: Catalog): Rights {
+    if (roleId === undefined) return unlimited
+    return PastRights.of(this.#source.rightsIn(roleId, past, past.catalog), rights, present)
   }
 
   /** Of any role. */

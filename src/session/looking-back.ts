@@ -3,7 +3,6 @@
  * that begin run on a state of the past (`database/history`), which takes no writes. What belongs to the connection, as its
  * locks, messages and what its replies wait for, stays with the present.
  */
-import { PolylogError } from '../base/errors.ts'
 import type { Moment } from '../base/moment.ts'
 import { PastRights } from '../database/access/past-rights.ts'
 import { privilege } from '../database/access/privileges.ts'
@@ -58,9 +57,6 @@ function requireHistory({ name }: Database, rights: Rights): void {
 }
 
 async function stateAt(present: Database, moment: Moment): Promise<PastState> {
-  const { history } = present
-  if (moment.kind === 'sequence') return history.at(moment.sequence)
-  const timeMs = moment.kind === 'time' ? moment.timeMs : Math.floor(present.pipeline.timeMs() - moment.ms)
-  if (!Number.isSafeInteger(Math.floor(timeMs))) throw new PolylogError('invalid_argument', 'there is no such time')
-  return history.at(await history.sequenceAt(timeMs), timeMs)
+  const { sequence, timeMs } = await present.history.find(moment)
+  return present.history.at(sequence, timeMs)
 }

@@ -83,7 +83,7 @@ export class ClientSession implements Session {
     this.sight = parts.sight
     this.memory = parts.account
     const { user, roleId, id: sessionId, sight, account, limits, registry: source } = parts
-    const own = { user, roleId, source, sessionId, database: parts.database.name, session: this }
+    const own = { user, roleId, source, sessionId, door: parts.door, database: parts.database.name, session: this }
     const principal = (this.identity = new Identity(own))
     this.limits = limits
     this.isConnection = parts.isConnection

@@ -33,6 +33,7 @@ import {
   type Wait,
 } from '../database/contract.ts'
 import { advisoryLocked } from '../database/transaction/advisory-locks.ts'
+import { joinAuthors } from '../database/history/author.ts'
 import { isOutdated } from '../database/transaction/isolation.ts'
 import { prepareRollback } from '../database/transaction/sliced-rollback.ts'
 import type { KernelTransaction } from '../database/transaction/transaction.ts'
@@ -135,6 +136,7 @@ export class StatementRunner {
     transaction.callerLimits = caller.limits
     const start = transaction.beginStatement()
     transaction.principal = caller.principal
+    noteAuthor(transaction, caller.principal)
     caller.sight.saw(transaction.sequence)
     let steps: StatementSteps<T> | undefined
     let wait: Wait
@@ -272,6 +274,11 @@ export class StatementRunner {
       throw error
     }
   }
+}
+
+function noteAuthor(transaction: KernelTransaction, { author }: Principal): void {
+  if (author === undefined || transaction.author === author) return
+  transaction.author = transaction.author === undefined ? author : joinAuthors(transaction.author, author)
 }
 
 /** Who has waited for `wait` goes on with what is newest then. */

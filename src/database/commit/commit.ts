@@ -51,11 +51,11 @@ export function commitTransaction(transaction: KernelTransaction): Sequence {
 }
 
 /** The bytes of the record, in a batch that the log can take. Errors: `too_large`. */
-function encodeRecord({ kernel, origin, sessionKey, writes }: KernelTransaction): number {
+function encodeRecord({ kernel, origin, author, writes }: KernelTransaction): number {
   const { pipeline } = kernel
   for (;;) {
     const { writer } = pipeline
-    writer.begin(originCodes[origin], 0, sessionKey)
+    writer.begin(originCodes[origin], 0, author)
     let recordBytes: number
     try {
       encodeAll(writer, writes)

@@ -256,8 +256,8 @@ class LargeCommit {
   }
 
   #beginPiece(): void {
-    const { origin, sessionKey } = this.#transaction
-    this.#writer.begin(originCodes[origin], 0, sessionKey)
+    const { origin, author } = this.#transaction
+    this.#writer.begin(originCodes[origin], 0, author)
   }
 
   /** The piece at hand goes to the log, and the next one begins. */

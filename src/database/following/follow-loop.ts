@@ -42,7 +42,15 @@ export interface FollowTarget {
   followed(sequence: Sequence, batch: LogBatch): void
 }
 
-interface EncodedRecord {
+/** Looks on while records are applied one by one, each between two states. */
+export interface FollowVisitor {
+  /** The state is still that before the transaction; of one in pieces, for each of them. */
+  before(record: EncodedRecord, sequence: Sequence): void
+  /** The state is the one after it. Nothing further is applied until it has resolved. */
+  after(sequence: Sequence, batch: LogBatch): Promise<void> | void
+}
+
+export interface EncodedRecord {
   readonly bytes: Uint8Array
   readonly start: number
   readonly end: number
@@ -86,9 +94,9 @@ export class FollowLoop {
   }
 
   /** Applies what the log holds through `to`, or as much of it as `signal` allows. Errors: those of the log. */
-  async catchUp(to: Sequence, signal: AbortSignal): Promise<void> {
+  async catchUp(to: Sequence, signal: AbortSignal, visitor?: FollowVisitor): Promise<void> {
     // What the log holds need not be durable yet.
-    if (to > this.#target.store.current.sequence) await this.#apply({ to, follow: true, signal })
+    if (to > this.#target.store.current.sequence) await this.#apply({ to, follow: true, signal }, visitor)
   }
 
   /** From now on, until `stop`; a log that cannot be reached is waited for. `onFailure`: it follows no longer. */
@@ -118,7 +126,10 @@ export class FollowLoop {
     }
   }
 
-  async #apply(options: { to?: Sequence; follow?: boolean; signal?: AbortSignal }): Promise<void> {
+  async #apply(
+    options: { to?: Sequence; follow?: boolean; signal?: AbortSignal },
+    visitor?: FollowVisitor,
+  ): Promise<void> {
     const { log, store } = this.#target
     this.#forgetPieces()
     for await (const batch of log.read(store.current.sequence + 1, options)) {
@@ -126,7 +137,9 @@ export class FollowLoop {
         const sequence = batch.first + i
         if (sequence <= store.current.sequence) continue
         if (options.signal?.aborted === true) return
+        visitor?.before(recordIn(batch, i), sequence)
         await this.#applyRecord(batch, i, sequence)
+        if (visitor !== undefined && batch.continues !== true) await visitor.after(sequence, batch)
         if (sequence === options.to && batch.continues !== true) return
       }
     }
@@ -135,11 +148,7 @@ export class FollowLoop {
   async #applyRecord(batch: LogBatch, index: number, sequence: Sequence): Promise<void> {
     const { store, conflicts, keyWaits } = this.#target
     if (sequence !== store.current.sequence + 1) throw gap(store.current.sequence, sequence)
-    const record = {
-      bytes: batch.bytes,
-      start: batch.offsets[index]!,
-      end: endOfRecord(batch, index),
-    }
+    const record = recordIn(batch, index)
     const size = record.end - record.start
     const inPieces = batch.continues === true || this.#draft !== undefined
     if (inPieces || size > largeRecordBytes) await this.#fillDraft(record)
@@ -231,6 +240,10 @@ export class FollowLoop {
     this.#catalogChanges = []
     this.#target.catalog = catalog
   }
+}
+
+function recordIn(batch: LogBatch, index: number): EncodedRecord {
+  return { bytes: batch.bytes, start: batch.offsets[index]!, end: endOfRecord(batch, index) }
 }
 
 function gap(last: Sequence, next: Sequence): PolylogError {

@@ -7,7 +7,7 @@
 import { PolylogError } from '../../base/errors.ts'
 import type { Leader, LogBatch } from '../../log/commit-log.ts'
 import { Followers } from '../../log/followers.ts'
-import { FollowLoop, type FollowTarget } from './follow-loop.ts'
+import { FollowLoop, type FollowTarget, type FollowVisitor } from './follow-loop.ts'
 import type { Sequence } from '../contract.ts'
 import { Lease } from './lease.ts'
 import type { CommitPipeline } from '../commit/commit-pipeline.ts'
@@ -74,8 +74,12 @@ export class Role {
   }
 
   /** Applies what the log holds through `to`, and no more. Errors: those of the log. */
-  async catchUp(to: Sequence): Promise<void> {
-    await this.#newLoop().catchUp(to, new AbortController().signal)
+  async catchUp(
+    to: Sequence,
+    signal: AbortSignal = new AbortController().signal,
+    visitor?: FollowVisitor,
+  ): Promise<void> {
+    await this.#newLoop().catchUp(to, signal, visitor)
   }
 
   #newLoop(): FollowLoop {

@@ -15,7 +15,7 @@
  * its newest transaction, so that what expires was not yet gone.
  */
 import { PolylogError } from '../../base/errors.ts'
-import { formatTime } from '../../base/moment.ts'
+import { formatTime, type Moment } from '../../base/moment.ts'
 import type { Cancel, Host } from '../../host/host.ts'
 import { hostWith } from '../../host/host-with.ts'
 import { type CommitLog, LogError } from '../../log/commit-log.ts'
@@ -27,8 +27,9 @@ import type { Sequence } from '../contract.ts'
 import type { Database } from '../database.ts'
 import type { DatabaseParts } from '../database-parts.ts'
 import { checkpointPath, listCheckpoints } from '../directory/checkpoints.ts'
+import type { FollowVisitor } from '../following/follow-loop.ts'
 import type { CatalogOfStore } from '../directory/recovery.ts'
-import { CommitTimes } from './commit-times.ts'
+import { clockMs, CommitTimes } from './commit-times.ts'
 import { readOnlyLog } from './read-only-log.ts'
 import { keptCheckpoints, noRetention, type RetentionOptions } from './retention.ts'
 
@@ -144,15 +145,21 @@ export class History {
     return sequence
   }
 
+  /** The sequence at that moment, and the time that is meant. Errors: as `sequenceAt`, and `out_of_range`. */
+  async find(moment: Moment): Promise<{ readonly sequence: Sequence; readonly timeMs?: number }> {
+    if (moment.kind === 'sequence') return { sequence: moment.sequence }
+    const timeMs = moment.kind === 'time' ? moment.timeMs : Math.floor(this.#owner.pipeline.timeMs() - moment.ms)
+    if (!Number.isSafeInteger(Math.floor(timeMs))) throw new PolylogError('invalid_argument', 'there is no such time')
+    return { sequence: await this.sequenceAt(timeMs), timeMs }
+  }
+
   /**
    * The state at that sequence, and at a time at which it was the newest; left out, that of its commit. Errors: `trimmed`
    * where it is not kept any more, `out_of_range` where it is not there yet, `unsupported` where a collection lies in
    * another engine than memory.
    */
   async at(sequence: Sequence, timeMs?: number): Promise<PastState> {
-    if (sequence > this.#owner.newestSequence || sequence < 0) {
-      throw new PolylogError('out_of_range', `sequence ${sequence} was never committed`)
-    }
+    if (sequence > this.#owner.newestSequence || sequence < 0) throw neverCommitted(sequence)
     await this.#owner.synced(sequence)
     const atMs = timeMs ?? (await this.#times.timeOf(sequence)) ?? this.#owner.host.now()
     const taken = this.#find(sequence, atMs) ?? this.#newState(sequence, atMs)
@@ -164,6 +171,41 @@ export class History {
     } catch (error) {
       taken.readers--
       throw error
+    }
+  }
+
+  /**
+   * What was committed from `from` to `to`, one transaction after another: `begin` is given a database that holds the state
+   * before `from`, and answers who looks on while it goes on from there to the state at `to`. It takes no writes, and nobody
+   * else reads it. `signal`: goes no further. Errors: as `at`.
+   */
+  async walk(
+    from: Sequence,
+    to: Sequence,
+    signal: AbortSignal,
+    begin: (database: Database) => FollowVisitor,
+  ): Promise<void> {
+    if (to > this.#owner.newestSequence) throw neverCommitted(to)
+    await this.#owner.synced(to)
+    const before = await this.at(from - 1)
+    try {
+      let atMs = -Infinity
+      const fork = this.#fork(before.database.store, () => atMs)
+      const walker = await this.#openOn(fork, from - 1, before.database)
+      const visitor = begin(walker)
+      const after: FollowVisitor['after'] = (sequence, batch) => {
+        atMs = clockMs(batch.clock)
+        return visitor.after(sequence, batch)
+      }
+      try {
+        await walker.role.catchUp(to, signal, { before: (record, sequence) => visitor.before(record, sequence), after })
+      } catch (error) {
+        throw isGone(error) ? tooOld(`sequence ${from}`, await this.oldest()) : error
+      } finally {
+        await walker.close()
+      }
+    } finally {
+      before.release()
     }
   }
 
@@ -213,30 +255,39 @@ export class History {
     const bases = await this.#bases()
     const base = bases.findLast((one) => one <= sequence) ?? -1
     if (this.#isClosed) throw closed()
-    const { host, log, store } = this.#owner
-    const { limits, memory, name, checkpointFolder } = this.#parts
-    const parts = {
-      host: hostWith(host, { now: () => atMs }),
-      name,
-      log: readOnlyLog(log),
-      ...(limits && { limits }),
-      ...(memory && { memory }),
-    }
+    const { host, store } = this.#owner
+    const now = (): number => atMs
     if (store.current.sequence === sequence) {
-      const fork = { ...parts, store: store.fork(), sharesStore: true }
-      return { database: await this.#openOn(fork, sequence, this.#owner), first: undefined }
+      return { database: await this.#openOn(this.#fork(store, now), sequence, this.#owner), first: undefined }
     }
     const before = this.#newestThrough(sequence)
     if (before !== undefined && before.database.store.current.sequence >= base) {
-      const fork = { ...parts, store: before.database.store.fork(), sharesStore: true }
+      const fork = this.#fork(before.database.store, now)
       return { database: await this.#openOn(fork, sequence, before.database), first: before.first ?? before }
     }
     if (base < 0) throw tooOld(`sequence ${sequence}`, bases[0] ?? store.current.sequence)
-    const path = base === 0 ? undefined : checkpointPath(checkpointFolder!, base)
+    const path = base === 0 ? undefined : checkpointPath(this.#parts.checkpointFolder!, base)
     const opened = await openMemoryStore(host, path).catch(async (error: unknown) => {
       throw (await this.#bases()).includes(base) ? error : new LogError('trimmed', 'the checkpoint is gone')
     })
-    return { database: await this.#openOn({ ...parts, store: opened }, sequence), first: undefined }
+    return { database: await this.#openOn(this.#partsOn(opened, now), sequence), first: undefined }
+  }
+
+  #fork(store: OrderedStore, now: () => number): DatabaseParts {
+    return { ...this.#partsOn(store.fork(), now), sharesStore: true }
+  }
+
+  #partsOn(store: OrderedStore, now: () => number): DatabaseParts {
+    const { limits, memory, name } = this.#parts
+    const { host, log } = this.#owner
+    return {
+      host: hostWith(host, { now }),
+      name,
+      log: readOnlyLog(log),
+      store,
+      ...(limits && { limits }),
+      ...(memory && { memory }),
+    }
   }
 
   #newestThrough(sequence: Sequence): Made | undefined {
@@ -346,6 +397,10 @@ function once(run: () => void): () => void {
 
 function inTheFuture(timeMs: number): PolylogError {
   return new PolylogError('invalid_argument', `${formatTime(timeMs)} lies in the future`)
+}
+
+function neverCommitted(sequence: Sequence): PolylogError {
+  return new PolylogError('out_of_range', `sequence ${sequence} was never committed`)
 }
 
 function closed(): PolylogError {

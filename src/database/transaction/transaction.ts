@@ -87,7 +87,8 @@ export class KernelTransaction implements Transaction {
   /** Collections were created: the record carries their largest number. */
   createdCollections = false
   usedNumbers = false
-  sessionKey: Uint8Array | undefined
+  /** `history/author.ts` */
+  author: Uint8Array | undefined
   /** Of whoever runs the statement. */
   callerAccount: MemoryAccount
   callerLimits: CallerLimits | undefined
@@ -142,7 +143,7 @@ export class KernelTransaction implements Transaction {
     this.origin = 'client'
     this.view.sequence = 0
     this.createdCollections = this.usedNumbers = false
-    this.committedAt = this.sessionKey = undefined
+    this.committedAt = this.author = undefined
     this.callerAccount = this.kernel.account
     this.callerLimits = this.ownerAccount = undefined
     this.#clock.begin(options.interactive)
@@ -535,7 +536,6 @@ export class KernelTransaction implements Transaction {
   // ---- retried writes
 
   rememberReply(sessionKey: string, operation: bigint, reply: Slice): void {
-    this.sessionKey = Buffer.from(sessionKey)
     this.writes.put(replyKey(sessionKey), encodeReply(operation, this.timeMs, reply), false)
   }
 

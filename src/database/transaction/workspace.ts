@@ -27,6 +27,7 @@ export class Workspace {
   readonly #temporary: TemporaryFiles | undefined
   readonly #space: SpaceBudget | undefined
   readonly #files = new Set<TemporaryFile>()
+  #onClose: (() => void)[] = []
   #closed = false
 
   constructor(name: string, account: MemoryAccount, all: WorkspaceParts, limits?: CallerLimits) {
@@ -60,8 +61,16 @@ export class Workspace {
     file.close()
   }
 
+  /** For what goes with the workspace and is neither memory nor a file. */
+  onClose(end: () => void): void {
+    if (this.#closed) end()
+    else this.#onClose.push(end)
+  }
+
   close(): void {
     this.#closed = true
+    for (const end of this.#onClose) end()
+    this.#onClose = []
     this.memory.close()
     for (const file of this.#files) file.close()
     this.#files.clear()

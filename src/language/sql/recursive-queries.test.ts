@@ -36,7 +36,7 @@ it('rounds that do not fit into memory are the same from a file, and nothing is 
     new RowSource<SqlRow, SqlRun>(() => Array.from({ length: count }, (_, n): SqlRow => [n])[Symbol.iterator]())
   const doubled = (): Operator<SqlRow, SqlRun> =>
     new RowSource<SqlRow, SqlRun>((own) => {
-      const rows = source.slowRows!(own)
+      const rows = source.slowRows!(own, [])
       const next = (): IteratorResult<SqlRow> => {
         const step = rows.next()
         if (step.done === true || typeof step.value === 'symbol') return step as IteratorResult<SqlRow>

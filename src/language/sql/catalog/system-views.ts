@@ -1,6 +1,7 @@
 /** The system schemas: views over the catalog, registered by name; the files beside this one say what they hold. */
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlContext } from '../contract.ts'
+import { historyView } from './history-view.ts'
 import { informationSchema } from './information-schema.ts'
 import { domainsView } from './domain-catalog.ts'
 import { emptyViews } from './pg-empty.ts'
@@ -55,6 +56,7 @@ for (const view of [
   ...emptyViews,
   ...informationSchema,
   ...polylogViews,
+  historyView,
 ]) {
   registerView(view)
   views.set(`${view.schema}.${view.name}`, view)

@@ -64,10 +64,10 @@ export interface SetFunctionEntry {
   readonly columns: readonly { readonly name: string; readonly type: number; readonly modifier?: number }[]
   readonly rows: (run: SqlRun, values: readonly SqlValue[]) => Iterable<readonly SqlValue[]>
   /**
-   * In place of `rows`, of a function without arguments that takes long over a row and stands in FROM alone. A wait that
+   * In place of `rows`, of a function that takes long over a row and stands in FROM alone. A wait that
    * `next` throws is waited for, and `next` called again.
    */
-  readonly slowRows?: (run: SqlRun) => Iterator<readonly SqlValue[] | Paused, void>
+  readonly slowRows?: (run: SqlRun, values: readonly SqlValue[]) => Iterator<readonly SqlValue[] | Paused, void>
 }
 
 /** What of an aggregate is a call with a cost, beside what it does row by row. */

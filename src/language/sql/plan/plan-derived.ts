@@ -100,7 +100,7 @@ export function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode
     return new RowSource<SqlRow, SqlRun>((run) => {
       enter?.(run)
       const values = evaluate(noRow, run)
-      if (slowRows !== undefined) return numberedSlowly(slowRows(run), item.withOrdinality)
+      if (slowRows !== undefined) return numberedSlowly(slowRows(run, values), item.withOrdinality)
       return numbered(rows(run, values), item.withOrdinality)
     })
   })

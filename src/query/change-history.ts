@@ -1,0 +1,186 @@
+/**
+ * What was committed, row by row, read by a statement: the walk through the past (`database/history`) goes on in the
+ * background as far as there is room for what it finds, and ends with the statement.
+ */
+import type { MemoryAccount } from '../base/memory-account.ts'
+import type { Moment } from '../base/moment.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
+import { Elsewhere, type Sequence, type Transaction } from '../database/contract.ts'
+import { ChangeWalk, type CommittedTransaction, type KeyChange } from '../database/history/change-walk.ts'
+import { throughMisses } from '../database/transaction/pinned-pages.ts'
+import type { Database } from '../database/database.ts'
+import { GenerationNames } from './changed-entries.ts'
+import { largeBytes } from './operator.ts'
+import { type ChangedRow, changedRows, type RowImage } from './changed-rows.ts'
+
+export interface CommittedChange extends ChangedRow {
+  readonly of: CommittedTransaction
+}
+
+export interface ChangeHistoryOptions {
+  /** After that state; undefined: after the first that is kept. */
+  readonly since: Moment | undefined
+  /** Up to that state; undefined: the newest. */
+  readonly until: Moment | undefined
+  readonly wants: (collection: Collection) => boolean
+  /** What of a row may be shown; undefined: nothing. `database`: of that time. */
+  readonly show: (change: CommittedChange, database: Database) => CommittedChange | undefined
+}
+
+/** So much is found ahead of who reads it. */
+const mostAhead = 500
+const mostBytesAhead = 4 * 1024 * 1024
+
+/**
+ * One after another, for a statement. Where the statement pauses for its client, as between two fetches from a cursor, the walk
+ * ends; the next one begins where it was.
+ */
+export class ChangeHistory {
+  readonly #transaction: Transaction
+  readonly #options: ChangeHistoryOptions
+  #walk: Walk | undefined
+  #isOver = false
+  /** The last one that was given, and how many of its transaction were. */
+  #last: Sequence | undefined
+  #given = 0
+
+  constructor(transaction: Transaction, options: ChangeHistoryOptions) {
+    this.#transaction = transaction
+    this.#options = options
+  }
+
+  /** The next one; undefined at the end. Throws `Elsewhere` where it is still looked for, and the walk's errors. */
+  next(): CommittedChange | undefined {
+    if (this.#isOver) return undefined
+    if (this.#walk === undefined || this.#walk.isEnded) this.#walk = this.#begin()
+    const change = this.#walk.next()
+    if (change === undefined) this.#isOver = true
+    else if (change.of.sequence === this.#last) this.#given++
+    else [this.#last, this.#given] = [change.of.sequence, 1]
+    return change
+  }
+
+  #begin(): Walk {
+    const last = this.#last === undefined ? undefined : { sequence: this.#last, given: this.#given }
+    return new Walk(this.#transaction, this.#options, last)
+  }
+}
+
+class Walk {
+  isEnded = false
+  readonly #transaction: Transaction
+  readonly #options: ChangeHistoryOptions
+  readonly #account: MemoryAccount
+  readonly #abort = new AbortController()
+  readonly #found: { readonly change: CommittedChange; readonly bytes: number }[] = []
+  #foundBytes = 0
+  #isDone = false
+  #error: unknown
+  readonly #from: Sequence | undefined
+  /** Of the first one, so many were given already. */
+  #skip: number
+  /** Of who waits for something to be found, and of who waits for room. */
+  #onFound: () => void = () => undefined
+  #onRoom: () => void = () => undefined
+
+  constructor(
+    transaction: Transaction,
+    options: ChangeHistoryOptions,
+    last: { readonly sequence: Sequence; readonly given: number } | undefined,
+  ) {
+    this.#transaction = transaction
+    this.#options = options
+    this.#from = last?.sequence
+    this.#skip = last?.given ?? 0
+    const { workspace } = transaction
+    this.#account = workspace.memory
+    workspace.onClose(() => this.end())
+    this.#run().then(
+      () => this.#done(undefined),
+      (error: unknown) => this.#done(error),
+    )
+  }
+
+  next(): CommittedChange | undefined {
+    const found = this.#found.shift()
+    if (found !== undefined) {
+      this.#foundBytes -= found.bytes
+      this.#account.release(found.bytes)
+      this.#onRoom()
+      return found.change
+    }
+    if (this.#error !== undefined) throw this.#error
+    if (this.#isDone) return undefined
+    throw new Elsewhere(new Promise((resolve) => (this.#onFound = resolve)), () => this.end())
+  }
+
+  #done(error: unknown): void {
+    this.#isDone = true
+    this.#error = error
+    this.#onFound()
+  }
+
+  /** Nothing more is looked for; its account goes with the statement's. */
+  end(): void {
+    this.isEnded = true
+    this.#abort.abort()
+    this.#onRoom()
+  }
+
+  async #run(): Promise<void> {
+    const { history, newest } = this.#transaction.services.past()
+    const { since, until } = this.#options
+    const after = since === undefined ? await history.oldest() : (await history.find(since)).sequence
+    const to = until === undefined ? newest : (await history.find(until)).sequence
+    const from = this.#from ?? after + 1
+    if (from <= to) await history.walk(from, to, this.#abort.signal, (database) => this.#visitor(database))
+  }
+
+  #visitor(database: Database): ChangeWalk {
+    const isKeyvalue = (id: number): boolean => database.catalog.collectionById(id)?.model === 'keyvalue'
+    const names = new GenerationNames(isKeyvalue, (bytes) => this.#charge(bytes))
+    return new ChangeWalk(database, {
+      wants: this.#options.wants,
+      see: (key, value) => names.see(key, value),
+      give: (change) => this.#give(database, change, names),
+    })
+  }
+
+  #charge(bytes: number): void {
+    this.#abort.signal.throwIfAborted()
+    this.#account.charge(bytes)
+  }
+
+  async #give(database: Database, change: KeyChange, names: GenerationNames): Promise<void> {
+    const rows = await throughMisses(database.store, () => changedRows(change, names))
+    for (const row of rows) {
+      const shown = this.#options.show({ ...row, of: change.of }, database)
+      if (shown === undefined) continue
+      if (this.#skip > 0 && shown.of.sequence === this.#from) {
+        this.#skip--
+        continue
+      }
+      const bytes = bytesOf(shown)
+      this.#charge(bytes)
+      this.#found.push({ change: shown, bytes })
+      this.#foundBytes += bytes
+    }
+    this.#onFound()
+    while (!this.isEnded && (this.#found.length > mostAhead || this.#foundBytes > mostBytesAhead)) {
+      await new Promise<void>((resolve) => (this.#onRoom = resolve))
+    }
+    this.#abort.signal.throwIfAborted()
+  }
+}
+
+const bytesPerChange = 400
+
+function bytesOf({ key, before, after }: ChangedRow): number {
+  return bytesPerChange + bytesOfImage(key) + bytesOfImage(before) + bytesOfImage(after)
+}
+
+function bytesOfImage(image: RowImage | undefined): number {
+  if (image === undefined) return 0
+  if ('document' in image) return image.document.length * 2
+  return largeBytes(image.values)
+}
