@@ -147,7 +147,10 @@ export class History {
 
   /** The sequence at that moment, and the time that is meant. Errors: as `sequenceAt`, and `out_of_range`. */
   async find(moment: Moment): Promise<{ readonly sequence: Sequence; readonly timeMs?: number }> {
-    if (moment.kind === 'sequence') return { sequence: moment.sequence }
+    if (moment.kind === 'sequence') {
+      if (moment.sequence > this.#owner.newestSequence) throw neverCommitted(moment.sequence)
+      return { sequence: moment.sequence }
+    }
     const timeMs = moment.kind === 'time' ? moment.timeMs : Math.floor(this.#owner.pipeline.timeMs() - moment.ms)
     if (!Number.isSafeInteger(Math.floor(timeMs))) throw new PolylogError('invalid_argument', 'there is no such time')
     return { sequence: await this.sequenceAt(timeMs), timeMs }
