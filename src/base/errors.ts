@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'ambiguous'
   | 'duplicate_object'
   | 'dependent_objects' // something else still needs what is to be dropped
+  | 'conflict' // what was to be changed is not any more what the caller takes it for
   // constraints
   | 'unique_violation'
   | 'not_null_violation'

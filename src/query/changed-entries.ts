@@ -40,9 +40,9 @@ export class GenerationNames {
   }
 
   /** Something was put under this key. */
-  see(key: Slice, value: Slice): void {
+  see(key: Slice, value: Slice | undefined): void {
     const collection = keyspaceOf(key)
-    if (!this.#isKeyvalue(collection)) return
+    if (value === undefined || !this.#isKeyvalue(collection)) return
     const reader = afterKeyspace(key)
     if (reader.orderedVarint() === index.header) this.#note(collection, reader.byteString(), value)
   }

@@ -16,7 +16,7 @@ export const historyMutations: readonly Mutation[] = [
     ['a mark of the same time is the newest then', 'if (found >= from || from === oldest)', 'if (true)'],
   ]),
   ...mutationsOf('src/database/history/history.ts', history, [
-    ['the past has the clock of the present', 'host: hostWith(host, { now: () => atMs })', 'host'],
+    ['the past has the clock of the present', 'host: hostWith(host, { now })', 'host'],
     [
       'a checkpoint of later is where a state begins',
       'bases.findLast((one) => one <= sequence)',

@@ -39,6 +39,7 @@ export interface KeyChange {
   readonly of: CommittedTransaction
   readonly collection: number
   readonly key: Slice
+  readonly isDerived: boolean
   readonly before: Transaction
   readonly after: Transaction
 }
@@ -46,8 +47,12 @@ export interface KeyChange {
 export interface ChangeWalkParts {
   /** Whether changes of what is called so in one of the two states are asked for. */
   readonly wants: (collection: Collection) => boolean
-  /** Told of all that a record has put into such collections, before the first of its keys is given. */
-  readonly see: (key: Slice, value: Slice) => void
+  /** Each transaction is looked at, whatever it has written. */
+  readonly seesAll?: true
+  /** Entries that are derived are asked for, too; left out: none. */
+  readonly wantsDerived?: (collection: Collection) => boolean
+  /** Told of all that a record has put or deleted (`value` undefined), the catalog's included, before its first key is given. */
+  readonly see: (key: Slice, value: Slice | undefined, before: Transaction) => void
   readonly give: (change: KeyChange) => Promise<void> | void
 }
 
@@ -78,6 +83,7 @@ export class ChangeWalk implements FollowVisitor {
 
   /** What a record in pieces makes may be asked for without there being anything of it before. */
   #mayMatter({ bytes, start, end }: EncodedRecord): boolean {
+    if (this.#parts.seesAll === true) return true
     const { catalog } = this.#database
     const reader = this.#reader.open(bytes, start, end)
     while (reader.next()) {
@@ -86,6 +92,10 @@ export class ChangeWalk implements FollowVisitor {
       if (collection === undefined || this.#parts.wants(collection)) return true
     }
     return false
+  }
+
+  #wants(collection: Collection, isDerived: boolean): boolean {
+    return isDerived ? this.#parts.wantsDerived?.(collection) === true : this.#parts.wants(collection)
   }
 
   /** Reads the state that is the newest now, whatever comes after it. */
@@ -111,10 +121,10 @@ export class ChangeWalk implements FollowVisitor {
       const pieces = (): Iterable<EncodedRecord> | AsyncIterable<EncodedRecord> => {
         return isWhole ? [record] : this.#piecesOf(sequence)
       }
-      const ranges = new GivenRanges()
-      for await (const piece of pieces()) await this.#seeAll(piece, ranges)
-      if (ranges.areThere) for await (const piece of pieces()) await this.#noteDeleted(piece, ranges)
-      for await (const piece of pieces()) await this.#giveAll(piece, of, { before, after, ranges })
+      const between = { before, after, ranges: new GivenRanges() }
+      for await (const piece of pieces()) await this.#seeAll(piece, between)
+      if (between.ranges.areThere) for await (const piece of pieces()) await this.#noteDeleted(piece, between.ranges)
+      for await (const piece of pieces()) await this.#giveAll(piece, of, between)
     } finally {
       before.rollback()
       after.rollback()
@@ -130,14 +140,16 @@ export class ChangeWalk implements FollowVisitor {
     }
   }
 
-  async #seeAll({ bytes, start, end }: EncodedRecord, ranges: GivenRanges): Promise<void> {
+  async #seeAll({ bytes, start, end }: EncodedRecord, { before, ranges }: Between): Promise<void> {
     const reader = new RecordReader().open(bytes, start, end)
     while (reader.next()) {
       await this.#pause()
-      if (reader.derived) continue
-      if (reader.kind === operationKinds.deleteRange) ranges.areThere = true
-      if (reader.kind !== operationKinds.put) continue
-      this.#parts.see(fullKey(this.#writer, reader.keyspace, reader.key), reader.value)
+      const { kind } = reader
+      if (kind === operationKinds.deleteRange) ranges.areThere = true
+      const isPut = kind === operationKinds.put || kind === operationKinds.catalogPut
+      const isDelete = kind === operationKinds.delete || kind === operationKinds.catalogDelete
+      if (reader.derived || !(isPut || isDelete)) continue
+      this.#parts.see(fullKey(this.#writer, reader.keyspace, reader.key), isPut ? reader.value : undefined, before)
     }
   }
 
@@ -145,7 +157,7 @@ export class ChangeWalk implements FollowVisitor {
     const reader = new RecordReader().open(bytes, start, end)
     while (reader.next()) {
       await this.#pause()
-      if (reader.derived || reader.kind !== operationKinds.delete) continue
+      if (reader.kind !== operationKinds.delete) continue
       ranges.named.add(sliceToLatin1(fullKey(this.#writer, reader.keyspace, reader.key)))
     }
   }
@@ -160,15 +172,17 @@ export class ChangeWalk implements FollowVisitor {
     const of = describe(reader)
     while (reader.next()) {
       const { keyspace: collection, kind } = reader
-      if (reader.derived || !isData(reader)) continue
+      if (!isData(reader)) continue
       const named = [before.catalog.collectionById(collection), after.catalog.collectionById(collection)]
-      if (!named.some((one) => one !== undefined && this.#parts.wants(one))) continue
+      if (!named.some((one) => one !== undefined && this.#wants(one, reader.derived))) continue
       const key = copySlice(fullKey(this.#writer, collection, reader.key))
-      if (kind !== operationKinds.deleteRange) await this.#give({ of, collection, key: sliceOf(key), before, after })
+      const isDerived = reader.derived
+      if (kind !== operationKinds.deleteRange)
+        await this.#give({ of, collection, key: sliceOf(key), isDerived, before, after })
       else {
         const end = copySlice(fullKey(this.#writer, collection, reader.endKey))
         const range = { start: sliceOf(key), end: sliceOf(end) }
-        await this.#giveRange(of, collection, range, between)
+        await this.#giveRange({ of, collection, isDerived }, range, between)
         ranges.given.push(range)
       }
     }
@@ -176,8 +190,7 @@ export class ChangeWalk implements FollowVisitor {
 
   /** What was there and is not any more: what was put there since is named by itself. */
   async #giveRange(
-    of: CommittedTransaction,
-    collection: number,
+    { of, collection, isDerived }: Pick<KeyChange, 'of' | 'collection' | 'isDerived'>,
     range: KeyRange,
     { before, after, ranges }: Between,
   ): Promise<void> {
@@ -188,7 +201,7 @@ export class ChangeWalk implements FollowVisitor {
       if (!isThere) return
       const key = sliceOf(copySlice(cursor.key))
       const isGone = await throughMisses(store, () => after.get(key) === undefined)
-      if (isGone && !ranges.holds(key)) await this.#give({ of, collection, key, before, after })
+      if (isGone && !ranges.holds(key)) await this.#give({ of, collection, key, isDerived, before, after })
       else await this.#pause()
     }
   }

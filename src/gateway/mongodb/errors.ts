@@ -14,6 +14,7 @@ const numbers: Record<ErrorCode, number> = {
   ambiguous: 2,
   duplicate_object: 48,
   dependent_objects: 115,
+  conflict: 20,
   unique_violation: 11_000,
   not_null_violation: 121,
   check_violation: 121,

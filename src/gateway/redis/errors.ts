@@ -24,6 +24,7 @@ const prefixes: Readonly<Record<ErrorCode, string>> = {
   ambiguous: 'ERR',
   duplicate_object: 'ERR',
   dependent_objects: 'ERR',
+  conflict: 'ERR',
   unique_violation: 'ERR',
   not_null_violation: 'ERR',
   check_violation: 'ERR',

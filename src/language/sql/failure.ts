@@ -17,6 +17,7 @@ const sqlStates: Readonly<Record<ErrorCode, string>> = {
   ambiguous: '42702',
   duplicate_object: '42P07',
   dependent_objects: '2BP01',
+  conflict: '55000',
   unique_violation: '23505',
   not_null_violation: '23502',
   check_violation: '23514',

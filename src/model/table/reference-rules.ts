@@ -41,6 +41,7 @@ import { defaultOf } from './expressions.ts'
 import { type ForeignKey, foreignKeysOf, foreignKeysTo, type ReferencingRow } from './foreign-key.ts'
 import type { Values } from './keys.ts'
 import { ancestorsOf } from './partitions/partitioning.ts'
+import { isRestored } from './restoring.ts'
 import type { Column, Table } from './table.ts'
 import type { SqlValue } from './types/value.ts'
 
@@ -286,7 +287,7 @@ class FollowUp implements Task {
     this.#key = key
     this.#newKey = newKey
     this.#changes = changes
-    this.#action = newKey === undefined ? onDelete : onUpdate
+    this.#action = isRestored() ? 'no action' : newKey === undefined ? onDelete : onUpdate
     // Only a check can wait for the end of the transaction: what follows a change follows it at once.
     this.constraint = this.#action === 'no action' ? foreignKey.constraint : undefined
     this.sizeBytes = taskBytes + 32 * key.length

@@ -31,6 +31,7 @@
 import type { Slice } from '../../base/slice.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Values } from './keys.ts'
+import { isRestored } from './restoring.ts'
 import type { Table } from './table.ts'
 import { eventOf, transitionNotes, type TransitionNotes, transitionRows } from './transition-rows.ts'
 import type { SqlValue } from './types/value.ts'
@@ -262,7 +263,7 @@ export function openStatement(
   hooks: readonly StatementHooks[],
   event: TableEvent,
 ): void {
-  if (transaction.agenda.hasBegun(eventOf(table.id, event))) return
+  if (isRestored() || transaction.agenda.hasBegun(eventOf(table.id, event))) return
   // What has to wait in there is run again: it has begun once all of it is done.
   runBefore(transaction, hooks, event)
   putOffAfter(transaction, table, hooks, event)

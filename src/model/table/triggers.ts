@@ -16,6 +16,7 @@ import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { RoutineCalls } from './definition.ts'
 import type { Values } from './keys.ts'
 import { belongs } from './partitions/routing.ts'
+import { isRestored } from './restoring.ts'
 import {
   registerRowRule,
   type ChangedRow,
@@ -151,6 +152,7 @@ export function runOnRow(
   rows: { readonly oldRow: Values | undefined; readonly newRow: SqlValue[] | undefined },
 ): boolean {
   const { oldRow, newRow } = rows
+  if (isRestored()) return true
   for (const { place, trigger } of triggers) {
     const firing = { table, trigger, event, oldRow, newRow: newRow && [...newRow] }
     if (!runner!.isMet(transaction, firing)) continue
@@ -182,6 +184,7 @@ function putOff(
   oldRow: Values | undefined,
   newRow: Values | undefined,
 ): void {
+  if (isRestored()) return
   const old = oldRow && [...oldRow]
   const now = newRow && [...newRow]
   for (const trigger of triggers) {

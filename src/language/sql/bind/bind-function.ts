@@ -136,7 +136,7 @@ export function applyFunction(
   parts: readonly Expression[],
   location: number | undefined,
 ): Expression {
-  if (name === 'nextval' || name === 'setval') binder.writes = true
+  if (name === 'nextval' || name === 'setval' || name === 'polylog_undo') binder.writes = true
   const special = specialFunctions.get(name)
   if (special !== undefined) return special(binder, parts, location)
   const types = parts.map(({ type }) => type)

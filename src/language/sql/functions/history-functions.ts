@@ -119,7 +119,7 @@ function jsonOfAuthor({ door, session, user }: Author): string {
 
 const originNames = new Map(Object.entries(origins).map(([name, code]) => [code, name]))
 
-function jsonOf(image: RowImage | undefined): string | null {
+export function jsonOf(image: RowImage | undefined): string | null {
   if (image === undefined) return null
   if ('document' in image) return image.document
   const types = image.columns.flatMap(({ type }) => [oid.text, type])
