@@ -31,77 +31,33 @@ export interface ChangeHistoryOptions {
 const mostAhead = 500
 const mostBytesAhead = 4 * 1024 * 1024
 
-/**
- * One after another, for a statement. Where the statement pauses for its client, as between two fetches from a cursor, the walk
- * ends; the next one begins where it was.
- */
+/** One after another, for a statement; what it looks for ends with the statement's workspace. */
 export class ChangeHistory {
-  readonly #transaction: Transaction
-  readonly #options: ChangeHistoryOptions
-  #walk: Walk | undefined
-  #isOver = false
-  /** The last one that was given, and how many of its transaction were. */
-  #last: Sequence | undefined
-  #given = 0
-
-  constructor(transaction: Transaction, options: ChangeHistoryOptions) {
-    this.#transaction = transaction
-    this.#options = options
-  }
-
-  /** The next one; undefined at the end. Throws `Elsewhere` where it is still looked for, and the walk's errors. */
-  next(): CommittedChange | undefined {
-    if (this.#isOver) return undefined
-    if (this.#walk === undefined || this.#walk.isEnded) this.#walk = this.#begin()
-    const change = this.#walk.next()
-    if (change === undefined) this.#isOver = true
-    else if (change.of.sequence === this.#last) this.#given++
-    else [this.#last, this.#given] = [change.of.sequence, 1]
-    return change
-  }
-
-  #begin(): Walk {
-    const last = this.#last === undefined ? undefined : { sequence: this.#last, given: this.#given }
-    return new Walk(this.#transaction, this.#options, last)
-  }
-}
-
-class Walk {
-  isEnded = false
+  #isEnded = false
   readonly #transaction: Transaction
   readonly #options: ChangeHistoryOptions
   readonly #account: MemoryAccount
   readonly #abort = new AbortController()
   readonly #found: { readonly change: CommittedChange; readonly bytes: number }[] = []
   #foundBytes = 0
+  #isBegun = false
   #isDone = false
   #error: unknown
-  readonly #from: Sequence | undefined
-  /** Of the first one, so many were given already. */
-  #skip: number
   /** Of who waits for something to be found, and of who waits for room. */
   #onFound: () => void = () => undefined
   #onRoom: () => void = () => undefined
 
-  constructor(
-    transaction: Transaction,
-    options: ChangeHistoryOptions,
-    last: { readonly sequence: Sequence; readonly given: number } | undefined,
-  ) {
+  constructor(transaction: Transaction, options: ChangeHistoryOptions) {
     this.#transaction = transaction
     this.#options = options
-    this.#from = last?.sequence
-    this.#skip = last?.given ?? 0
     const { workspace } = transaction
     this.#account = workspace.memory
-    workspace.onClose(() => this.end())
-    this.#run().then(
-      () => this.#done(undefined),
-      (error: unknown) => this.#done(error),
-    )
+    workspace.onClose(() => this.#end())
   }
 
+  /** The next one; undefined at the end. Throws `Elsewhere` where it is still looked for, and the walk's errors. */
   next(): CommittedChange | undefined {
+    if (!this.#isBegun) this.#begin()
     const found = this.#found.shift()
     if (found !== undefined) {
       this.#foundBytes -= found.bytes
@@ -111,7 +67,15 @@ class Walk {
     }
     if (this.#error !== undefined) throw this.#error
     if (this.#isDone) return undefined
-    throw new Elsewhere(new Promise((resolve) => (this.#onFound = resolve)), () => this.end())
+    throw new Elsewhere(new Promise((resolve) => (this.#onFound = resolve)), () => this.#end())
+  }
+
+  #begin(): void {
+    this.#isBegun = true
+    this.#run().then(
+      () => this.#done(undefined),
+      (error: unknown) => this.#done(error),
+    )
   }
 
   #done(error: unknown): void {
@@ -121,8 +85,8 @@ class Walk {
   }
 
   /** Nothing more is looked for; its account goes with the statement's. */
-  end(): void {
-    this.isEnded = true
+  #end(): void {
+    this.#isEnded = true
     this.#abort.abort()
     this.#onRoom()
   }
@@ -132,8 +96,7 @@ class Walk {
     const { since, until } = this.#options
     const after = since === undefined ? await history.oldest() : (await history.find(since)).sequence
     const to = until === undefined ? newest : (await history.find(until)).sequence
-    const from = this.#from ?? after + 1
-    if (from <= to) await history.walk(from, to, this.#abort.signal, (database) => this.#visitor(database))
+    if (after < to) await history.walk(after + 1, to, this.#abort.signal, (database) => this.#visitor(database))
   }
 
   #visitor(database: Database): ChangeWalk {
@@ -156,17 +119,13 @@ class Walk {
     for (const row of rows) {
       const shown = this.#options.show({ ...row, of: change.of }, database)
       if (shown === undefined) continue
-      if (this.#skip > 0 && shown.of.sequence === this.#from) {
-        this.#skip--
-        continue
-      }
       const bytes = bytesOf(shown)
       this.#charge(bytes)
       this.#found.push({ change: shown, bytes })
       this.#foundBytes += bytes
     }
     this.#onFound()
-    while (!this.isEnded && (this.#found.length > mostAhead || this.#foundBytes > mostBytesAhead)) {
+    while (!this.#isEnded && (this.#found.length > mostAhead || this.#foundBytes > mostBytesAhead)) {
       await new Promise<void>((resolve) => (this.#onRoom = resolve))
     }
     this.#abort.signal.throwIfAborted()

@@ -198,7 +198,7 @@ test('commands of Redis are undone as they were, expiry, order and long values i
   const dump = async (): Promise<unknown> => ({
     keys: (await redis.keys('*')).sort(),
     hash: await redis.hgetall('h'),
-    sorted: await redis.zrange('z', 0, -1, 'WITHSCORES'),
+    sorted: await redis.call('ZRANGE', 'z', '0', '-1', 'WITHSCORES'),
     list: await redis.lrange('l', 0, -1).catch(String),
     set: (await redis.smembers('set')).sort(),
     stream: await redis.xrange('x', '-', '+'),
@@ -217,7 +217,7 @@ test('commands of Redis are undone as they were, expiry, order and long values i
     () => redis.del('h', 'z', 'l', 'set', 'x', 'long', 's'),
     () => redis.flushall(),
     () => redis.multi().hset('h', 'f', 'now').hdel('h', 'g').zadd('z', 0, 'c').zrem('z', 'a').exec(),
-    () => redis.multi().linsert('l', 'BEFORE', 'b', 'x').lpop('l').spop('set').xadd('x', '2-1', 'f', 'w').exec(),
+    () => redis.multi().linsert('l', 'BEFORE', 'b', 'x').lpop('l').srem('set', 'a').xadd('x', '2-1', 'f', 'w').exec(),
     () => redis.multi().rename('h', 'h2').persist('s').append('long', 'x').exec(),
     () => redis.zunionstore('l', 1, 'z'),
   ]

@@ -15,6 +15,68 @@ export const historyMutations: readonly Mutation[] = [
     ],
     ['a mark of the same time is the newest then', 'if (found >= from || from === oldest)', 'if (true)'],
   ]),
+  ...mutationsOf('src/database/history/change-walk.ts', history, [
+    ['a key of a range and of its own is told twice', 'if (isGone && !ranges.holds(key))', 'if (isGone)'],
+    ['what is put back in a range is told as deleted', 'const isGone = await', 'const isGone = true || await'],
+    ['a transaction in pieces is told by its last one', 'const isWhole = this.#pieces === 1', 'const isWhole = true'],
+  ]),
+  ...mutationsOf('src/database/history/author.ts', history, [
+    ['a session is an author as often as it speaks', 'if (isKnown || first.length', 'if (first.length'],
+  ]),
+  ...mutationsOf(
+    'src/query/change-history.ts',
+    ['src/server/change-history.test.ts'],
+    [['who has left is looked for on', '    this.#abort.abort()\n', '']],
+  ),
+  ...mutationsOf(
+    'src/query/undo.ts',
+    ['src/server/undo.test.ts'],
+    [
+      ['what came later is overwritten', 'throw new Changed(collection, key, of)', 'return'],
+      ['rows are put back before others make room', '[removeLeft, putBack]', '[putBack, removeLeft]'],
+      [
+        'entries are put back without what is derived',
+        "wantsDerived: ({ model }) => model === 'keyvalue',\n      see: (key, _",
+        'see: (key, _',
+      ],
+      ['definitions are passed over', 'if (!definitionIndexes.has(index)) return', 'return'],
+      ['old types are taken for new ones', 'if (old.type.oid !== type.oid)', 'if (false)'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/model/table/reference-rules.ts',
+    ['src/server/undo.test.ts'],
+    [['undoing takes later rows along', "isRestored() ? 'no action' : ", '']],
+  ),
+  ...mutationsOf(
+    'src/model/table/triggers.ts',
+    ['src/server/undo.test.ts'],
+    [
+      ['triggers run on what is put back', '  if (isRestored()) return true\n', ''],
+      ['triggers hear of what is put back', '  if (isRestored()) return\n', ''],
+    ],
+  ),
+  ...mutationsOf(
+    'src/model/table/row-hooks.ts',
+    ['src/server/undo.test.ts'],
+    [['triggers of statements hear of what is put back', 'if (isRestored() || ', 'if (']],
+  ),
+  ...mutationsOf(
+    'src/language/sql/functions/history-functions.ts',
+    ['src/server/change-history.test.ts'],
+    [
+      ['everybody is told what was', 'principal.rights.requireInDatabase(privilege.history, principal.database)', ''],
+      ['what may be seen now is seen of then', 'principal.rightsInPast?.(database, transaction.catalog) ?? ', ''],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/sql/functions/undo-function.ts',
+    ['src/server/undo.test.ts'],
+    [
+      ['who may not write undoes', 'principal.rights.require(collection, needed)', ''],
+      ['who may not look back undoes', 'principal.rights.requireInDatabase(privilege.history, principal.database)', ''],
+    ],
+  ),
   ...mutationsOf('src/database/history/history.ts', history, [
     ['the past has the clock of the present', 'host: hostWith(host, { now })', 'host'],
     [

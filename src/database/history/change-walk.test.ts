@@ -105,7 +105,41 @@ it('goes no further where it is told to stop', async () => {
     return new ChangeWalk(walker, { wants: () => true, see: () => undefined, give })
   })
   expect(given).toBe(2)
+  // A walk ends with its database, whoever looks on.
+  let isWaiting = false
+  const walk = database.history.walk(from, database.newestSequence, new AbortController().signal, (walker) => {
+    const give = (): Promise<void> => {
+      isWaiting = true
+      return new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    return new ChangeWalk(walker, { wants: () => true, see: () => undefined, give })
+  })
+  const ended = expect(walk).rejects.toMatchObject({ code: 'shutting_down' })
+  while (!isWaiting) await new Promise((resolve) => setImmediate(resolve))
   await database.close()
+  await ended
+})
+
+it('of a transaction that went to the log in pieces are all of it', async () => {
+  const world = new SimulatedWorld(1)
+  const process = world.startProcess('first', { machine: 'machine' })
+  const limits = { largeCommitWrites: 10, sliceKeys: 7, pieceBytes: 1_500 }
+  const instance = await world.complete(Instance.open({ ...optionsOn(process), limits }, name))
+  const database = databaseOf(instance)
+  runNow(database, (tx) => void tx.createCollection(tx.createNamespace('n', false), 'c', 'test', {}))
+  const { id } = database.catalog.findCollection('n', 'c')!
+  const transaction = database.begin({ isolation: 'repeatable read', readOnly: false, interactive: true })
+  transaction.beginStatement()
+  for (let n = 0; n < 60; n++) {
+    transaction.put(new KeyWriter(16).begin(id, 1).int64(n), sliceOf(Buffer.from('v'.repeat(300))))
+  }
+  transaction.leaveTurn(false)
+  await world.complete(Promise.resolve(transaction.commit()))
+  transaction.rollback()
+  const sequence = database.newestSequence
+  const found = await world.complete(changesOf(database, sequence, sequence))
+  expect(found.get(sequence)).toHaveLength(60)
+  await world.complete(instance.close())
 })
 
 it('an author is who ran its statements, each session once, as many as there is room for', () => {

@@ -57,6 +57,13 @@ export interface PastState {
   release(): void
 }
 
+interface Walk {
+  readonly from: Sequence
+  readonly to: Sequence
+  readonly signal: AbortSignal
+  readonly begin: (database: Database) => FollowVisitor
+}
+
 interface Made {
   readonly database: Database
   /** Of its line, which has the memory of all of them; undefined of the first one itself, and where that is the newest state. */
@@ -88,6 +95,8 @@ export class History {
   readonly #times: CommitTimes
   #states: State[] = []
   readonly #closing = new Set<Promise<void>>()
+  /** Of walks: their database ends. */
+  readonly #stop = new AbortController()
   /** When the states of checkpoints were the newest, as far as it is known. */
   readonly #checkpointTimes = new Map<Sequence, number>()
   #timer: Cancel | undefined
@@ -191,24 +200,35 @@ export class History {
     if (to > this.#owner.newestSequence) throw neverCommitted(to)
     await this.#owner.synced(to)
     const before = await this.at(from - 1)
+    const stop = AbortSignal.any([signal, this.#stop.signal])
+    const walk = this.#walk(before.database, { from, to, signal: stop, begin }).finally(() => before.release())
+    const ended = walk.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#closing.add(ended)
+    await walk.finally(() => this.#closing.delete(ended))
+    if (this.#isClosed) throw closed()
+  }
+
+  async #walk(before: Database, { from, to, signal, begin }: Walk): Promise<void> {
+    let atMs = before.host.now()
+    const walker = await this.#openOn(
+      this.#fork(before.store, () => atMs),
+      from - 1,
+      before,
+    )
+    const visitor = begin(walker)
+    const after: FollowVisitor['after'] = (sequence, batch) => {
+      atMs = clockMs(batch.clock)
+      return visitor.after(sequence, batch)
+    }
     try {
-      let atMs = -Infinity
-      const fork = this.#fork(before.database.store, () => atMs)
-      const walker = await this.#openOn(fork, from - 1, before.database)
-      const visitor = begin(walker)
-      const after: FollowVisitor['after'] = (sequence, batch) => {
-        atMs = clockMs(batch.clock)
-        return visitor.after(sequence, batch)
-      }
-      try {
-        await walker.role.catchUp(to, signal, { before: (record, sequence) => visitor.before(record, sequence), after })
-      } catch (error) {
-        throw isGone(error) ? tooOld(`sequence ${from}`, await this.oldest()) : error
-      } finally {
-        await walker.close()
-      }
+      await walker.role.catchUp(to, signal, { before: (record, sequence) => visitor.before(record, sequence), after })
+    } catch (error) {
+      throw isGone(error) ? tooOld(`sequence ${from}`, await this.oldest()) : error
     } finally {
-      before.release()
+      await walker.close()
     }
   }
 
@@ -379,6 +399,7 @@ export class History {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#stop.abort()
     this.#timer?.()
     this.#parts.memory?.holders.delete(this.#giveUp)
     while (this.#states.length > 0) this.#close(this.#states[0]!)
