@@ -92,9 +92,11 @@ describe('a transaction of SQL', () => {
     )
     expect(await undo(sequence)).toBe(1)
     expect(await rows('SELECT n FROM u WHERE id = 1')).toEqual([[5]])
-    const retyped = await transaction(() => sql.query('UPDATE u SET v = 50 WHERE id = 1'))
+    const retyped = await transaction(() => sql.query('DELETE FROM u WHERE id = 1'))
     await sql.query('ALTER TABLE u ALTER n TYPE text')
-    await expect(sql.query(`SELECT polylog_undo(${retyped})`)).rejects.toMatchObject({ code: '55000' })
+    await expect(sql.query(`SELECT polylog_undo(${retyped})`)).rejects.toMatchObject({
+      message: 'column "n" of "public.u" has another type now',
+    })
     await sql.query('DROP TABLE u')
     await expect(sql.query(`SELECT polylog_undo(${retyped})`)).rejects.toMatchObject({ code: '55000' })
   })
@@ -155,11 +157,12 @@ describe('a transaction of SQL', () => {
   test('is undone by who may see the past and write all of it', async () => {
     await server.addUser('ada')
     const ada = await server.pg('ada')
-    await sql.query('GRANT SELECT, INSERT, DELETE ON t TO ada')
+    await sql.query('GRANT SELECT, INSERT, UPDATE, DELETE ON t TO ada')
     const sequence = await transaction(() => sql.query('DELETE FROM t WHERE id = 1'))
     const denied = { code: '42501' }
     await expect(ada.query(`SELECT polylog_undo(${sequence})`)).rejects.toMatchObject(denied)
     await server.give('ada', '', privilege.history)
+    await sql.query('REVOKE UPDATE ON t FROM ada')
     await expect(ada.query(`SELECT polylog_undo(${sequence})`)).rejects.toMatchObject(denied)
     await sql.query('GRANT UPDATE ON t TO ada; REVOKE SELECT ON t FROM ada')
     await expect(ada.query(`SELECT polylog_undo(${sequence})`)).rejects.toMatchObject(denied)
