@@ -32,15 +32,15 @@ test('a runner that fails without a failed test is a failure', () => {
 test('what failed is named, with what it says first', () => {
   const failing = { status: 'failed', fullName: 'sums add up', failureMessages: ['expected 1\n  to be 2'] }
   const testResults = [
-    { name: '/root/a.test.ts', status: 'failed', assertionResults: [{ status: 'passed' }, failing] },
-    { name: '/root/b.test.ts', status: 'failed', message: 'x'.repeat(400), assertionResults: [] },
-    { name: '/root/c.test.ts', status: 'passed', assertionResults: [{ status: 'passed' }] },
+    { name: '/repository/a.test.ts', status: 'failed', assertionResults: [{ status: 'passed' }, failing] },
+    { name: '/repository/b.test.ts', status: 'failed', message: 'x'.repeat(400), assertionResults: [] },
+    { name: '/repository/c.test.ts', status: 'passed', assertionResults: [{ status: 'passed' }] },
   ]
-  expect(failuresOf('/root', JSON.stringify({ testResults }))).toEqual([
+  expect(failuresOf('/repository', JSON.stringify({ testResults }))).toEqual([
     'a.test.ts > sums add up: expected 1 to be 2',
     `b.test.ts: ${'x'.repeat(300)}…`,
   ])
-  expect(failuresOf('/root', undefined)).toEqual([])
+  expect(failuresOf('/repository', undefined)).toEqual([])
 })
 
 test('the last line is written and read', () => {

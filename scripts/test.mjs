@@ -166,9 +166,8 @@ export function runVitest(root, environment, paths = [], node = process.execPath
  */
 export function failuresOf(root, reportText) {
   if (reportText === undefined) return []
-  /** @type {VitestReport} */
-  const { testResults } = JSON.parse(reportText)
-  return testResults.flatMap((file) => {
+  const report = /** @type {VitestReport} */ (JSON.parse(reportText))
+  return report.testResults.flatMap((file) => {
     const path = relative(root, file.name ?? '')
     const tests = file.assertionResults.filter((one) => one.status === 'failed')
     if (tests.length === 0) return file.status === 'failed' ? [`${path}: ${shortened(file.message ?? '')}`] : []

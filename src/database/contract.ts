@@ -344,13 +344,13 @@ export interface TransactionServices {
   at(delayMs: number, run: () => void): Cancel
   /** As the database's (`verify-files.ts`). */
   verifyFiles(): Promise<FilesReport>
-  /** What the database held before. Errors: `unsupported` where that is what is read already. */
-  past(): Past
+  /** What the database held before. */
+  readonly past: Past
 }
 
 export interface Past {
   readonly history: History
-  readonly newest: Sequence
+  readonly newestSequence: Sequence
 }
 
 /** A statement's share of the kernel's thread: at most about 2 ms or 1,000 keys, then it pauses. */

@@ -139,14 +139,7 @@ export class Database implements PreparingKernel {
     this.lastCollectionId = loaded.lastCollectionId
     this.isEmpty = isEmpty(parts.store)
     this.#lastVersion = loaded.lastVersion
-    this.#services = this.services = new DatabaseServices({
-      host: parts.host,
-      numbers: loaded.numbers,
-      checkLeads: () => this.pipeline.checkLeads(),
-      readFiles: () => this.verifyFiles(),
-      areChangesNoted: () => this.logUse.areChangesNoted,
-      past: () => ({ history: this.history, newest: this.newestSequence }),
-    })
+    this.#services = this.services = new DatabaseServices(this, loaded.numbers)
     this.isPersistent = parts.checkpointFolder !== undefined
     const database = this
     const { leadership = soleLeadership } = parts

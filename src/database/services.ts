@@ -6,34 +6,35 @@ import type { FilesReport } from './verification/verify-files.ts'
 /** How many numbers one record makes good for: after a crash at most so many are skipped. */
 const reservation = 1_000
 
-export interface ServicesParts {
+/** The database that they are of: what of it is asked for is there when it is asked for. */
+export interface ServicesOwner extends Past {
   readonly host: Host
-  /** All below it may have been given out. */
-  readonly numbers: number
-  /** Throws where another one leads, who gives numbers out. */
-  readonly checkLeads: () => void
-  readonly readFiles: () => Promise<FilesReport>
-  readonly areChangesNoted: () => boolean
-  readonly past: () => Past
+  /** `checkLeads` throws where another one leads, who gives numbers out. */
+  readonly pipeline: { checkLeads(): void }
+  readonly logUse: { readonly areChangesNoted: boolean }
+  verifyFiles(): Promise<FilesReport>
 }
 
 export class DatabaseServices implements TransactionServices {
-  readonly verifyFiles: () => Promise<FilesReport>
-  readonly past: () => Past
+  readonly #owner: ServicesOwner
   readonly #host: Host
-  readonly #checkLeads: () => void
-  readonly #areChangesNoted: () => boolean
   #next: number
   #reserved: number
 
-  constructor({ host, numbers, checkLeads, readFiles, areChangesNoted, past }: ServicesParts) {
-    this.#areChangesNoted = areChangesNoted
-    this.#host = host
-    this.#checkLeads = checkLeads
-    this.verifyFiles = readFiles
-    this.past = past
+  /** `numbers`: all below it may have been given out. */
+  constructor(owner: ServicesOwner, numbers: number) {
+    this.#owner = owner
+    this.#host = owner.host
     this.#next = numbers
     this.#reserved = numbers
+  }
+
+  get past(): Past {
+    return this.#owner
+  }
+
+  verifyFiles(): Promise<FilesReport> {
+    return this.#owner.verifyFiles()
   }
 
   random(into: Uint8Array): void {
@@ -45,11 +46,11 @@ export class DatabaseServices implements TransactionServices {
   }
 
   get areChangesNoted(): boolean {
-    return this.#areChangesNoted()
+    return this.#owner.logUse.areChangesNoted
   }
 
   nextNumber(): number {
-    this.#checkLeads()
+    this.#owner.pipeline.checkLeads()
     return this.#next++
   }
 

@@ -5,7 +5,7 @@
 import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Moment } from '../base/moment.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
-import { Elsewhere, type Sequence, type Transaction } from '../database/contract.ts'
+import { Elsewhere, type Transaction } from '../database/contract.ts'
 import { ChangeWalk, type CommittedTransaction, type KeyChange } from '../database/history/change-walk.ts'
 import { throughMisses } from '../database/transaction/pinned-pages.ts'
 import type { Database } from '../database/database.ts'
@@ -92,7 +92,7 @@ export class ChangeHistory {
   }
 
   async #run(): Promise<void> {
-    const { history, newest } = this.#transaction.services.past()
+    const { history, newestSequence: newest } = this.#transaction.services.past
     const { since, until } = this.#options
     const after = since === undefined ? await history.oldest() : (await history.find(since)).sequence
     const to = until === undefined ? newest : (await history.find(until)).sequence

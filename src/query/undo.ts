@@ -101,7 +101,7 @@ async function gather(
 ): Promise<Undone[]> {
   const { memory } = transaction.workspace
   const changes: Undone[] = []
-  const { history } = transaction.services.past()
+  const { history } = transaction.services.past
   await history.walk(sequence, sequence, signal, (past) => {
     return new ChangeWalk(past, {
       wants: isUndone,
@@ -286,7 +286,7 @@ export function laterChange(transaction: Transaction, { key, collection, of }: C
   return awaited(async (signal) => {
     let row: ChangedRow | undefined
     let by: Sequence | undefined
-    const { history, newest } = transaction.services.past()
+    const { history, newestSequence: newest } = transaction.services.past
     await history.walk(of, newest, signal, (past) => {
       const isKeyvalue = (id: number): boolean => id === collection.id && collection.model === 'keyvalue'
       const names = new GenerationNames(isKeyvalue, (bytes) => transaction.workspace.memory.charge(bytes))

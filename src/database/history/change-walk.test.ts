@@ -106,16 +106,17 @@ it('goes no further where it is told to stop', async () => {
   })
   expect(given).toBe(2)
   // A walk ends with its database, whoever looks on.
-  let isWaiting = false
+  let look = (): void => undefined
+  const looks = new Promise<void>((resolve) => (look = resolve))
   const walk = database.history.walk(from, database.newestSequence, new AbortController().signal, (walker) => {
     const give = (): Promise<void> => {
-      isWaiting = true
+      look()
       return new Promise((resolve) => setTimeout(resolve, 10))
     }
     return new ChangeWalk(walker, { wants: () => true, see: () => undefined, give })
   })
   const ended = expect(walk).rejects.toMatchObject({ code: 'shutting_down' })
-  while (!isWaiting) await new Promise((resolve) => setImmediate(resolve))
+  await looks
   await database.close()
   await ended
 })

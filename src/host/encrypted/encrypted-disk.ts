@@ -12,7 +12,7 @@
  * sizes and times are not hidden.
  */
 import { assert } from '../../base/errors.ts'
-import type { Disk, File, Host, OpenOptions } from '../host.ts'
+import type { Disk, File, OpenOptions } from '../host.ts'
 import { EncryptedFile } from './encrypted-file.ts'
 import type { Encryption } from './encryption.ts'
 

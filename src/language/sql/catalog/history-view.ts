@@ -23,7 +23,7 @@ function questionOf({ index, equal: [value] }: Access): HistoryQuestion | undefi
   if (index === undefined || value === undefined) return {}
   if (value === null) return undefined
   if (index === indexes[1]) return { relation: value as string }
-  const sequence = Number(value as bigint)
+  const sequence = Number(value)
   const at = (state: number): Moment => ({ kind: 'sequence', sequence: state })
   return { since: at(sequence - 1), until: at(sequence) }
 }
