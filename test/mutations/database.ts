@@ -420,7 +420,7 @@ export const databaseMutations: readonly Mutation[] = [
     ],
   ]),
   ...mutationsOf('src/database/services.ts', trouble, [
-    ['a follower gives out numbers', '    this.#checkLeads()\n', ''],
+    ['a follower gives out numbers', '    this.#owner.pipeline.checkLeads()\n', ''],
   ]),
   ...mutationsOf('src/database/commit/commit-pipeline.ts', pipeline, [
     ['after a refusal nothing is waited for', 'resolve(error === undefined)))', 'resolve(error !== null)))'],
