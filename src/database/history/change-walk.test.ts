@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { copySlice, sliceOf, sliceToLatin1 } from '../../base/slice.ts'
 import { keyspaceOf, KeyWriter } from '../../base/tuple.ts'
 import { History as Work, databaseOf, name, optionsOn } from '../directory/crash-history.ts'
+import { createRealHost } from '../../host/real/real-host.ts'
 import { SimulatedWorld } from '../../host/simulated/simulated-world.ts'
 import type { Database } from '../database.ts'
 import { Instance } from '../instance.ts'
@@ -119,6 +120,27 @@ it('goes no further where it is told to stop', async () => {
   await looks
   await database.close()
   await ended
+})
+
+it('pauses by time, and not only by their number', async () => {
+  const host = createRealHost()
+  const database = await openTestDatabase({ host })
+  runNow(database, (tx) => void tx.createCollection(tx.createNamespace('n', false), 'c', 'test', {}))
+  const { id } = database.catalog.findCollection('n', 'c')!
+  runNow(database, (tx) => {
+    for (let n = 0; n < 20; n++) tx.put(new KeyWriter(16).begin(id, 1).int64(n), sliceOf(Buffer.from('v')))
+  })
+  const { monotonic, turn } = host
+  let turns = 0
+  let nowUs = monotonic.call(host)
+  host.monotonic = () => (nowUs += 3_000)
+  host.turn = (run) => {
+    turns++
+    turn.call(host, run)
+  }
+  await changesOf(database, database.newestSequence, database.newestSequence)
+  expect(turns).toBeGreaterThan(20)
+  await database.close()
 })
 
 it('of a transaction that went to the log in pieces are all of it', async () => {

@@ -56,8 +56,9 @@ export interface ChangeWalkParts {
   readonly give: (change: KeyChange) => Promise<void> | void
 }
 
-/** Of a record that are looked at in one turn. */
+/** What is looked at in one turn: large values take longer. */
 const changesPerTurn = 500
+const turnUs = 2_000
 
 export class ChangeWalk implements FollowVisitor {
   readonly #database: Database
@@ -69,10 +70,12 @@ export class ChangeWalk implements FollowVisitor {
   #record: EncodedRecord | undefined
   #pieces = 0
   #changesInTurn = 0
+  #turnBeganUs: number
 
   constructor(database: Database, parts: ChangeWalkParts) {
     this.#database = database
     this.#parts = parts
+    this.#turnBeganUs = database.host.monotonic()
   }
 
   before(record: EncodedRecord): void {
@@ -212,9 +215,11 @@ export class ChangeWalk implements FollowVisitor {
   }
 
   async #pause(): Promise<void> {
-    if (++this.#changesInTurn < changesPerTurn) return
+    const { host } = this.#database
+    if (++this.#changesInTurn < changesPerTurn && host.monotonic() - this.#turnBeganUs < turnUs) return
+    await new Promise<void>((resolve) => host.turn(resolve))
     this.#changesInTurn = 0
-    await new Promise<void>((resolve) => this.#database.host.turn(resolve))
+    this.#turnBeganUs = host.monotonic()
   }
 }
 

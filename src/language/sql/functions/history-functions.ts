@@ -13,6 +13,7 @@ import { origins } from '../../../log/record.ts'
 import { isTemporaryName } from '../../../model/table/temporary-names.ts'
 import { ChangeHistory, type CommittedChange } from '../../../query/change-history.ts'
 import type { RowImage } from '../../../query/changed-rows.ts'
+import { largeBytes } from '../../../query/operator.ts'
 import { keyvalueViews } from '../../../query/keyvalue-relation.ts'
 import { paused, type Paused, type SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
@@ -174,16 +175,21 @@ function historyOf(
     since: momentOf(since ?? null),
     until: momentOf(until ?? null),
   })
-  let given = 0
+  let bytes = 0
   const next = (): IteratorResult<readonly SqlValue[] | Paused, void> => {
-    if (++given % rowsPerLook === 0 && run.transaction.slice.spend(rowsPerLook)) return { done: false, value: paused }
+    if (run.transaction.slice.spend(1 + Math.floor(bytes / bytesPerKey))) {
+      bytes = 0
+      return { done: false, value: paused }
+    }
     const row = rows.next()
+    bytes = row === undefined ? 0 : largeBytes(row)
     return row === undefined ? { done: true, value: undefined } : { done: false, value: row }
   }
   return { next }
 }
 
-const rowsPerLook = 16
+/** To write so much as JSON takes as long as to look at a key. */
+const bytesPerKey = 200
 
 for (const takes of [[], [oid.text], [oid.text, oid.text], [oid.text, oid.text, oid.text]]) {
   defineSetFunction({
