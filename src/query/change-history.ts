@@ -5,7 +5,7 @@
 import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Moment } from '../base/moment.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
-import { Elsewhere, type Transaction } from '../database/contract.ts'
+import { Elsewhere, type Sequence, type Transaction } from '../database/contract.ts'
 import { ChangeWalk, type CommittedTransaction, type KeyChange } from '../database/history/change-walk.ts'
 import { throughMisses } from '../database/transaction/pinned-pages.ts'
 import type { Database } from '../database/database.ts'
@@ -22,6 +22,8 @@ export interface ChangeHistoryOptions {
   readonly since: Moment | undefined
   /** Up to that state; undefined: the newest. */
   readonly until: Moment | undefined
+  /** Of this transaction alone, if it is kept. */
+  readonly only?: Sequence | undefined
   readonly wants: (collection: Collection) => boolean
   /** What of a row may be shown; undefined: nothing. `database`: of that time. */
   readonly show: (change: CommittedChange, database: Database) => CommittedChange | undefined
@@ -93,7 +95,9 @@ export class ChangeHistory {
 
   async #run(): Promise<void> {
     const { history, newestSequence: newest } = this.#transaction.services.past
-    const { since, until } = this.#options
+    const { since, until, only } = this.#options
+    if (only !== undefined && (only > newest || only <= (await history.oldest()))) return
+    if (only !== undefined) return history.walk(only, only, this.#abort.signal, (database) => this.#visitor(database))
     const after = since === undefined ? await history.oldest() : (await history.find(since)).sequence
     const to = until === undefined ? newest : (await history.find(until)).sequence
     if (after < to) await history.walk(after + 1, to, this.#abort.signal, (database) => this.#visitor(database))

@@ -175,6 +175,9 @@ describe('what is asked for', () => {
     expect(await rows(`SELECT count(*)::int FROM polylog_history('t', '-1h', '${first}')`)).toEqual([[many]])
     expect(await rows(`SELECT relation FROM polylog_history(NULL, '${last! - 1}')`)).toEqual([['public.other']])
     expect(await rows("SELECT count(*)::int FROM polylog_history('nothing')")).toEqual([[0]])
+    for (const none of [0, -1, last! + 1000, '9223372036854775807']) {
+      expect(await rows(`SELECT * FROM polylog.history WHERE transaction = ${none}`), String(none)).toEqual([])
+    }
     for (const [wrong, code] of [
       ["polylog_history('t', 'soon')", '22023'],
       ["polylog_history('t', '999999')", '22003'],

@@ -1,5 +1,4 @@
 /** `polylog.history`: as `polylog_history()`. What is asked of one relation, or one transaction, is looked for alone. */
-import type { Moment } from '../../../base/moment.ts'
 import type { Run } from '../../../query/operator.ts'
 import type { Access, Relation, RelationIndex } from '../../../query/relation.ts'
 import { historyColumns, type HistoryQuestion, HistoryRows } from '../functions/history-functions.ts'
@@ -23,9 +22,7 @@ function questionOf({ index, equal: [value] }: Access): HistoryQuestion | undefi
   if (index === undefined || value === undefined) return {}
   if (value === null) return undefined
   if (index === indexes[1]) return { relation: value as string }
-  const sequence = Number(value)
-  const at = (state: number): Moment => ({ kind: 'sequence', sequence: state })
-  return { since: at(sequence - 1), until: at(sequence) }
+  return { only: Number(value) }
 }
 
 /** Rows of one transaction, where it may have several: assumed. */

@@ -8,6 +8,7 @@ import { parseMoment, type Moment } from '../../../base/moment.ts'
 import { noPrivileges, privilege } from '../../../database/access/privileges.ts'
 import type { Rights } from '../../../database/access/rights.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
+import type { Sequence } from '../../../database/contract.ts'
 import type { AuthorSession } from '../../../database/history/author.ts'
 import { origins } from '../../../log/record.ts'
 import { isTemporaryName } from '../../../model/table/temporary-names.ts'
@@ -44,6 +45,8 @@ export interface HistoryQuestion {
   readonly since?: Moment | undefined
   /** Up to the state of then. */
   readonly until?: Moment | undefined
+  /** Of this transaction alone. */
+  readonly only?: Sequence | undefined
 }
 
 /** Rows of `historyColumns`; what `next` throws to wait for is waited for. Errors: 42501, those of the past. */
@@ -51,7 +54,7 @@ export class HistoryRows {
   readonly #run: SqlRun
   readonly #changes: ChangeHistory
 
-  constructor(run: SqlRun, { relation, since, until }: HistoryQuestion) {
+  constructor(run: SqlRun, { relation, since, until, only }: HistoryQuestion) {
     const { transaction } = run
     const { principal } = transaction
     principal.rights.requireInDatabase(privilege.history, principal.database)
@@ -59,6 +62,7 @@ export class HistoryRows {
     this.#changes = new ChangeHistory(transaction, {
       since,
       until,
+      only,
       wants: (collection) => isShown(collection) && (relation === undefined || mayBeCalled(collection, relation)),
       show: (change, database) => {
         if (relation !== undefined && !isCalled(change, relation)) return undefined
