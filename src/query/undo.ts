@@ -24,11 +24,11 @@ import { keyspaceOf, primaryIndex } from '../base/tuple.ts'
 import { KeyReader } from '../base/tuple-reader.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
 import { catalogIndex, catalogKeyspace } from '../database/catalog/catalog-entries.ts'
-import { Elsewhere, type Sequence, type StatementSteps, type Transaction } from '../database/contract.ts'
+import type { Sequence, StatementSteps, Transaction } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
 import { ChangeWalk, type KeyChange } from '../database/history/change-walk.ts'
 import { throughMisses } from '../database/transaction/pinned-pages.ts'
-import { beginInPlace, inPlace } from '../database/transaction/wait.ts'
+import { awaited, beginInPlace, inPlace } from '../database/transaction/wait.ts'
 import { documentStart } from '../model/document/codec.ts'
 import { optionsOf } from '../model/document/collection-options.ts'
 import { insertDocument, lockDocument, removeDocument, replaceDocument } from '../model/document/document.ts'
@@ -78,19 +78,6 @@ export function* undo(transaction: Transaction, sequence: Sequence, mayUndo: Che
     }
   }
   return changes.filter(({ isDerived }) => !isDerived).length
-}
-
-/** The result of work that nobody waits for in a turn. */
-function* awaited<T>(work: (signal: AbortSignal) => Promise<T>): StatementSteps<T> {
-  const abort = new AbortController()
-  const came: { outcome?: { readonly value: T } | { readonly error: unknown } } = {}
-  const done = work(abort.signal).then(
-    (value) => void (came.outcome = { value }),
-    (error: unknown) => void (came.outcome = { error }),
-  )
-  while (came.outcome === undefined) yield new Elsewhere(done, () => abort.abort())
-  if ('error' in came.outcome) throw came.outcome.error
-  return came.outcome.value
 }
 
 async function gather(

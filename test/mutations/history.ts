@@ -170,4 +170,27 @@ export const historyMutations: readonly Mutation[] = [
     ],
     ['a span is counted from SET on', "return this.#moment?.kind === 'ago' &&", 'return false &&'],
   ]),
+  ...mutationsOf(
+    'src/language/sql/routine/past-rows.ts',
+    ['src/server/past-relations.test.ts'],
+    [
+      [
+        'one relation of the past needs no right to it',
+        'principal.rights.requireInDatabase(privilege.history, principal.database)',
+        '',
+      ],
+      [
+        'one relation of the past is seen with the rights of now',
+        'principal.rightsInPast?.(database, catalog) ?? ',
+        '',
+      ],
+      [
+        'columns of then go by the names of now',
+        'then.find(({ number }) => number === column.number)?.name',
+        'then.find(({ name: own }) => own === column.name)?.name',
+      ],
+      ['types of then are taken for those of now', 'old.typeOid !== type', 'false'],
+      ['rows of then are read for nobody', '    past.rollback()\n', ''],
+    ],
+  ),
 ]

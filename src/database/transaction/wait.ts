@@ -235,3 +235,16 @@ export function asWait(error: unknown): Wait {
 export function isThrownWait(error: unknown): error is ThrownWait {
   return error instanceof LockWait || error instanceof Elsewhere || isMiss(error)
 }
+
+/** The result of what goes on outside of any transaction; `signal` tells it that nobody waits any more. */
+export function* awaited<T>(work: (signal: AbortSignal) => Promise<T>): StatementSteps<T> {
+  const abort = new AbortController()
+  const came: { outcome?: { readonly value: T } | { readonly error: unknown } } = {}
+  const done = work(abort.signal).then(
+    (value) => void (came.outcome = { value }),
+    (error: unknown) => void (came.outcome = { error }),
+  )
+  while (came.outcome === undefined) yield new Elsewhere(done, () => abort.abort())
+  if ('error' in came.outcome) throw came.outcome.error
+  return came.outcome.value
+}

@@ -17,6 +17,7 @@ import { bindPopulatedRows, populatesRows } from './populated-rows.ts'
 import { isBareRecord } from '../routine/result.ts'
 import { routineRows, routinesOf } from './bind-routine.ts'
 import type { Binder } from './binder.ts'
+import { asOfFunction, bindAsOf } from './bind-as-of.ts'
 import { bindBuiltInArguments } from './bind-arguments.ts'
 import { bindRecordSource } from './bind-record-source.ts'
 import { coerce, commonType } from './coerce.ts'
@@ -373,6 +374,13 @@ function bindRoutineSource(binder: Binder, scope: Scope, node: FuncCall): RowsSo
 function bindSource(binder: Binder, scope: Scope, call: Node, name: string): RowsSource {
   const routine = 'FuncCall' in call ? bindRoutineSource(binder, scope, call.FuncCall) : undefined
   if (routine !== undefined) return routine
+  if ('FuncCall' in call && name === asOfFunction) {
+    const find = (path: readonly string[]): Relation => {
+      const [relname = '', schemaname] = path.toReversed()
+      return findRelation(binder, { relname, inh: true, ...(schemaname !== undefined && { schemaname }) })
+    }
+    return bindAsOf(binder, scope, call.FuncCall, find)
+  }
   if ('FuncCall' in call && setFunctionsNamed(name).length > 0) {
     const parts = bindBuiltInArguments(binder, scope, name, call.FuncCall.args ?? [])
     const types = parts.map(({ type }) => type)

@@ -2,7 +2,8 @@
  * Values as clients send them, in parameters, lines of COPY and literals. A large one is read by another thread: a
  * document of 15 MB takes four seconds, a million elements of an array one.
  */
-import { Elsewhere, type StatementSteps, type Transaction } from '../../../database/contract.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import { awaited } from '../../../database/transaction/wait.ts'
 import type { Host } from '../../../host/host.ts'
 import type { SqlValue } from '../contract.ts'
 import { evaluateElsewhere } from './evaluate.ts'
@@ -22,16 +23,8 @@ export function readElsewhere(host: Host, input: Input, given: Given, signal: Ab
 
 /** The same as a part of a statement. */
 export function* readInSteps(transaction: Transaction, input: Input, given: Given): StatementSteps<SqlValue> {
-  const giveUp = new AbortController()
-  const came: { outcome?: { readonly value: SqlValue } | { readonly error: unknown } } = {}
   const here = (): SqlValue => readHere(input, given)
-  const done = evaluateElsewhere(transaction.services, input, [given], here, giveUp.signal).then(
-    (value) => void (came.outcome = { value }),
-    (error: unknown) => void (came.outcome = { error }),
-  )
-  while (came.outcome === undefined) yield new Elsewhere(done, () => giveUp.abort())
-  if ('error' in came.outcome) throw came.outcome.error
-  return came.outcome.value
+  return yield* awaited((signal) => evaluateElsewhere(transaction.services, input, [given], here, signal))
 }
 
 function readHere(input: Input, given: Given): SqlValue {
