@@ -17,6 +17,8 @@ import './functions/library.ts'
 import './statement/stored-expressions.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers a language of functions
 import './plpgsql/language.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- loading it registers who reads one relation of the past
+import './routine/past-rows.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers a language of functions
 import './routine/sql-language.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers a language of functions

@@ -1,8 +1,9 @@
 /** `polylog_as_of('shop.orders', moment)` in FROM: a relation as it was then, with the columns that it has now. */
 import type { FuncCall } from 'libpg-query'
+import type { Paused, SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
-import { pastRows, type PastSource } from '../routine/past-rows.ts'
 import type { SetFunctionEntry } from '../functions/registry.ts'
+import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { Binder } from './binder.ts'
@@ -10,6 +11,27 @@ import { coerce } from './coerce.ts'
 import { splitName } from './names.ts'
 import type { RowsSource } from './rows-from.ts'
 import type { Scope } from './scope.ts'
+
+export interface PastSource {
+  readonly schema: string
+  readonly name: string
+  /** Of a relation that is stored. */
+  readonly collection: number | undefined
+  readonly columns: readonly { readonly name: string; readonly type: number; readonly number: number }[]
+}
+
+/** Reads it by a query of its own: above binding (`routine/past-rows.ts`). */
+export type PastReader = (
+  run: SqlRun,
+  source: PastSource,
+  when: SqlValue,
+) => Iterator<readonly SqlValue[] | Paused, void>
+
+let reader: PastReader | undefined
+
+export function registerPastReader(one: PastReader): void {
+  reader = one
+}
 
 export const asOfFunction = 'polylog_as_of'
 
@@ -45,7 +67,7 @@ export function bindAsOf(
     rows: () => {
       throw failure('0A000', `${asOfFunction}() stands in FROM`)
     },
-    slowRows: (run, [moment]) => pastRows(run, source, moment ?? null),
+    slowRows: (run, [moment]) => reader!(run, source, moment ?? null),
   }
   return { entry, arguments: [coerce(binder, binder.expression(scope, when), oid.text)], columns }
 }

@@ -7,14 +7,14 @@
  */
 import { parseMoment } from '../../../base/moment.ts'
 import { privilege } from '../../../database/access/privileges.ts'
-import type { StatementSteps, Transaction, Wait } from '../../../database/contract.ts'
+import { Elsewhere, type StatementSteps, type Transaction, type Wait } from '../../../database/contract.ts'
 import type { Database } from '../../../database/database.ts'
 import type { KernelTransaction } from '../../../database/transaction/transaction.ts'
 import { awaited } from '../../../database/transaction/wait.ts'
 import { Table } from '../../../model/table/table.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { isMiss } from '../../../storage/store.ts'
-import { Elsewhere } from '../../../database/contract.ts'
+import { type PastReader, type PastSource, registerPastReader } from '../bind/bind-as-of.ts'
 import { paused, type Paused, type PreparedStatement, type SqlContext, type SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
@@ -22,20 +22,8 @@ import { parseText } from '../parse.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { prepareInner } from './inner-statement.ts'
 
-export interface PastSource {
-  readonly schema: string
-  readonly name: string
-  /** Of a relation that is stored. */
-  readonly collection: number | undefined
-  readonly columns: readonly { readonly name: string; readonly type: number; readonly number: number }[]
-}
-
 /** What `next` throws to wait for is waited for, and `next` called again. Errors: those of the past, 42501, 42P01. */
-export function pastRows(
-  run: SqlRun,
-  source: PastSource,
-  when: SqlValue,
-): Iterator<readonly SqlValue[] | Paused, void> {
+const pastRows: PastReader = (run, source, when) => {
   const found: (readonly SqlValue[])[] = []
   const steps = when === null ? undefined : readPast(run, source, when as string, found)
   const next = (): IteratorResult<readonly SqlValue[] | Paused, void> => {
@@ -141,3 +129,5 @@ function prepare(
   }
   return { prepared, ordinals }
 }
+
+registerPastReader(pastRows)
