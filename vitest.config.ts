@@ -32,6 +32,7 @@ const readInOneTurn = [
   'src/database/following/feed.test.ts',
   'src/database/following/follower-notes.test.ts',
   'src/database/following/following-instance.test.ts',
+  'src/database/history/change-walk.test.ts',
   'src/database/history/history.test.ts',
   'src/database/instance.test.ts',
   'src/database/prepared/prepared-crash.test.ts',

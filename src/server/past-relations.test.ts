@@ -88,6 +88,9 @@ test('of many rows is read in turns, as far as it is wanted', async () => {
   await sql.query('RESET statement_timeout')
   for (let i = 0; i < 10; i++) await rows(`SELECT id FROM polylog_as_of('t', '${then}') LIMIT 1`)
   // The state stays for a while, and nothing of what has read it.
+  const { database, release } = await server.instance.databases.get('polylog')!.history.at(then)
+  expect(database.open.size).toBe(0)
+  release()
   await expect.poll(() => server.instance.memory.work.usedBytes).toBeLessThan(256 * 1024)
 })
 

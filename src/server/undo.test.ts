@@ -19,8 +19,9 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  expect((await library.verify()).differences).toEqual([])
+  const { differences } = await library.verify()
   await server.stop()
+  expect(differences).toEqual([])
 })
 
 const rows = async (text: string, client = sql): Promise<unknown[][]> =>

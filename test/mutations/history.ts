@@ -24,11 +24,6 @@ export const historyMutations: readonly Mutation[] = [
     ['a session is an author as often as it speaks', 'if (isKnown || first.length', 'if (first.length'],
   ]),
   ...mutationsOf(
-    'src/query/change-history.ts',
-    ['src/server/change-history.test.ts'],
-    [['who has left is looked for on', '    this.#abort.abort()\n', '']],
-  ),
-  ...mutationsOf(
     'src/query/undo.ts',
     ['src/server/undo.test.ts'],
     [
