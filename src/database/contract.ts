@@ -344,7 +344,7 @@ export interface TransactionServices {
   at(delayMs: number, run: () => void): Cancel
   /** As the database's (`verify-files.ts`). */
   verifyFiles(): Promise<FilesReport>
-  /** What the database held before. */
+  /** What the database held before. Errors: `unsupported` where that is what is read already. */
   readonly past: Past
 }
 

@@ -29,6 +29,8 @@ export interface DatabaseParts {
   readonly migrationSteps?: readonly MigrationStep[]
   /** That of the process; left out, there is no limit. */
   readonly memory?: ProcessMemory
+  /** It shows what another one held. */
+  readonly isPast?: true
   /** Another database's memory account has what the store holds: of a fork. */
   readonly sharesStore?: boolean
   /** Where statements spill to; left out, they do not. */

@@ -82,6 +82,7 @@ export class Database implements PreparingKernel {
   readonly logUse: LogUse
   readonly checkpoints: Checkpointing
   readonly history: History
+  readonly isPast: boolean
   /** How often the newest state went back, because the log refused records or failed. */
   returns = 0
   /** Who goes on after this one has stepped down. */
@@ -118,6 +119,7 @@ export class Database implements PreparingKernel {
     consumers: Consumers,
   ) {
     this.host = parts.host
+    this.isPast = parts.isPast === true
     this.name = parts.name
     this.log = parts.log
     this.store = parts.store

@@ -1,5 +1,6 @@
 /** What functions inside of transactions may ask of the world: randomness, the clock, numbers that never repeat. */
 import type { Cancel, Host, JobName, Transfer } from '../host/host.ts'
+import { PolylogError } from '../base/errors.ts'
 import type { Past, TransactionServices } from './contract.ts'
 import type { FilesReport } from './verification/verify-files.ts'
 
@@ -8,6 +9,7 @@ const reservation = 1_000
 
 /** The database that they are of: what of it is asked for is there when it is asked for. */
 export interface ServicesOwner extends Past {
+  readonly isPast: boolean
   readonly host: Host
   /** `checkLeads` throws where another one leads, who gives numbers out. */
   readonly pipeline: { checkLeads(): void }
@@ -30,6 +32,8 @@ export class DatabaseServices implements TransactionServices {
   }
 
   get past(): Past {
+    if (this.#owner.isPast)
+      throw new PolylogError('unsupported', 'the past is looked at from the present: not from within it')
     return this.#owner
   }
 

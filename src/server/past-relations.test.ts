@@ -94,6 +94,17 @@ test('of many rows is read in turns, as far as it is wanted', async () => {
   await expect.poll(() => server.instance.memory.work.usedBytes).toBeLessThan(256 * 1024)
 })
 
+test('is not looked at from within the past', async () => {
+  await sql.query('CREATE TABLE t (id int); CREATE VIEW v AS SELECT id FROM t')
+  const then = library.sequence
+  await sql.query(`CREATE FUNCTION f() RETURNS SETOF int LANGUAGE sql AS $$ SELECT id FROM polylog_as_of('v', '-0ms') $$;
+    CREATE OR REPLACE VIEW v AS SELECT id FROM f() AS id`)
+  expect(await rows(`SELECT * FROM polylog_as_of('v', '${then}')`)).toEqual([])
+  await expect(sql.query('SELECT * FROM v')).rejects.toMatchObject({ code: '0A000' })
+  await sql.query(`SET polylog.as_of = '${then}'`)
+  await expect(sql.query('SELECT * FROM polylog.history')).rejects.toMatchObject({ code: '0A000' })
+})
+
 test('says what it cannot show', async () => {
   await sql.query('CREATE TABLE t (id int)')
   const then = library.sequence

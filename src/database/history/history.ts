@@ -308,6 +308,7 @@ export class History {
       name,
       log: readOnlyLog(log),
       store,
+      isPast: true,
       ...(limits && { limits }),
       ...(memory && { memory }),
     }
