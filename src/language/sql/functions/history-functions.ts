@@ -159,11 +159,14 @@ function visibleTo(rights: Rights, change: CommittedChange): CommittedChange | u
   return { ...change, key: visible(change.key)!, before: visible(change.before), after: visible(change.after) }
 }
 
-function momentOf(value: SqlValue): Moment | undefined {
+const longestShown = 64
+
+/** Errors: 22023. */
+export function momentOf(value: SqlValue): Moment | undefined {
   if (value === null || value === undefined) return undefined
   const moment = parseMoment(value as string)
   if (moment === undefined) {
-    throw failure('22023', `invalid moment: "${value as string}"`, {
+    throw failure('22023', `invalid moment: "${(value as string).slice(0, longestShown)}"`, {
       hint: 'A sequence, a span as -10m, or a time as 2026-03-01 12:00:00.',
     })
   }

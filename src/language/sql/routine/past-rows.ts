@@ -5,7 +5,6 @@
  * Its columns are those of the relation as it is now: a table's by their numbers, whatever they were called then; one that was
  * not there yet is null.
  */
-import { parseMoment } from '../../../base/moment.ts'
 import { privilege } from '../../../database/access/privileges.ts'
 import { Elsewhere, type StatementSteps, type Transaction, type Wait } from '../../../database/contract.ts'
 import type { Database } from '../../../database/database.ts'
@@ -17,6 +16,7 @@ import { isMiss } from '../../../storage/store.ts'
 import { type PastReader, type PastSource, registerPastReader } from '../bind/bind-as-of.ts'
 import { paused, type Paused, type PreparedStatement, type SqlContext, type SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
+import { momentOf } from '../functions/history-functions.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
 import { parseText } from '../parse.ts'
 import type { SqlRun } from '../plan/run.ts'
@@ -48,8 +48,7 @@ function* readPast(
 ): StatementSteps<void> {
   const { transaction } = run
   const { principal, services } = transaction
-  const moment = parseMoment(when)
-  if (moment === undefined) throw failure('22023', `invalid moment: "${when}"`)
+  const moment = momentOf(when)!
   principal.rights.requireInDatabase(privilege.history, principal.database)
   const { history } = services.past
   const state = yield* awaited(async () => {
