@@ -4,8 +4,7 @@
  * locks, messages and what its replies wait for, stays with the present.
  */
 import type { Moment } from '../base/moment.ts'
-import { PastRights } from '../database/access/past-rights.ts'
-import { privilege } from '../database/access/privileges.ts'
+import { PastRights, requireHistory } from '../database/access/past-rights.ts'
 import type { Rights } from '../database/access/rights.ts'
 import type { Sequence } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
@@ -22,7 +21,7 @@ export class LookingBack {
 
   /** `rights`: in the present. Errors: those of `History`, `denied`. */
   static async to(present: Database, rights: Rights, moment: Moment): Promise<LookingBack> {
-    requireHistory(present, rights)
+    requireHistory(rights, present.name)
     return new LookingBack(present, await stateAt(present, moment))
   }
 
@@ -41,7 +40,7 @@ export class LookingBack {
 
   /** As `rights`, of the caller itself. Errors: `denied`. */
   ownRights(of: (database: Database) => Rights): Rights {
-    requireHistory(this.#present, of(this.#present))
+    requireHistory(of(this.#present), this.#present.name)
     return this.rights(of)
   }
 
@@ -50,10 +49,6 @@ export class LookingBack {
     this.database.locks.endSession(sessionId)
     this.#state.release()
   }
-}
-
-function requireHistory({ name }: Database, rights: Rights): void {
-  rights.requireInDatabase(privilege.history, name)
 }
 
 async function stateAt(present: Database, moment: Moment): Promise<PastState> {

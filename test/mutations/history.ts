@@ -60,8 +60,8 @@ export const historyMutations: readonly Mutation[] = [
     'src/language/sql/functions/history-functions.ts',
     ['src/server/change-history.test.ts'],
     [
-      ['everybody is told what was', 'principal.rights.requireInDatabase(privilege.history, principal.database)', ''],
-      ['what may be seen now is seen of then', 'principal.rightsInPast?.(database, transaction.catalog) ?? ', ''],
+      ['everybody is told what was', 'requireHistory(principal.rights, principal.database)', ''],
+      ['what may be seen now is seen of then', 'rightsThen(transaction, database)', 'principal.rights'],
     ],
   ),
   ...mutationsOf(
@@ -69,7 +69,7 @@ export const historyMutations: readonly Mutation[] = [
     ['src/server/undo.test.ts'],
     [
       ['who may not write undoes', 'principal.rights.require(collection, needed)', ''],
-      ['who may not look back undoes', 'principal.rights.requireInDatabase(privilege.history, principal.database)', ''],
+      ['who may not look back undoes', 'requireHistory(principal.rights, principal.database)', ''],
     ],
   ),
   ...mutationsOf('src/database/history/history.ts', history, [
@@ -105,8 +105,8 @@ export const historyMutations: readonly Mutation[] = [
     ['what could be seen then may be seen now', '(present) => this.#now.onAnyColumn(present)', '() => allPrivileges'],
   ]),
   ...mutationsOf('src/session/looking-back.ts', doors, [
-    ['anybody may look back', '    requireHistory(present, rights)\n    return new', '    return new'],
-    ['HISTORY taken away leaves the past open', '    requireHistory(this.#present, of(this.#present))\n', ''],
+    ['anybody may look back', '    requireHistory(rights, present.name)\n    return new', '    return new'],
+    ['HISTORY taken away leaves the past open', '    requireHistory(of(this.#present), this.#present.name)\n', ''],
   ]),
   ...mutationsOf('src/database/history/history.ts', history, [
     ['a settled time may come again', '    pipeline.clock.pass(wantedMs)\n', ''],
@@ -169,15 +169,11 @@ export const historyMutations: readonly Mutation[] = [
     'src/language/sql/routine/past-rows.ts',
     ['src/server/past-relations.test.ts'],
     [
-      [
-        'one relation of the past needs no right to it',
-        'principal.rights.requireInDatabase(privilege.history, principal.database)',
-        '',
-      ],
+      ['one relation of the past needs no right to it', 'requireHistory(principal.rights, principal.database)', ''],
       [
         'one relation of the past is seen with the rights of now',
-        'principal.rightsInPast?.(database, catalog) ?? ',
-        '',
+        'rightsThen(transaction, database)',
+        'transaction.principal.rights',
       ],
       [
         'columns of then go by the names of now',

@@ -1,14 +1,16 @@
 /**
  * What one may do with what a database held before: no more than then, and no more than now. What was given since does not
  * open the past, and what was taken away since closes it, too. A collection of which rules of its rows keep some from the
- * caller now is closed: what they kept then may have been others. (That the caller has HISTORY is for the session to ask.)
+ * caller now is closed: what they kept then may have been others. (That the caller has HISTORY is asked apart: `requireHistory`.)
  *
  * What has been dropped since has nobody's rights of today: those of then count alone. Patterns of keys are today's.
  */
 import type { Catalog, Collection, Namespace } from '../catalog/catalog.ts'
+import type { Transaction } from '../contract.ts'
+import type { Database } from '../database.ts'
 import { findKind } from '../catalog/objects.ts'
 import type { AccessItem } from './access-list.ts'
-import { allPrivileges, noPrivileges, type Privileges } from './privileges.ts'
+import { allPrivileges, noPrivileges, privilege, type Privileges } from './privileges.ts'
 import { Rights } from './rights.ts'
 
 /** The last of each. */
@@ -72,4 +74,14 @@ export class PastRights extends Rights {
     if (namespace === undefined) return undefined
     return this.#catalog.namespaceById(namespace.id)
   }
+}
+
+/** `rights`: in the present. Errors: `denied`. */
+export function requireHistory(rights: Rights, database: string): void {
+  rights.requireInDatabase(privilege.history, database)
+}
+
+/** Of whose statement runs. */
+export function rightsThen({ principal, catalog }: Transaction, past: Database): Rights {
+  return principal.rightsInPast?.(past, catalog) ?? principal.rights
 }

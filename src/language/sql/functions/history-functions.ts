@@ -5,6 +5,7 @@
  * Nobody is shown more than what they may see now and could see then, and nothing without HISTORY.
  */
 import { parseMoment, type Moment } from '../../../base/moment.ts'
+import { requireHistory, rightsThen } from '../../../database/access/past-rights.ts'
 import { noPrivileges, privilege } from '../../../database/access/privileges.ts'
 import type { Rights } from '../../../database/access/rights.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
@@ -57,7 +58,7 @@ export class HistoryRows {
   constructor(run: SqlRun, { relation, since, until, only }: HistoryQuestion) {
     const { transaction } = run
     const { principal } = transaction
-    principal.rights.requireInDatabase(privilege.history, principal.database)
+    requireHistory(principal.rights, principal.database)
     this.#run = run
     this.#changes = new ChangeHistory(transaction, {
       since,
@@ -66,8 +67,7 @@ export class HistoryRows {
       wants: (collection) => isShown(collection) && (relation === undefined || mayBeCalled(collection, relation)),
       show: (change, database) => {
         if (relation !== undefined && !isCalled(change, relation)) return undefined
-        const rights = principal.rightsInPast?.(database, transaction.catalog) ?? principal.rights
-        return visibleTo(rights, change)
+        return visibleTo(rightsThen(transaction, database), change)
       },
     })
   }

@@ -5,6 +5,7 @@
  * Who undoes needs HISTORY, and the right to read, insert, update and delete in all that was changed.
  */
 import { PolylogError } from '../../../base/errors.ts'
+import { requireHistory, rightsThen } from '../../../database/access/past-rights.ts'
 import { privilege } from '../../../database/access/privileges.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { Changed, type CheckMayUndo, laterChange, undo } from '../../../query/undo.ts'
@@ -17,12 +18,12 @@ import { defineFunction } from './registry.ts'
 
 const needed = privilege.read | privilege.insert | privilege.update | privilege.delete
 
-function mayUndo({ catalog, principal }: Transaction): CheckMayUndo {
-  principal.rights.requireInDatabase(privilege.history, principal.database)
+function mayUndo(transaction: Transaction): CheckMayUndo {
+  const { principal } = transaction
+  requireHistory(principal.rights, principal.database)
   return (collection, past) => {
     principal.rights.require(collection, needed)
-    const rights = principal.rightsInPast?.(past, catalog) ?? principal.rights
-    rights.require(past.catalog.collectionById(collection.id) ?? collection, privilege.read)
+    rightsThen(transaction, past).require(past.catalog.collectionById(collection.id) ?? collection, privilege.read)
   }
 }
 

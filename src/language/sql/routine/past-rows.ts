@@ -5,7 +5,7 @@
  * Its columns are those of the relation as it is now: a table's by their numbers, whatever they were called then; one that was
  * not there yet is null.
  */
-import { privilege } from '../../../database/access/privileges.ts'
+import { requireHistory, rightsThen } from '../../../database/access/past-rights.ts'
 import { Elsewhere, type StatementSteps, type Transaction, type Wait } from '../../../database/contract.ts'
 import type { Database } from '../../../database/database.ts'
 import type { KernelTransaction } from '../../../database/transaction/transaction.ts'
@@ -49,7 +49,7 @@ function* readPast(
   const { transaction } = run
   const { principal, services } = transaction
   const moment = momentOf(when)!
-  principal.rights.requireInDatabase(privilege.history, principal.database)
+  requireHistory(principal.rights, principal.database)
   const { history } = services.past
   const state = yield* awaited(async () => {
     const { sequence, timeMs } = await history.find(moment)
@@ -79,9 +79,8 @@ function beginPast({ transaction }: SqlRun, database: Database): KernelTransacti
   past.callerAccount = asker.callerAccount
   past.callerLimits = asker.callerLimits
   past.beginStatement()
-  const { principal, catalog } = transaction
-  const rights = principal.rightsInPast?.(database, catalog) ?? principal.rights
-  past.principal = Object.create(principal, { rights: { value: rights } }) as Transaction['principal']
+  const rights = { value: rightsThen(transaction, database) }
+  past.principal = Object.create(transaction.principal, { rights }) as Transaction['principal']
   past.leaveTurn(true)
   return past
 }
@@ -111,8 +110,7 @@ function prepare(
   const isRenamed = collection !== undefined && isTable(collection)
   const then = isRenamed ? Table.of(collection).columns : undefined
   const read = columns.map((column) => {
-    const own = then === undefined ? column.name : then.find(({ number }) => number === column.number)?.name
-    return own
+    return then === undefined ? column.name : then.find(({ number }) => number === column.number)?.name
   })
   const shown = isRenamed ? [collection.namespace.name, collection.name] : [schema, name]
   const names = read.flatMap((one) => (one === undefined ? [] : [quoteIdentifier(one)]))
