@@ -26,7 +26,8 @@ import type { Cancel, ClientCertificate, Socket } from '../host/host.ts'
 import type { DoorCounts } from '../session/activity.ts'
 import { answerTo } from '../session/faults.ts'
 import type { SessionLimits } from '../session/limits.ts'
-import { nothingSeen, Outbox, type OutboxOwner, type StandIn } from '../session/outbox.ts'
+import type { Sequence } from '../database/contract.ts'
+import { type DurabilityWatch, nothingSeen, Outbox, type OutboxOwner, type StandIn } from '../session/outbox.ts'
 import { step, type Conversation, type DoorParts, type Entry, type ProtocolState } from './gateway.ts'
 import { standInFor } from './refused-replies.ts'
 import type { Place } from './turns.ts'
@@ -343,8 +344,12 @@ export class Connection implements OutboxOwner {
     if (this.#waiting === 0) this.outbox.rest()
   }
 
-  leaves(bytes: Uint8Array, committedMs: number | undefined): void {
-    if (committedMs !== undefined) this.#conversation.leaves?.(bytes, committedMs)
+  /** When it was committed is looked up for those alone who tell it. */
+  leaves(bytes: Uint8Array, watch: DurabilityWatch, sequence: Sequence): void {
+    const conversation = this.#conversation
+    if (conversation.leaves === undefined) return
+    const committedMs = watch.commitTimeMs?.(sequence)
+    if (committedMs !== undefined) conversation.leaves(bytes, committedMs)
   }
 
   standInFor(isLasting: boolean): StandIn | undefined {

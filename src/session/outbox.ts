@@ -80,8 +80,8 @@ export interface OutboxOwner {
   repliesLost(error: PolylogError): void
   /** Asked for each chunk that must wait, at its flush; hears whether it tells of what stays on the connection. */
   standInFor?(isLasting: boolean): StandIn | undefined
-  /** What has waited for the log leaves now, and may be changed in its place. `committedMs`: of the newest that it has seen. */
-  leaves?(bytes: Uint8Array, committedMs: number | undefined): void
+  /** What has waited for the log leaves now, and may be changed in its place. `sequence`: the newest that it has seen, by `watch`. */
+  leaves?(bytes: Uint8Array, watch: DurabilityWatch, sequence: Sequence): void
 }
 
 /** What leaves in place of held bytes, for the error that they must tell of instead; undefined where nothing would do. */
@@ -418,7 +418,7 @@ export class Outbox<W extends Witness = Witness> {
     for (const held of this.#held) {
       if (!held.isDurable) break
       this.#heldBytes -= held.bytes.length
-      this.#owner.leaves?.(held.bytes, held.watch.commitTimeMs?.(held.sequence))
+      this.#owner.leaves?.(held.bytes, held.watch, held.sequence)
       this.#socket.write(held.bytes)
       count++
     }
