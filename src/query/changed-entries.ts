@@ -196,52 +196,48 @@ interface Part {
   ) => readonly Shown[] | undefined
 }
 
-function bytesPart(view: string, name: string, of: number, values: (...found: FoundEntry) => readonly Shown[]): Part {
-  return {
-    view,
-    element: (reader) => reader.byteString(),
-    named: (element) => [[name, text, shownBytes(element as Uint8Array)]],
-    values: (transaction, space, header, element) => {
-      const entry = writeElementKey(entryKey, space, of, header.generation, sliceOf(element as Uint8Array)).toBytes()
-      return valuesAt(transaction, space, header, entry, values)
-    },
-  }
-}
-
-type FoundEntry = [value: Uint8Array, transaction: Transaction, space: Keyspace, header: Header, entry: Uint8Array]
+type ShownValues = (value: Uint8Array, transaction: Transaction, space: Keyspace, header: Header) => readonly Shown[]
 
 function valuesAt(
   transaction: Transaction,
   space: Keyspace,
   header: Header,
-  entry: Uint8Array,
-  values: (...found: FoundEntry) => readonly Shown[],
+  entry: KeyWriter,
+  shown: ShownValues,
 ): readonly Shown[] | undefined {
-  const found = findValue(transaction, space, header, sliceOf(entry))
+  const found = findValue(transaction, space, header, sliceOf(entry.toBytes()))
   if (found === undefined) return undefined
   const bytes = found instanceof Pieces ? collectPieces(transaction, found) : copySlice(found)
-  return values(bytes, transaction, space, header, entry)
+  return shown(bytes, transaction, space, header)
 }
 
-const hashPart = bytesPart('hash', 'field', index.field, (value, transaction, space, header, entry) => {
-  const field = afterKeyspace(sliceOf(entry))
-  field.orderedVarint()
-  field.integer()
-  const expiresAtMs = findFieldExpiry(transaction, space, header, sliceOf(field.byteString()))
-  return [
-    ['value', text, shownBytes(value)],
-    ['expires_at', timestamptz, shownExpiry(expiresAtMs)],
-  ]
-})
+/** `shown`: of an element, what stands beside it. */
+function bytesPart(view: string, name: string, of: number, shown: (element: Slice) => ShownValues): Part {
+  return {
+    view,
+    element: (reader) => reader.byteString(),
+    named: (element) => [[name, text, shownBytes(element as Uint8Array)]],
+    values: (transaction, space, header, element) => {
+      const own = sliceOf(element as Uint8Array)
+      const entry = writeElementKey(entryKey, space, of, header.generation, own)
+      return valuesAt(transaction, space, header, entry, shown(own))
+    },
+  }
+}
+
+const hashPart = bytesPart('hash', 'field', index.field, (field) => (value, transaction, space, header) => [
+  ['value', text, shownBytes(value)],
+  ['expires_at', timestamptz, shownExpiry(findFieldExpiry(transaction, space, header, field))],
+])
 
 /** By the number of their index. */
 const parts: ReadonlyMap<number, Part> = new Map([
   [index.field, hashPart],
   [index.fieldExpiry, hashPart],
-  [index.member, bytesPart('set', 'member', index.member, () => [])],
+  [index.member, bytesPart('set', 'member', index.member, () => () => [])],
   [
     index.scored,
-    bytesPart('zset', 'member', index.scored, (value) => [['score', float8, decodeScore(sliceOf(value))]]),
+    bytesPart('zset', 'member', index.scored, () => (value) => [['score', float8, decodeScore(sliceOf(value))]]),
   ],
   [
     index.item,
@@ -250,7 +246,7 @@ const parts: ReadonlyMap<number, Part> = new Map([
       element: (reader) => reader.integer(),
       named: (position) => [['position', int8, BigInt(position as number)]],
       values: (transaction, space, header, position) => {
-        const entry = writeItemKey(entryKey, space, header.generation, position as number).toBytes()
+        const entry = writeItemKey(entryKey, space, header.generation, position as number)
         return valuesAt(transaction, space, header, entry, (value) => [['item', text, shownBytes(value)]])
       },
     },
@@ -262,7 +258,7 @@ const parts: ReadonlyMap<number, Part> = new Map([
       element: (_, key) => idOfKey(key),
       named: (id) => [['id', text, formatStreamId(id as bigint)]],
       values: (transaction, space, header, id) => {
-        const entry = writeEntryKey(entryKey, space, header.generation, id as bigint).toBytes()
+        const entry = writeEntryKey(entryKey, space, header.generation, id as bigint)
         const fields = (value: Uint8Array): Shown[] => [['fields', jsonb, fieldsAsJsonb(entryStrings(sliceOf(value)))]]
         return valuesAt(transaction, space, header, entry, fields)
       },

@@ -47,9 +47,7 @@ export async function changedRows(change: KeyChange, names: GenerationNames): Pr
   const collection = now ?? then
   if (collection === undefined) return []
   if (collection.model === 'keyvalue') return changedEntries(collection, change, names)
-  const reader = new KeyReader(change.key)
-  reader.orderedVarint()
-  if (reader.orderedVarint() !== primaryIndex) return []
+  if (!isRowKey(change.key)) return []
   const imageOf = collection.model === 'document' ? documentImage : isTable(collection) ? rowImage : undefined
   if (imageOf === undefined) return []
   const before = then && imageOf(then, change.before, change.key)
@@ -58,6 +56,13 @@ export async function changedRows(change: KeyChange, names: GenerationNames): Pr
   if (named === undefined) return []
   const { namespace, name } = collection
   return [{ collection, schema: namespace.name, name, key: named.key, before: before?.image, after: after?.image }]
+}
+
+/** Of a table or of documents: beside rows there may be others, as the state of a capped collection. */
+export function isRowKey(key: Slice): boolean {
+  const reader = new KeyReader(key)
+  reader.orderedVarint()
+  return reader.orderedVarint() === primaryIndex
 }
 
 interface Named {

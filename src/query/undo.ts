@@ -20,7 +20,7 @@
  */
 import { PolylogError } from '../base/errors.ts'
 import { copySlice, equalSlices, type Slice, sliceOf, sliceToLatin1 } from '../base/slice.ts'
-import { keyspaceOf, primaryIndex } from '../base/tuple.ts'
+import { keyspaceOf } from '../base/tuple.ts'
 import { KeyReader } from '../base/tuple-reader.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
 import { catalogIndex, catalogKeyspace } from '../database/catalog/catalog-entries.ts'
@@ -43,7 +43,7 @@ import { deleteRow, insertRow } from '../model/table/rows.ts'
 import { Table } from '../model/table/table.ts'
 import { isTable } from '../model/table/table-kind.ts'
 import { GenerationNames } from './changed-entries.ts'
-import { type ChangedRow, changedRows } from './changed-rows.ts'
+import { type ChangedRow, changedRows, isRowKey } from './changed-rows.ts'
 
 /** What is asked of who undoes. Errors: `denied`. */
 export type CheckMayUndo = (collection: Collection, past: Database) => void
@@ -164,8 +164,8 @@ function bytesAt(transaction: Transaction, key: Slice): Uint8Array | undefined {
   return value === undefined ? undefined : copySlice(value)
 }
 
-function conflict(message: string, detail?: string): PolylogError {
-  return new PolylogError('conflict', message, { ...(detail !== undefined && { detail: { detail } }) })
+function conflict(message: string): PolylogError {
+  return new PolylogError('conflict', message)
 }
 
 /** Errors: `conflict`. Holds what it has looked at. */
@@ -192,17 +192,10 @@ export class Changed extends PolylogError {
   }
 }
 
-function isRow({ collection, key }: Undone): boolean {
-  if (collection.model === 'keyvalue') return true
-  const reader = new KeyReader(sliceOf(key))
-  reader.orderedVarint()
-  return reader.orderedVarint() === primaryIndex
-}
-
 /** What the transaction left: rows and documents that it has made; rows that it has changed, too. */
 function removeLeft(transaction: Transaction, change: Undone): void | StatementSteps<void> {
   const { collection, key, before, after } = change
-  if (after === undefined || collection.model === 'keyvalue' || !isRow(change)) return undefined
+  if (after === undefined || collection.model === 'keyvalue' || !isRowKey(sliceOf(key))) return undefined
   if (isTable(collection)) {
     const table = Table.of(collection)
     restoring(() => deleteRow(transaction, table, sliceOf(key), table.reader.read(sliceOf(after))))
@@ -220,9 +213,9 @@ function documentIn(stored: Uint8Array): Slice {
 
 /** What was there before. */
 function putBack(transaction: Transaction, change: Undone): void | StatementSteps<void> {
-  const { collection, then, before, after } = change
+  const { collection, then, key, before, after } = change
   if (collection.model === 'keyvalue') return putBackEntry(transaction, change)
-  if (before === undefined || !isRow(change)) return undefined
+  if (before === undefined || !isRowKey(sliceOf(key))) return undefined
   if (isTable(collection)) {
     const table = Table.of(collection)
     restoring(() => insertRow(transaction, table, draftOf(table, Table.of(then!), before), asOwner))

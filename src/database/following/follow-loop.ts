@@ -45,7 +45,7 @@ export interface FollowTarget {
 /** Looks on while records are applied one by one, each between two states. */
 export interface FollowVisitor {
   /** The state is still that before the transaction; of one in pieces, for each of them. */
-  before(record: EncodedRecord, sequence: Sequence): void
+  before(record: EncodedRecord): void
   /** The state is the one after it. Nothing further is applied until it has resolved. */
   after(sequence: Sequence, batch: LogBatch): Promise<void> | void
 }
@@ -137,7 +137,7 @@ export class FollowLoop {
         const sequence = batch.first + i
         if (sequence <= store.current.sequence) continue
         if (options.signal?.aborted === true) return
-        visitor?.before(recordIn(batch, i), sequence)
+        visitor?.before(recordIn(batch, i))
         await this.#applyRecord(batch, i, sequence)
         if (visitor !== undefined && batch.continues !== true) await visitor.after(sequence, batch)
         if (sequence === options.to && batch.continues !== true) return
@@ -242,7 +242,7 @@ export class FollowLoop {
   }
 }
 
-function recordIn(batch: LogBatch, index: number): EncodedRecord {
+export function recordIn(batch: LogBatch, index: number): EncodedRecord {
   return { bytes: batch.bytes, start: batch.offsets[index]!, end: endOfRecord(batch, index) }
 }
 

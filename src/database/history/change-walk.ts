@@ -14,13 +14,13 @@
  */
 import { compareSlices, copySlice, type KeyRange, type Slice, sliceOf, sliceToLatin1 } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
-import { type LogBatch, endOfRecord } from '../../log/commit-log.ts'
+import type { LogBatch } from '../../log/commit-log.ts'
 import { operationKinds, type Origin, RecordReader } from '../../log/record.ts'
 import type { Collection } from '../catalog/catalog.ts'
 import type { Sequence, Transaction } from '../contract.ts'
 import type { Database } from '../database.ts'
 import { fullKey } from '../directory/recovery.ts'
-import type { EncodedRecord, FollowVisitor } from '../following/follow-loop.ts'
+import { type EncodedRecord, type FollowVisitor, recordIn } from '../following/follow-loop.ts'
 import { isPreparedEntry } from '../prepared/prepared-entries.ts'
 import { throughMisses } from '../transaction/pinned-pages.ts'
 import type { KernelTransaction } from '../transaction/transaction.ts'
@@ -137,8 +137,7 @@ export class ChangeWalk implements FollowVisitor {
   async *#piecesOf(sequence: Sequence): AsyncGenerator<EncodedRecord> {
     for await (const batch of this.#database.log.read(sequence, { to: sequence })) {
       for (let i = 0; i < batch.offsets.length; i++) {
-        if (batch.first + i !== sequence) continue
-        yield { bytes: batch.bytes, start: batch.offsets[i]!, end: endOfRecord(batch, i) }
+        if (batch.first + i === sequence) yield recordIn(batch, i)
       }
     }
   }

@@ -224,7 +224,7 @@ export class History {
       return visitor.after(sequence, batch)
     }
     try {
-      await walker.role.catchUp(to, signal, { before: (record, sequence) => visitor.before(record, sequence), after })
+      await walker.role.catchUp(to, signal, { before: (record) => visitor.before(record), after })
     } catch (error) {
       throw isGone(error) ? tooOld(`sequence ${from}`, await this.oldest()) : error
     } finally {
