@@ -94,6 +94,36 @@ test('of many rows is read in turns, as far as it is wanted', async () => {
   await expect.poll(() => server.instance.memory.work.usedBytes).toBeLessThan(256 * 1024)
 })
 
+test('is let go of where its statement was canceled while it was looked for', async () => {
+  await sql.query('CREATE TABLE t (id int)')
+  const { history } = server.instance.databases.get('polylog')!
+  const at = history.at.bind(history)
+  let open = (): void => undefined
+  let hasFound = (): void => undefined
+  const opened = new Promise<void>((resolve) => (open = resolve))
+  const found = new Promise<void>((resolve) => (hasFound = resolve))
+  let released = 0
+  history.at = async (...args) => {
+    const state = await at(...args)
+    hasFound()
+    await opened
+    const release = (): void => {
+      released++
+      state.release()
+    }
+    return { database: state.database, release }
+  }
+  const [[pid]] = (await rows('SELECT pg_backend_pid()')) as [[number]]
+  const canceled = expect(sql.query("SELECT * FROM polylog_as_of('t', '-0ms')")).rejects.toMatchObject({
+    code: '57014',
+  })
+  await found
+  await (await server.pg()).query('SELECT pg_cancel_backend($1)', [pid])
+  await canceled
+  open()
+  await expect.poll(() => released).toBe(1)
+})
+
 test('is not looked at from within the past', async () => {
   await sql.query('CREATE TABLE t (id int); CREATE VIEW v AS SELECT id FROM t')
   const then = library.sequence

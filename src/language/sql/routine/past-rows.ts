@@ -51,9 +51,11 @@ function* readPast(
   const moment = momentOf(when)!
   requireHistory(principal.rights, principal.database)
   const { history } = services.past
-  const state = yield* awaited(async () => {
+  const state = yield* awaited(async (signal) => {
     const { sequence, timeMs } = await history.find(moment)
-    return history.at(sequence, timeMs)
+    const found = await history.at(sequence, timeMs)
+    if (signal.aborted) found.release()
+    return found
   })
   const past = beginPast(run, state.database)
   transaction.workspace.onClose(() => {
