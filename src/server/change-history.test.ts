@@ -3,8 +3,8 @@ import type { Redis } from 'ioredis'
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { privilege } from '../database/access/privileges.ts'
-import { EmbeddedDatabase } from '../library/library.ts'
-import { ServerWithUsers } from './testing-users.ts'
+import type { EmbeddedDatabase } from '../library/library.ts'
+import { openDoors, rowsOf, type ServerWithUsers } from './testing-users.ts'
 
 let server: ServerWithUsers
 let library: EmbeddedDatabase
@@ -12,16 +12,12 @@ let sql: pg.Client
 let redis: Redis
 
 beforeEach(async () => {
-  server = await ServerWithUsers.start()
-  sql = await server.pg()
-  redis = server.redis()
-  library = new EmbeddedDatabase(server.instance.databases.get('polylog')!, server.sessions, () => Promise.resolve())
+  ;({ server, library, sql, redis } = await openDoors())
 })
 
 afterEach(() => server.stop())
 
-const rows = async (text: string, client = sql): Promise<unknown[][]> =>
-  (await client.query<unknown[]>({ text, rowMode: 'array' })).rows
+const rows = (text: string, client = sql): Promise<unknown[][]> => rowsOf(client, text)
 
 const changes = (relation: string): Promise<unknown[][]> =>
   rows(`SELECT operation, key, before, after FROM polylog.history WHERE relation = '${relation}' ORDER BY transaction`)

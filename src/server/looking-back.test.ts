@@ -4,8 +4,8 @@ import type { Document, MongoClient, MongoServerError, Timestamp } from 'mongodb
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { privilege } from '../database/access/privileges.ts'
-import { EmbeddedDatabase } from '../library/library.ts'
-import { ServerWithUsers } from './testing-users.ts'
+import type { EmbeddedDatabase } from '../library/library.ts'
+import { openDoors, rowsOf, type ServerWithUsers } from './testing-users.ts'
 
 let server: ServerWithUsers
 let library: EmbeddedDatabase
@@ -13,16 +13,13 @@ let sql: pg.Client
 let redis: Redis
 
 beforeEach(async () => {
-  server = await ServerWithUsers.start()
-  sql = await server.pg()
-  redis = server.redis()
-  library = new EmbeddedDatabase(server.instance.databases.get('polylog')!, server.sessions, () => Promise.resolve())
+  ;({ server, library, sql, redis } = await openDoors())
 })
 
 afterEach(() => server.stop())
 
 const values = async (client: pg.Client, text: string): Promise<unknown[]> =>
-  (await client.query({ text, rowMode: 'array' })).rows.map((row: unknown[]) => row[0])
+  (await rowsOf(client, text)).map(([first]) => first)
 
 const codeOf = (done: Promise<unknown>): Promise<string> =>
   done.then(

@@ -3,8 +3,8 @@ import type { Redis } from 'ioredis'
 import type pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { privilege } from '../database/access/privileges.ts'
-import { EmbeddedDatabase } from '../library/library.ts'
-import { ServerWithUsers } from './testing-users.ts'
+import type { EmbeddedDatabase } from '../library/library.ts'
+import { openDoors, rowsOf, type ServerWithUsers } from './testing-users.ts'
 
 let server: ServerWithUsers
 let library: EmbeddedDatabase
@@ -12,16 +12,13 @@ let sql: pg.Client
 let redis: Redis
 
 beforeEach(async () => {
-  server = await ServerWithUsers.start()
-  sql = await server.pg()
-  redis = server.redis()
-  library = new EmbeddedDatabase(server.instance.databases.get('polylog')!, server.sessions, () => Promise.resolve())
+  ;({ server, library, sql, redis } = await openDoors())
 })
 
 afterEach(() => server.stop())
 
-const rows = async (text: string, parameters: unknown[] = [], client = sql): Promise<unknown[][]> =>
-  (await client.query<unknown[]>({ text, values: parameters, rowMode: 'array' })).rows
+const rows = (text: string, parameters: unknown[] = [], client = sql): Promise<unknown[][]> =>
+  rowsOf(client, text, parameters)
 
 test('stands beside what it is now, at several moments', async () => {
   await sql.query("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b')")

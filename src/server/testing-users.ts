@@ -7,6 +7,7 @@ import type { Privileges } from '../database/access/privileges.ts'
 import { Instance } from '../database/instance.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { createMemoryDisk } from '../host/simulated/memory-disk.ts'
+import { EmbeddedDatabase } from '../library/library.ts'
 import { Sessions } from '../session/sessions.ts'
 import { Server } from './server.ts'
 
@@ -40,6 +41,11 @@ export class ServerWithUsers {
     await this.server.close()
     this.sessions.close()
     await this.instance.close()
+  }
+
+  /** The database of its clients as a library has it. */
+  library(): EmbeddedDatabase {
+    return new EmbeddedDatabase(this.instance.databases.get('polylog')!, this.sessions, () => Promise.resolve())
   }
 
   get system(): Sessions['principals'] {
@@ -95,4 +101,22 @@ export class ServerWithUsers {
     })
     session.close()
   }
+}
+
+/** One client of each kind, beside the library. */
+export interface OpenDoors {
+  readonly server: ServerWithUsers
+  readonly library: EmbeddedDatabase
+  readonly sql: pg.Client
+  readonly redis: Redis
+}
+
+export async function openDoors(): Promise<OpenDoors> {
+  const server = await ServerWithUsers.start()
+  return { server, library: server.library(), sql: await server.pg(), redis: server.redis() }
+}
+
+/** Rows as arrays. */
+export async function rowsOf(client: pg.Client, text: string, values: unknown[] = []): Promise<unknown[][]> {
+  return (await client.query<unknown[]>({ text, values, rowMode: 'array' })).rows
 }

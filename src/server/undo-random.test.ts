@@ -6,17 +6,15 @@ import type { Redis } from 'ioredis'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PolylogError } from '../base/errors.ts'
 import { SeededRandom } from '../host/simulated/random.ts'
-import { EmbeddedDatabase } from '../library/library.ts'
-import { ServerWithUsers } from './testing-users.ts'
+import type { EmbeddedDatabase } from '../library/library.ts'
+import { openDoors, type ServerWithUsers } from './testing-users.ts'
 
 let server: ServerWithUsers
 let library: EmbeddedDatabase
 let redis: Redis
 
 beforeEach(async () => {
-  server = await ServerWithUsers.start()
-  library = new EmbeddedDatabase(server.instance.databases.get('polylog')!, server.sessions, () => Promise.resolve())
-  redis = server.redis()
+  ;({ server, library, redis } = await openDoors())
   for (const text of [
     'CREATE TABLE parent (id int PRIMARY KEY, u int UNIQUE, v text CHECK (v <> $$bad$$))',
     `CREATE TABLE child (id int PRIMARY KEY, p int REFERENCES parent ON DELETE CASCADE ON UPDATE CASCADE,

@@ -1,29 +1,18 @@
 /** A table as a queue of jobs, by FOR UPDATE SKIP LOCKED: many workers, each with a block of its own, and each job is given to one of them. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openTestSessions, type TestSessions } from '../../session/testing.ts'
-import { Door } from '../door.ts'
-import { defaultGatewayLimits } from '../gateway.ts'
-import { postgresProtocol } from './gateway.ts'
-import { query, startup, TestClient } from './testing.ts'
+import { query, type TestClient, TestDoor } from './testing.ts'
 
 const workers = 64
 const jobs = 300
 
-let opened: TestSessions
-let door: Door
+let door: TestDoor
 
 beforeEach(async () => {
-  opened = await openTestSessions()
-  door = new Door(postgresProtocol, opened.sessions, defaultGatewayLimits)
+  door = await TestDoor.open()
 })
-afterEach(() => opened.close())
+afterEach(() => door.close())
 
-async function connect(): Promise<TestClient> {
-  const client = new TestClient(door, opened.sessions.host)
-  client.send(startup('user', 'me'))
-  await client.awaitAnswers()
-  return client
-}
+const connect = (): Promise<TestClient> => door.connect()
 
 /** The values of its rows; throws what it answers as an error. */
 async function ask(client: TestClient, text: string): Promise<string[]> {
@@ -74,8 +63,8 @@ test(`of ${workers} workers each job is done by one, and none is left`, { timeou
   expect(queue.done.toSorted((a, b) => a - b)).toEqual(Array.from({ length: jobs }, (_, i) => i + 1))
   expect(queue.givenUp.length).toBeGreaterThan(4)
   expect(queue.mostHolding).toBeGreaterThan(workers / 4)
-  expect(opened.database.locks.isEmpty).toBe(true)
-  expect(opened.database.locks.waits).toBe(0)
+  expect(door.opened.database.locks.isEmpty).toBe(true)
+  expect(door.opened.database.locks.waits).toBe(0)
 })
 
 test('who waits for a row gets it in the order in which he came', async () => {
@@ -88,10 +77,10 @@ test('who waits for a row gets it in the order in which he came', async () => {
   const waiting: Promise<void>[] = []
   for (let number = 0; number < 20; number++) {
     const client = await connect()
-    const before = opened.database.locks.waits
+    const before = door.opened.database.locks.waits
     const counting = ask(client, 'UPDATE counter SET n = n + 1 RETURNING n')
     waiting.push(counting.then(([n]) => void (counted[number] = Number(n))))
-    while (opened.database.locks.waits === before) await new Promise<void>((resolve) => setImmediate(resolve))
+    while (door.opened.database.locks.waits === before) await new Promise<void>((resolve) => setImmediate(resolve))
   }
   await ask(holder, 'COMMIT')
   await Promise.all(waiting)

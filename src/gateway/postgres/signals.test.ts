@@ -1,27 +1,16 @@
 /** pg_cancel_backend and pg_terminate_backend: what runs is canceled, and a connection ended. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openTestSessions, type TestSessions } from '../../session/testing.ts'
-import { Door } from '../door.ts'
-import { defaultGatewayLimits } from '../gateway.ts'
-import { postgresProtocol } from './gateway.ts'
-import { query, startup, TestClient } from './testing.ts'
+import { query, type TestClient, TestDoor } from './testing.ts'
 
-let opened: TestSessions
-let door: Door
+let door: TestDoor
 
 beforeEach(async () => {
-  opened = await openTestSessions()
-  door = new Door(postgresProtocol, opened.sessions, defaultGatewayLimits)
+  door = await TestDoor.open()
 })
 
-afterEach(() => opened.close())
+afterEach(() => door.close())
 
-async function connect(): Promise<TestClient> {
-  const client = new TestClient(door, opened.sessions.host)
-  client.send(startup('user', 'me'))
-  expect((await client.awaitAnswers()).at(-1)).toBe('Z I')
-  return client
-}
+const connect = (): Promise<TestClient> => door.connect()
 
 async function ask(client: TestClient, text: string): Promise<string[]> {
   client.send(query(text))

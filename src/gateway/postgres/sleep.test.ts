@@ -1,27 +1,16 @@
 /** pg_sleep: the statement waits, nobody else does, and what ends a statement ends its sleep. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openTestSessions, type TestSessions } from '../../session/testing.ts'
-import { Door } from '../door.ts'
-import { defaultGatewayLimits } from '../gateway.ts'
-import { postgresProtocol } from './gateway.ts'
-import { query, startup, TestClient } from './testing.ts'
+import { query, type TestClient, TestDoor } from './testing.ts'
 
-let opened: TestSessions
-let door: Door
+let door: TestDoor
 
 beforeEach(async () => {
-  opened = await openTestSessions()
-  door = new Door(postgresProtocol, opened.sessions, defaultGatewayLimits)
+  door = await TestDoor.open()
 })
 
-afterEach(() => opened.close())
+afterEach(() => door.close())
 
-async function connect(...settings: string[]): Promise<TestClient> {
-  const client = new TestClient(door, opened.sessions.host)
-  client.send(startup('user', 'me', ...settings))
-  expect((await client.awaitAnswers()).at(-1)).toBe('Z I')
-  return client
-}
+const connect = (...settings: string[]): Promise<TestClient> => door.connect(...settings)
 
 async function ask(client: TestClient, text: string): Promise<string[]> {
   client.send(query(text))
@@ -76,13 +65,13 @@ describe('pg_sleep', () => {
     sleeper.send(query(`create table t (); ${endless}`))
     expect(await sleeper.answers()).toEqual([])
     expect(await ask(other, "select count(*) from pg_class where relname = 't'")).toEqual(['D 0'])
-    for (const session of opened.sessions.all()) session.cancel()
+    for (const session of door.opened.sessions.all()) session.cancel()
     expect(await sleeper.answers()).toEqual([
       'C CREATE TABLE',
       'E ERROR 57014 canceling statement due to user request',
       'Z I',
     ])
-    expect(opened.database.open.size).toBe(0)
+    expect(door.opened.database.open.size).toBe(0)
   })
 
   it('is ended by statement_timeout', async () => {

@@ -1,6 +1,9 @@
 /** A client of the gateway within the process, for its tests. Nothing outside of tests imports this. */
 import type { Host, Socket } from '../../host/host.ts'
-import type { Gateway } from '../gateway.ts'
+import { openTestSessions, type TestSessions } from '../../session/testing.ts'
+import { Door } from '../door.ts'
+import { defaultGatewayLimits, type Gateway } from '../gateway.ts'
+import { postgresProtocol } from './gateway.ts'
 
 export class FakeSocket implements Socket {
   readonly remote = 'test'
@@ -157,5 +160,33 @@ export class TestClient {
   async ask(...messages: Uint8Array[]): Promise<string[]> {
     this.send(...messages)
     return this.answers()
+  }
+}
+
+/** A door of its own with sessions behind it, for tests with several clients. */
+export class TestDoor {
+  readonly opened: TestSessions
+  readonly #door: Door
+
+  private constructor(opened: TestSessions) {
+    this.opened = opened
+    this.#door = new Door(postgresProtocol, opened.sessions, defaultGatewayLimits)
+  }
+
+  static async open(): Promise<TestDoor> {
+    return new TestDoor(await openTestSessions())
+  }
+
+  /** `settings`: names and values in turn. */
+  async connect(...settings: string[]): Promise<TestClient> {
+    const client = new TestClient(this.#door, this.opened.sessions.host)
+    client.send(startup('user', 'me', ...settings))
+    const greeting = await client.awaitAnswers()
+    if (greeting.at(-1) !== 'Z I') throw new Error(`no login: ${greeting.join('; ')}`)
+    return client
+  }
+
+  close(): Promise<void> {
+    return this.opened.close()
   }
 }
