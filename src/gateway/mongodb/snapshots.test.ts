@@ -139,6 +139,8 @@ describe('atClusterTime', () => {
   it('begins a transaction, which only reads', async () => {
     const time = await insert('transactions', { _id: 1 })
     const items = database.collection<Item>('transactions')
+    // Once it is read at, its millisecond is over: what comes next is later.
+    await database.command({ find: 'transactions', ...at(time) })
     await items.insertOne({ _id: 2 })
     const session = client.startSession({ causalConsistency: false })
     const begin = (): void => {
@@ -194,6 +196,8 @@ describe('atClusterTime', () => {
     const short = new MongoClient(own.url)
     const items = short.db('past').collection<Item>('short')
     const { operationTime } = await short.db('past').command({ insert: 'short', documents: [{ _id: 1 }] })
+    // What is read at is over: the next insertion is of a later millisecond.
+    await short.db('past').command({ find: 'short', ...at(operationTime) })
     await items.insertOne({ _id: 2 })
     const { database: kernel } = own.test
     await kernel.log.trim(kernel.newestSequence)
