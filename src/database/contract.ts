@@ -131,7 +131,7 @@ export interface Transaction extends TransactionReader {
   /** Nothing that the running statement has read matters later: where it is the first one, the next takes the snapshot. */
   forgetSnapshot(): void
   /** Of collections as a whole, and of numbers that mean nothing here. */
-  readonly locks: Pick<TransactionLocks, 'lockCollection' | 'advisory' | 'heldNames' | 'touched'>
+  readonly locks: Pick<TransactionLocks, 'lockCollection' | 'passCollection' | 'advisory' | 'heldNames' | 'touched'>
   /** `get`, not noted as read. */
   peek(key: Slice): Slice | undefined
   /** A message in the record, delivered to feeds at commit. */
@@ -394,6 +394,9 @@ export class LockWait {
     this.granted = granted
   }
 }
+
+/** For a lock that is not kept: who has waited goes on where he was, and looks himself at what has changed. */
+export class PassingWait extends LockWait {}
 
 /**
  * Thrown deep inside a batch whose result another thread computes: once that is `done` the batch is run again and finds it.

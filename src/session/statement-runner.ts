@@ -24,6 +24,7 @@ import { PolylogError } from '../base/errors.ts'
 import {
   Elsewhere,
   LockWait,
+  PassingWait,
   Restart,
   TakesTurns,
   type Principal,
@@ -282,8 +283,9 @@ function noteAuthor(transaction: KernelTransaction, { author }: Principal): void
 }
 
 /** Who has waited for `wait` goes on with what is newest then. */
-function mayLookAgain({ isolation, view }: KernelTransaction, { key }: LockWait): boolean {
-  return isolation === 'read committed' && !(view.hasCursors && advisoryLocked(key) !== undefined)
+function mayLookAgain({ isolation, view }: KernelTransaction, wait: LockWait): boolean {
+  if (wait instanceof PassingWait || isolation !== 'read committed') return false
+  return !(view.hasCursors && advisoryLocked(wait.key) !== undefined)
 }
 
 /**

@@ -5,9 +5,25 @@ const inGolden = ['src/language/sql/golden.test.ts']
 const inSessions = ['src/gateway/postgres/session-scripts.test.ts']
 const inCopy = ['src/gateway/postgres/copy-binary.test.ts']
 const inSleep = ['src/gateway/postgres/sleep.test.ts']
+const inVacuum = ['src/language/sql/vacuum.test.ts']
 const inSecurity = ['src/server/row-security.test.ts']
 
 export const statementMutations: readonly Mutation[] = [
+  ...mutationsOf('src/language/sql/statement/vacuum.ts', inVacuum, [
+    ['VACUUM waits for none who locks', 'yield* isPassed(run, id, request.mode, request.policy)', 'true'],
+    ['VACUUM tells of tables that were not named', 'left !== undefined && isNamed', 'left !== undefined'],
+    ['ANALYZE of a partitioned table does not wait for its parts', 'member !== id', 'member < 0'],
+  ]),
+  ...mutationsOf('src/database/transaction/transaction-locks.ts', inVacuum, [
+    [
+      'who waits to pass keeps the lock',
+      'if (this.#transaction.interleaved) this.#table.release(this.#transaction, name, mode)\n    return true',
+      'return true',
+    ],
+  ]),
+  ...mutationsOf('src/session/statement-runner.ts', inVacuum, [
+    ['who waits to pass begins again', 'wait instanceof PassingWait || isolation', 'isolation'],
+  ]),
   ...mutationsOf('src/language/sql/bind/with/search-cycle.ts', inGolden, [
     [
       'nothing follows but from marked rows',

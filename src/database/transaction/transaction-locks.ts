@@ -14,7 +14,15 @@ import { PolylogError } from '../../base/errors.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceOf } from '../../base/tuple.ts'
-import type { Isolation, LockMode, LockPolicy, Principal, TableLockMode } from '../contract.ts'
+import {
+  type Isolation,
+  type LockMode,
+  type LockPolicy,
+  LockWait,
+  PassingWait,
+  type Principal,
+  type TableLockMode,
+} from '../contract.ts'
 import { AdvisoryLocks } from './advisory-locks.ts'
 import type { AnyLockMode } from './lock-modes.ts'
 import type { LockTable } from './locks.ts'
@@ -256,6 +264,26 @@ export class TransactionLocks {
     if (mode !== 'access share' || isolation === 'read committed') this.#transaction.checkSchema(id)
     if (mode === 'exclusive' || mode === 'access exclusive') this.own(id)
     return true
+  }
+
+  /** Waits until it could lock a collection that it has not locked yet, and does not hold it then. False under `skip`. */
+  passCollection(id: number, mode: TableLockMode, policy: LockPolicy): boolean {
+    const name = collectionLockKey(id)
+    if (this.#table.blocked(this.#transaction, name, mode)) {
+      if (policy === 'skip') return false
+      this.#transaction.interleave()
+      this.#acquireInPassing(name, mode)
+    }
+    if (this.#transaction.interleaved) this.#table.release(this.#transaction, name, mode)
+    return true
+  }
+
+  #acquireInPassing(name: string, mode: TableLockMode): void {
+    try {
+      this.#acquire(name, mode, 'wait')
+    } catch (error) {
+      throw error instanceof LockWait ? new PassingWait(error.key, error.granted) : error
+    }
   }
 
   /** Nobody else may write to the collection, nor lock keys of it, until the end: it is new, or locked as a whole. */

@@ -353,7 +353,7 @@ ${this.#of(['search depth first by a set c', 'search breadth first by b, a set c
         `lock table ${this.#table()} in ${this.#of(['access exclusive', 'row share', 'share'])} mode ` +
         `${this.#of(['', 'nowait'])}`,
       () =>
-        `${this.#of(['vacuum', 'analyze', 'reindex table', 'reindex (verbose) index', 'cluster', 'vacuum full', 'refresh materialized view', 'load', 'do'])}` +
+        `${this.#of(['vacuum', 'analyze', 'reindex table', 'reindex (verbose) index', 'cluster', 'vacuum full', 'vacuum (analyze, skip_locked, parallel 0)', 'analyze (skip_locked off)', 'refresh materialized view', 'load', 'do'])}` +
         ` ${this.#of(['', 't', "'x'", 't (a)'])}`,
       () => `values (${this.expression()}), (${this.expression()}) order by 1`,
       () => this.#routine(),

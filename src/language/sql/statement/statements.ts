@@ -21,7 +21,7 @@ import { planAlterDefaultPrivileges } from './default-privileges.ts'
 import { planGrant, planGrantRole } from './grant.ts'
 import { planInsert } from './insert.ts'
 import { planLockTable } from './lock-table.ts'
-import { planMaintenance, planTruncate } from './maintenance.ts'
+import { planTruncate } from './truncate.ts'
 import { planMerge } from './merge.ts'
 import { planListen, planNotify, planUnlisten } from './messages.ts'
 import { planNamed } from './named-statements.ts'
@@ -57,6 +57,7 @@ import { planDropType } from './types/drop-type.ts'
 import { planAlterEnum, planCreateEnum } from './types/enums.ts'
 import { planDeleteStatement, planUpdateStatement } from './update.ts'
 import { planWithWrites, writtenInWith } from './with-writes.ts'
+import { planVacuum } from './vacuum.ts'
 import { planCreateView } from './views/create-view.ts'
 import { planRefresh } from './views/materialized-views.ts'
 
@@ -177,7 +178,7 @@ function planSession(binder: Binder, node: Node, statement: ParsedStatement): Pl
   if ('UnlistenStmt' in node) return planUnlisten(node.UnlistenStmt)
   if ('NotifyStmt' in node) return planNotify(node.NotifyStmt)
   if ('LockStmt' in node) return planLockTable(node.LockStmt)
-  if ('VacuumStmt' in node) return planMaintenance(binder, node.VacuumStmt)
+  if ('VacuumStmt' in node) return planVacuum(node.VacuumStmt)
   if ('ReindexStmt' in node) return planReindex(node.ReindexStmt)
   return planNamed(binder, node, statement)
 }

@@ -1,12 +1,10 @@
-/** TRUNCATE; VACUUM and ANALYZE, which have nothing to do here: space is reclaimed and counted as transactions commit. */
+/** TRUNCATE: of tables with those that inherit from them, and with CASCADE of those that refer to them. */
 import { privilege } from '../../../database/access/privileges.ts'
-import type { Relation } from '../../../query/relation.ts'
-import type { RangeVar, TruncateStmt, VacuumStmt } from 'libpg-query'
+import type { RangeVar, TruncateStmt } from 'libpg-query'
 import { foreignKeysTo } from '../../../model/table/foreign-key.ts'
 import { familyFor } from '../../../model/table/partitions/partitioning.ts'
 import { truncateTable } from '../../../model/table/schema.ts'
 import { restartSequence } from '../../../model/table/sequence.ts'
-import { findRelation } from '../bind/bind-from.ts'
 import type { Binder } from '../bind/binder.ts'
 import type { Table } from '../../../model/table/table.ts'
 import type { Notice } from '../contract.ts'
@@ -83,22 +81,4 @@ function withReferencing(
     }
   }
   return all
-}
-
-export function planMaintenance(binder: Binder, statement: VacuumStmt): Planned {
-  const named: Relation[] = []
-  for (const node of statement.rels ?? []) {
-    const relation = 'VacuumRelation' in node ? node.VacuumRelation.relation : undefined
-    if (relation !== undefined) named.push(findRelation(binder, relation))
-  }
-  const command = statement.is_vacuumcmd === true ? 'VACUUM' : 'ANALYZE'
-  return planSteps({ kind: 'session' }, command, ({ transaction }) => {
-    const { rights } = transaction.principal
-    const others = named.filter(({ collection }) => collection !== undefined && !rights.owns(collection))
-    const notices = others.map(({ name }): Notice => {
-      const message = `skipping "${name}" --- only table or database owner can ${command.toLowerCase()} it`
-      return { severity: 'WARNING', sqlState: '01000', message }
-    })
-    return { rowCount: 0, notices }
-  })
 }
