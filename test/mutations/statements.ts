@@ -14,14 +14,14 @@ export const statementMutations: readonly Mutation[] = [
     ['VACUUM tells of tables that were not named', 'left !== undefined && isNamed', 'left !== undefined'],
     ['ANALYZE of a partitioned table does not wait for its parts', 'member !== id', 'member < 0'],
   ]),
-  ...mutationsOf('src/database/transaction/transaction-locks.ts', inVacuum, [
+  ...mutationsOf('src/database/transaction/transaction-locks.ts', inSessions, [
     [
       'who waits to pass keeps the lock',
       'if (this.#transaction.interleaved) this.#table.release(this.#transaction, name, mode)\n    return true',
       'return true',
     ],
   ]),
-  ...mutationsOf('src/session/statement-runner.ts', inVacuum, [
+  ...mutationsOf('src/session/statement-runner.ts', inSessions, [
     ['who waits to pass begins again', 'wait instanceof PassingWait || isolation', 'isolation'],
   ]),
   ...mutationsOf('src/language/sql/bind/with/search-cycle.ts', inGolden, [
