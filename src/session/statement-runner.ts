@@ -284,8 +284,9 @@ function noteAuthor(transaction: KernelTransaction, { author }: Principal): void
 
 /** Who has waited for `wait` goes on with what is newest then. */
 function mayLookAgain({ isolation, view }: KernelTransaction, wait: LockWait): boolean {
+  const { key } = wait
   if (wait instanceof PassingWait || isolation !== 'read committed') return false
-  return !(view.hasCursors && advisoryLocked(wait.key) !== undefined)
+  return !(view.hasCursors && advisoryLocked(key) !== undefined)
 }
 
 /**
