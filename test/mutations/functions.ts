@@ -2,6 +2,7 @@
 import { mutationsOf, type Mutation } from './mutation.ts'
 
 const golden = ['src/language/sql/golden.test.ts']
+const sessions = ['src/gateway/postgres/session-scripts.test.ts']
 const turns = ['src/language/sql/plpgsql/turns.test.ts']
 
 export const functionMutations: readonly Mutation[] = [
@@ -43,5 +44,54 @@ export const functionMutations: readonly Mutation[] = [
   ]),
   ...mutationsOf('src/language/sql/plpgsql/sql-parts.ts', turns, [
     ['an expression keeps its value for other variables', '    run.kept = undefined\n', ''],
+  ]),
+  ...mutationsOf('src/language/sql/routine/standing-alone.ts', sessions, [
+    [
+      'a statement of a procedure goes on where it was taken back',
+      '    if (alone.attempts !== attempts) {\n',
+      '    if (false) {\n',
+    ],
+    [
+      'what met newer data ends a procedure',
+      '      if (!(error instanceof Restart)) throw error\n',
+      '      throw error\n',
+    ],
+  ]),
+  ...mutationsOf('src/gateway/postgres/query-run.ts', sessions, [
+    [
+      'anything is gone on with after it was taken back',
+      '    if (attempts > 0 && !alone.isRepeatable) throw cannotRepeat()\n',
+      '',
+    ],
+    ['a procedure ends transactions within others', " && this.#client.block.kind === 'none'\n", '\n'],
+    [
+      'a procedure is not canceled between its transactions',
+      "      if (session.cancelRequests !== cancelRequests) throw sqlError('canceled', '57014', canceled)\n",
+      '',
+    ],
+    [
+      'a procedure keeps the rows of its loops',
+      ' ? ended.finally(() => this.#alone?.close()) : ended',
+      ' ? ended : ended',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/plpgsql/exec-block.ts', sessions, [
+    ['a block that is run again keeps its variables', '    frame.values.splice(0, Infinity, ...values)\n', ''],
+    ['transactions end within blocks that handle errors', '  frame.guards++\n', '  frame.guards += 0\n'],
+  ]),
+  ...mutationsOf('src/language/sql/plpgsql/exec-transaction.ts', sessions, [
+    ['transactions end within loops that write', '    if (alone.writingLoops > 0) {\n', '    if (false) {\n'],
+    [
+      'cursors outlive their transaction',
+      '    for (const { name, isLoop } of frame.cursors.values()) if (!isLoop) frame.cursors.delete(name)\n',
+      '',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/plpgsql/exec-loop.ts', sessions, [
+    [
+      'rows of a loop are read on in another transaction',
+      '    if (alone !== undefined && (alone.isApart || endsWithin)) {\n',
+      '    if (alone !== undefined && false) {\n',
+    ],
   ]),
 ]

@@ -17,6 +17,7 @@ import { dropTemporary } from '../../model/table/temporary.ts'
 import { after, afterDone } from './language.ts'
 import type { Portal } from './portal.ts'
 import { type ExecuteOptions, QueryRun } from './query-run.ts'
+import { transactionOptions } from './transaction-block.ts'
 import { finishPrepared, prepareTransaction } from './prepared.ts'
 import { commandComplete, rowDescription, type DescribedColumn } from './wire.ts'
 
@@ -211,14 +212,6 @@ function applyCommand(
     default:
       return applyNames(client, prepared, effect)
   }
-}
-
-function transactionOptions(effect: EffectOf<'begin' | 'set transaction'>): {
-  isolation?: 'read committed' | 'repeatable read' | 'serializable'
-  readOnly?: boolean
-} {
-  const { isolation, readOnly } = effect
-  return { ...(isolation === undefined ? {} : { isolation }), ...(readOnly === undefined ? {} : { readOnly }) }
 }
 
 function applyNames(

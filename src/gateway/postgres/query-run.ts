@@ -1,7 +1,9 @@
 /** One run of a statement that reads or changes data, from its rows to its tag. */
 import type { Rights } from '../../database/access/rights.ts'
-import type { StatementSteps, Transaction, Wait } from '../../database/contract.ts'
+import { Restart, type StatementSteps, type Transaction, type Wait } from '../../database/contract.ts'
 import { paused, type Execution, type Notice, type PreparedStatement, type Row } from '../../language/sql/contract.ts'
+import { withContext } from '../../language/sql/routine/error-context.ts'
+import { cannotRepeat, StandingAlone, Stop, type TransactionEnd } from '../../language/sql/routine/standing-alone.ts'
 import { shownNumber } from '../../model/table/types/registry.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
@@ -11,6 +13,7 @@ import { isLargeRow } from './large-values.ts'
 import { sqlError } from './errors.ts'
 import type { ClientStatement, Portal } from './portal.ts'
 import { afterDone, beforeFailure } from './language.ts'
+import { transactionOptions } from './transaction-block.ts'
 import { openWaitingRows, type WaitingRows, writeRows, writeWaiting } from './waiting-rows.ts'
 import { commandComplete, copyDone, copyResponse, portalSuspended, rowDescription } from './wire.ts'
 
@@ -25,6 +28,12 @@ export interface ExecuteOptions {
 
 export type ParametersOf = (transaction: Transaction) => readonly SqlValue[]
 
+/** What they run may end the transaction. */
+const runsBodies: ReadonlySet<string> = new Set(['CALL', 'DO'])
+/** Of those that need not wait. */
+const stretchesPerTurn = 16
+const canceled = 'canceling statement due to user request'
+
 export class QueryRun {
   readonly #client: Client
   readonly #portal: Portal
@@ -35,6 +44,10 @@ export class QueryRun {
   #execution: Execution | undefined
   #attempts = 0
   #isAnnounced = false
+  #openAlone: (() => StandingAlone) | undefined
+  #alone: StandingAlone | undefined
+  /** Where what stands alone has left its transaction. */
+  #stop: Stop | undefined
   /** Rows written. */
   #sent = 0
   #copyRows: CopyEncoder | CopyBinaryEncoder | undefined
@@ -60,9 +73,68 @@ export class QueryRun {
     this.#client.runningText = this.#statement.parsed?.text ?? ''
     const readOnly = this.#prepared.effect.kind === 'read' || this.#client.isReadOnly
     const run = (): void | Promise<void> => this.#client.run((transaction) => this.#attempt(transaction), { readOnly })
-    const told = beforeFailure(run, () => this.#client.tellRaised(this.#notices))
+    const standsAlone = runsBodies.has(this.#prepared.command) && this.#client.block.kind === 'none'
+    const all = standsAlone ? (): void | Promise<void> => this.#runAlone(run) : run
+    const told = beforeFailure(all, () => this.#client.tellRaised(this.#notices))
     return afterDone(told, () => this.#complete())
   }
+
+  // ---- CALL and DO by themselves
+
+  /** In a block that lasts as long as they do, but for where they end it and begin the next (`standing-alone.ts`). */
+  #runAlone(run: () => void | Promise<void>): void | Promise<void> {
+    const { block, session } = this.#client
+    block.beginImplicit()
+    this.#openAlone = () => new StandingAlone(() => session.openWorkspace('the rows of a procedure'))
+    const { cancelRequests } = session
+    const ended = afterDone(run(), () => (this.#stop === undefined ? block.endImplicit() : this.#runOn(cancelRequests)))
+    return ended instanceof Promise ? ended.finally(() => this.#alone?.close()) : ended
+  }
+
+  async #runOn(cancelRequests: number): Promise<void> {
+    const { block, session } = this.#client
+    let stretches = 0
+    for (let stop = this.#stop; stop !== undefined; stop = this.#stop) {
+      this.#stop = undefined
+      if (stop.end !== undefined) await this.#end(stop.end)
+      if (stop.configures !== undefined) block.configure(transactionOptions(stop.configures))
+      if (++stretches % stretchesPerTurn === 0) await this.#client.pause()
+      if (session.cancelRequests !== cancelRequests) throw sqlError('canceled', '57014', canceled)
+      let attempts = 0
+      await this.#client.run((transaction) => this.#goOnAlone(transaction, attempts++))
+    }
+    await block.endImplicit()
+  }
+
+  async #end(end: TransactionEnd): Promise<void> {
+    try {
+      await this.#client.block.endWithin(end)
+    } catch (error) {
+      throw withContext(error, () => end.where)
+    }
+  }
+
+  #goOnAlone(transaction: Transaction, attempts: number): void | StatementSteps<void> {
+    const alone = this.#alone!
+    if (attempts > 0 && !alone.isRepeatable) throw cannotRepeat()
+    if (attempts > 0) alone.attempts++
+    return this.#pump(transaction, this.#execution!)
+  }
+
+  /** The next rows; undefined as well where what runs leaves its transaction. */
+  #next(transaction: Transaction, execution: Execution): ReturnType<Execution['next']> {
+    try {
+      const batch = execution.next(transaction, this.#client.context)
+      if (batch !== paused || !(execution.waitFor instanceof Stop)) return batch
+    } catch (error) {
+      throw error instanceof Restart && this.#alone?.isApart === true ? cannotRepeat() : error
+    }
+    if (execution.waitFor.restart !== undefined) throw execution.waitFor.restart
+    this.#stop = execution.waitFor
+    return undefined
+  }
+
+  // ---- rows
 
   get #notices(): readonly Notice[] {
     return this.#execution?.notices ?? []
@@ -73,6 +145,10 @@ export class QueryRun {
     this.#refresh(transaction)
     const execution = this.#prepared.execute(this.#parametersOf(transaction))
     this.#execution = execution
+    if (this.#openAlone !== undefined) {
+      this.#alone?.close()
+      execution.standAlone?.((this.#alone = this.#openAlone()))
+    }
     return this.#pump(transaction, execution)
   }
 
@@ -115,7 +191,7 @@ export class QueryRun {
   /** All rows at once where they come at once, else in steps. */
   #pump(transaction: Transaction, execution: Execution): void | StatementSteps<void> {
     for (;;) {
-      const batch = execution.next(transaction, this.#client.context)
+      const batch = this.#next(transaction, execution)
       if (batch === undefined) return undefined
       if (batch === paused) return this.#pumpOn(transaction, execution, execution.waitFor)
       if (this.#hasLargeRow(batch)) return this.#pumpOn(transaction, execution, undefined, batch)
@@ -134,7 +210,7 @@ export class QueryRun {
     if (left.length > 0) yield* this.#takeInSteps(left)
     else yield first
     for (;;) {
-      const batch = execution.next(transaction, this.#client.context)
+      const batch = this.#next(transaction, execution)
       if (batch === undefined) {
         const written = this.#portal.rest?.end()
         if (written !== undefined) yield written

@@ -11,6 +11,7 @@
  */
 import type { Statement } from '../../database/contract.ts'
 import type { BeginOptions, Outcome, Session } from '../../session/contract.ts'
+import type { StopOptions, TransactionEnd } from '../../language/sql/routine/standing-alone.ts'
 import type { PendingChanges } from '../../principal/pending-changes.ts'
 import { abortedBlock, mixedBlock, sqlError } from './errors.ts'
 import { after, afterDone } from './language.ts'
@@ -217,6 +218,13 @@ export class TransactionBlock {
     return after(this.#finish(), () => undefined)
   }
 
+  /** COMMIT or ROLLBACK of what stands alone, which goes on in the next transaction. */
+  endWithin({ isCommit, isChained }: TransactionEnd): void | Promise<void> {
+    const next = this.#nextOf(isChained) ?? {}
+    const ended = isCommit ? this.#finish() : this.abandon()
+    return after<Outcome | void, void>(ended, () => this.#begin('implicit', next))
+  }
+
   /** After an error of a statement. */
   fail(): void {
     if (this.kind !== 'none' && this.#session.status === 'open') this.#session.fail()
@@ -284,6 +292,11 @@ export class TransactionBlock {
       }
     })
   }
+}
+
+/** Of what a statement says of a transaction. */
+export function transactionOptions({ isolation, readOnly }: StopOptions['configures'] & object): BeginOptions {
+  return { ...(isolation === undefined ? {} : { isolation }), ...(readOnly === undefined ? {} : { readOnly }) }
 }
 
 function warning(sqlState: string, message: string): WireNotice {

@@ -10,6 +10,7 @@ import type { Isolation, Transaction, Wait } from '../../database/contract.ts'
 import type { TextStyle } from '../../model/table/types/text-style.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Paused } from '../../query/operator.ts'
+import type { StandingAlone } from './routine/standing-alone.ts'
 import type { CopyLines } from './statement/copy-format.ts'
 
 export type { Interval, SqlValue } from '../../model/table/types/value.ts'
@@ -322,6 +323,8 @@ export interface Execution {
   readonly rowCount: number
   /** Texts of NOTICE messages, such as `relation "t" already exists, skipping`; known at the end. */
   readonly notices: readonly Notice[]
+  /** Before it begins: nothing is around it, so that what it runs may COMMIT; `waitFor` may be a `Stop` then. */
+  standAlone?(alone: StandingAlone): void
   /** Back to the beginning. */
   reset(): void
 }

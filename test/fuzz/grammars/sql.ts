@@ -1,6 +1,7 @@
 /** Statements of SQL: right ones, nearly right ones, and strange ones; some of them several in a text. */
 import type { SeededRandom } from '../../../src/host/simulated/random.ts'
 import { Choices } from '../choices.ts'
+import { SqlSessions } from './sql-sessions.ts'
 import { columnOf, columnTypes, SqlValues, typeName, wideTable } from './sql-values.ts'
 
 const tables = [
@@ -65,33 +66,6 @@ const binary = [
 ]
 const collectionWords = ['table', 'index', 'view', 'sequence', 'schema', 'materialized view', 'type', 'role']
 const ownNames = ['n', 'm', 't', 'u', 'n_a_seq', 'k', 's.n', '__proto__', 'nope', 'pg_class', 'reader']
-const settings = [
-  'work_mem',
-  '__proto__',
-  'constructor',
-  'search_path',
-  'timezone',
-  'datestyle',
-  'intervalstyle',
-  'role',
-  'all',
-  'extra_float_digits',
-  'bytea_output',
-  'transaction_isolation',
-  'statement_timeout',
-  'session authorization',
-]
-const privileges = [
-  'select',
-  'all',
-  'insert, update',
-  'update (a)',
-  'usage',
-  'nope',
-  'create',
-  'select (a, b)',
-  'reader',
-]
 
 const mostStatements = 3
 
@@ -108,9 +82,11 @@ export const tablesOfSql: readonly string[] = [
 class Sql {
   readonly #choices: Choices
   readonly #values: SqlValues
+  readonly #sessions: SqlSessions
 
   constructor(choices: Choices) {
     this.#choices = choices
+    this.#sessions = new SqlSessions(choices, this)
     this.#values = new SqlValues(choices, () => this.expression())
   }
 
@@ -141,8 +117,9 @@ ${this.#of(['search depth first by a set c', 'search breadth first by b, a set c
       () => this.#create(),
       () => this.#alter(),
       () => this.#dropping(),
-      () => this.#session(),
-      () => this.#granting(),
+      () => this.#sessions.session(),
+      () => this.#sessions.granting(),
+      () => this.#sessions.body(),
       () => (this.#below(6) === 1 ? this.#merge() : this.select()),
       () => this.#rest(),
     ])
@@ -254,75 +231,6 @@ ${this.#of(['search depth first by a set c', 'search breadth first by b, a set c
       () => `truncate ${this.#table()}${this.#of(['', ', u', ' restart identity', ' cascade'])}`,
       () => `reassign owned by ${this.#of(['reader', 'postgres', 'nope'])} to ${this.#of(['postgres', 'reader'])}`,
     ])
-  }
-
-  #session(): string {
-    return this.#choices.way([
-      () =>
-        `${this.#of(['set', 'show', 'reset', 'set local', 'set session'])} ${this.#of(settings)} ` +
-        `${this.#of(['', "= '1'", 'to default', '= -1', "= 'a, b'", "to 'UTC'", '= off'])}`,
-      () =>
-        this.#of([
-          'begin',
-          'commit',
-          'rollback',
-          'start transaction isolation level serializable, read only',
-          'savepoint a',
-          "prepare transaction 'a'",
-          "commit prepared 'a'",
-          "rollback prepared 'a'",
-          "begin; update t set b = b; prepare transaction 'a'",
-          'rollback to a',
-          'release a',
-          'end',
-          'abort and chain',
-          "prepare transaction 'x'",
-          'begin deferrable',
-        ]),
-      () => `prepare p${this.#of(['', '(int)', '(text, int)', '(nope)'])} as ${this.statement()}`,
-      () => `execute p${this.#of(['', `(${this.expression()})`, '(1, 2)'])}`,
-      () => `deallocate ${this.#of(['p', 'all', 'nope'])}`,
-      () =>
-        `declare c ${this.#of(['', 'scroll ', 'binary '])}cursor ${this.#of(['', 'with hold '])}for ${this.select()}`,
-      () =>
-        `${this.#of(['fetch', 'move'])} ` +
-        `${this.#of(['all from', 'backward 1 in', 'absolute -1 from', '0 from', 'relative 9223372036854775807 in', ''])}` +
-        ` c`,
-      () =>
-        this.#of([
-          'close c',
-          'close all',
-          'discard all',
-          'discard temp',
-          'listen x',
-          "notify x, 'y'",
-          'checkpoint',
-          'set constraints all deferred',
-          'set constraints k immediate',
-          'set role reader',
-          'reset role',
-          'set session authorization default',
-        ]),
-    ])
-  }
-
-  #granting(): string {
-    const on = this.#of([
-      '',
-      'on t',
-      'on table w',
-      'on all tables in schema public',
-      'on schema public',
-      'on sequence n',
-      'on database postgres',
-      'on function abs',
-    ])
-    return this.#below(2) === 0
-      ? `grant ${this.#of(privileges)} ${on} to ` +
-          `${this.#of(['reader', 'public', 'nope', 'current_user', 'reader, postgres'])} ` +
-          `${this.#of(['', 'with grant option', 'with admin option', 'granted by postgres'])}`
-      : `revoke ${this.#of(['', 'grant option for ', 'admin option for '])}${this.#of(privileges)} ${on}` +
-          ` from ${this.#of(['reader', 'public', 'nope'])} ${this.#of(['', 'cascade'])}`
   }
 
   #merge(): string {

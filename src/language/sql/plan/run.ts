@@ -9,6 +9,7 @@ import type { KnownArrays } from '../expression/membership.ts'
 import type { Notice, SqlContext, SqlValue } from '../contract.ts'
 import type { ExplainNode, NodeProfile } from './plan-node.ts'
 import type { FrozenRelation } from '../bind/with/frozen-relation.ts'
+import type { StandingAlone } from '../routine/standing-alone.ts'
 
 export type SqlRow = SqlValue[]
 
@@ -39,6 +40,8 @@ export interface SqlRun extends Run {
   drawsOfPlaces?: Map<object, Draws>
   /** What functions have raised. */
   notices?: Notice[]
+  /** Of a CALL or DO that stands alone. */
+  alone?: StandingAlone
   /** Of EXPLAIN ANALYZE. */
   profile?: Map<ExplainNode, NodeProfile>
 }

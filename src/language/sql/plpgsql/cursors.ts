@@ -1,4 +1,5 @@
 /** Cursors of a function: a query that is pulled as it is fetched from; what was pulled stays, for those that scroll. */
+import type { MemoryAccount } from '../../../base/memory-account.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import {
   type Execution,
@@ -11,6 +12,7 @@ import {
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import type { BoundColumn } from '../routine/result.ts'
+import { asStatement, type StandingAlone } from '../routine/standing-alone.ts'
 import { rowBytes } from '../routine/sql-language.ts'
 
 export class OpenCursor {
@@ -20,6 +22,11 @@ export class OpenCursor {
   readonly #context: SqlContext
   readonly #isScroll: boolean | undefined
   readonly #rows: Row[] = []
+  /** A loop goes through it: it outlives the transaction. */
+  isLoop = false
+  readonly #query: { readonly prepared: PreparedStatement; readonly values: readonly SqlValue[] }
+  #bytes = 0
+  #memory: MemoryAccount | undefined
   #execution: Execution | undefined
   /** How many rows lie behind the place where it stands: 0 is before the first. */
   #at = 0
@@ -35,6 +42,7 @@ export class OpenCursor {
     this.#caller = caller
     this.#context = context
     this.#isScroll = isScroll
+    this.#query = query
     this.#execution = query.prepared.execute(query.values)
     const { columns = [] } = query.prepared
     this.columns = columns.map((one) => ({ name: one.name, type: one.typeOid, modifier: one.typeModifier }))
@@ -48,10 +56,25 @@ export class OpenCursor {
       else if (batch === undefined) this.#execution = undefined
       else {
         const bytes = batch.reduce((sum, row) => sum + rowBytes(row), 0)
-        this.#caller.transaction.workspace.memory.charge(bytes, 'the rows of a cursor')
+        this.#bytes += bytes
+        const memory = this.#memory ?? this.#caller.transaction.workspace.memory
+        memory.charge(bytes, 'the rows of a cursor')
         for (const row of batch) this.#rows.push(row)
       }
     }
+  }
+
+  /** All its rows, for what goes on in other transactions. */
+  *hold(alone: StandingAlone): StatementSteps<void> {
+    const { prepared, values } = this.#query
+    const { memory } = alone.openWorkspace()
+    yield* asStatement(alone, () => {
+      this.#memory?.release(this.#bytes)
+      this.#memory = memory
+      this.#bytes = this.#rows.length = 0
+      this.#execution = prepared.execute(values)
+      return this.#pull(Infinity)
+    })
   }
 
   /** Moves by so many rows; the row where it stands then. */

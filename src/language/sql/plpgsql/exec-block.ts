@@ -15,6 +15,7 @@ import type { CompileBody } from './evaluate.ts'
 import type { Frame } from './frame.ts'
 import { Names, type ScalarVariable, type Variable } from './names.ts'
 import { recordSource, rowFrom } from './record-source.ts'
+import { asStatement } from '../routine/standing-alone.ts'
 import { type PlExpression, pending } from './sql-parts.ts'
 import type { BlockNode, DeclarationNode } from './tree.ts'
 
@@ -132,26 +133,55 @@ function compileHandlers(compiler: Compiler, node: BlockNode, names: Names, { bo
     for (const one of conditions) if (one !== 'others') statesOf(one)
     return { conditions, run: compileBody(compiler, statements, inner) }
   })
-  return function* (frame): StatementSteps<Done> {
-    const { transaction } = frame.caller
-    const start = transaction.savepoint()
-    try {
-      const done = body(frame)
-      return isSteps(done) ? yield* done : done
-    } catch (error) {
-      const caught = error instanceof PolylogError && !error.retryable
-      const handler = caught ? handlers.find(({ conditions }) => handles(conditions, error)) : undefined
-      if (handler === undefined) throw error
-      charge(unitsPerError)
-      yield* transaction.takeBackPart(start)
-      const outer = frame.handled
-      frame.handled = error as PolylogError
-      frame.values[state.slot] = sqlStateOf(error as PolylogError)
-      frame.values[message.slot] = (error as PolylogError).message
-      const done = handler.run(frame)
-      const result = isSteps(done) ? yield* done : done
-      frame.handled = outer
-      return result
-    }
+  const handlerOf = (error: unknown): Exec | undefined => {
+    const isCaught = error instanceof PolylogError && !error.retryable
+    return isCaught ? handlers.find(({ conditions }) => handles(conditions, error))?.run : undefined
   }
+  return function* (frame): StatementSteps<Done> {
+    const outcome = yield* asPart(frame, () => attempt(frame, body, handlerOf))
+    if (!('handler' in outcome)) return outcome.done
+    const { error, handler } = outcome
+    const outer = frame.handled
+    frame.handled = error
+    frame.values[state.slot] = sqlStateOf(error)
+    frame.values[message.slot] = error.message
+    const done = handler(frame)
+    const result = isSteps(done) ? yield* done : done
+    frame.handled = outer
+    return result
+  }
+}
+
+type Attempt = { readonly done: Done } | { readonly error: PolylogError; readonly handler: Exec }
+
+/** The body, up to the error that is handled: what it has written is taken back then. */
+function* attempt(frame: Frame, body: Exec, handlerOf: (error: unknown) => Exec | undefined): StatementSteps<Attempt> {
+  const { transaction } = frame.caller
+  const start = transaction.savepoint()
+  frame.guards++
+  try {
+    const done = body(frame)
+    return { done: isSteps(done) ? yield* done : done }
+  } catch (error) {
+    const handler = handlerOf(error)
+    if (handler === undefined) throw error
+    charge(unitsPerError)
+    yield* transaction.takeBackPart(start)
+    return { error: error as PolylogError, handler }
+  } finally {
+    frame.guards--
+  }
+}
+
+/** It cannot be left before its end: where statements are run again by themselves it is one of them, with the variables of before. */
+function* asPart<T>(frame: Frame, begin: () => StatementSteps<T>): StatementSteps<T> {
+  const { alone } = frame
+  if (alone?.isApart !== true) return yield* begin()
+  const { rowCount } = frame
+  const values = [...frame.values]
+  return yield* asStatement(alone, () => {
+    frame.values.splice(0, Infinity, ...values)
+    frame.rowCount = rowCount
+    return begin()
+  })
 }

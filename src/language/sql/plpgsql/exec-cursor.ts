@@ -94,9 +94,11 @@ export function openBound(
     for (const { parameter, value } of values) {
       assignScalar(frame, parameter, yield* valueOf(frame, value), value.type)
     }
-    return register(frame, variable, (name) => {
+    const opened = register(frame, variable, (name) => {
       return new OpenCursor(name, query.prepare(frame), frame.caller, frame.context, cursor.isScroll)
     })
+    if (frame.apart !== undefined) yield* opened.hold(frame.apart)
+    return opened
   }
 }
 
@@ -114,7 +116,11 @@ function compileOpen(compiler: Compiler, node: NodeOf<'open'>, variable: ScalarV
   const dynamic = node.execute && dynamicStatement(compiler, node.execute, names)
   return function* (frame): StatementSteps<Done> {
     const prepared = query === undefined ? yield* dynamic!(frame) : query.prepare(frame)
-    register(frame, variable, (name) => new OpenCursor(name, prepared, frame.caller, frame.context, node.isScroll))
+    const make = (name: string): OpenCursor => {
+      return new OpenCursor(name, prepared, frame.caller, frame.context, node.isScroll)
+    }
+    const opened = register(frame, variable, make)
+    if (frame.apart !== undefined) yield* opened.hold(frame.apart)
     return undefined
   }
 }

@@ -11,7 +11,10 @@ import type { Compiler, Done, Exec } from './compile.ts'
 import { openBound } from './exec-cursor.ts'
 import { type CompileBody, isTrue, valueOf } from './evaluate.ts'
 import { columnsOf, dynamicStatement, intoTargets, type Into, pullRows } from './exec-sql.ts'
+import { mayEnd } from './exec-transaction.ts'
 import { foundSlot, type Frame } from './frame.ts'
+import { HeldRows } from './held-rows.ts'
+import type { StandingAlone } from '../routine/standing-alone.ts'
 import { Names } from './names.ts'
 import type { PlExpression } from './sql-parts.ts'
 import { rowOfValue } from './record-source.ts'
@@ -178,7 +181,8 @@ function compileQueryLoop(
   }
   const into = intoTargets(compiler, node.targets, inner)
   const body = compileBody(compiler, node.body, inner)
-  if (cursor !== undefined) return overCursor(compiler, node, names, { into, body, cursor })
+  const endsWithin = mayEnd(node.body)
+  if (cursor !== undefined) return overCursor(compiler, node, names, { into, body, cursor, endsWithin })
   const query = node.kind === 'for query' ? compiler.statement(node.query, names) : undefined
   const dynamic = node.kind === 'for execute' ? dynamicStatement(compiler, node, names) : undefined
   return function* (frame): StatementSteps<Done> {
@@ -199,24 +203,58 @@ function compileQueryLoop(
       return true
     }
     const { prepared, values } = query === undefined ? yield* dynamic!(frame) : query.prepare(frame)
-    yield* pullRows(frame, prepared, values, (rows) => take(rows, prepared))
+    const { alone } = frame
+    if (alone !== undefined && (alone.isApart || endsWithin)) {
+      yield* overHeld(frame, alone, { prepared, values }, (rows) => take(rows, prepared))
+    } else yield* pullRows(frame, prepared, values, (rows) => take(rows, prepared))
     if (!found) into(frame, undefined, columnsOf(prepared))
     return withFound(frame, found, out)
   }
 }
 
+/** All rows are there before the first is looked at. */
+function* overHeld(
+  frame: Frame,
+  alone: StandingAlone,
+  { prepared, values }: { readonly prepared: PreparedStatement; readonly values: readonly SqlValue[] },
+  take: (rows: readonly Row[]) => StatementSteps<boolean>,
+): StatementSteps<void> {
+  const held = new HeldRows(alone)
+  const isWriting = prepared.command !== 'SELECT'
+  if (isWriting) alone.writingLoops++
+  try {
+    yield* held.gather(frame, prepared, values)
+    for (let from = 0; from < held.length;) {
+      const rows = yield* held.piece(from)
+      if (!(yield* take(rows))) return
+      from += rows.length
+    }
+  } finally {
+    if (isWriting) alone.writingLoops--
+    held.close()
+  }
+}
+
 interface CursorLoop {
+  readonly endsWithin: boolean
   readonly into: Into
   readonly body: Exec
   readonly cursor: { readonly name: string; readonly text: string }
 }
 
 /** `FOR r IN cursor(arguments)`. */
-function overCursor(compiler: Compiler, node: LoopNode, names: Names, { into, body, cursor }: CursorLoop): Exec {
+function overCursor(
+  compiler: Compiler,
+  node: LoopNode,
+  names: Names,
+  { into, body, cursor, endsWithin }: CursorLoop,
+): Exec {
   const variable = compiler.cursor(cursor.name, names)
   const open = openBound(compiler, variable, parametersIn(cursor.text), names)
   return function* (frame): StatementSteps<Done> {
     const opened = yield* open(frame)
+    opened.isLoop = true
+    if (endsWithin && frame.alone !== undefined) yield* opened.hold(frame.alone)
     let found = false
     for (;;) {
       const row = yield* opened.relative(1)

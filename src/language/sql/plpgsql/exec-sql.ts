@@ -14,6 +14,7 @@ import type { BoundColumn } from '../routine/result.ts'
 import { assignField, assignRow, assignScalar } from './assign.ts'
 import type { Compiler, Done, Exec } from './compile.ts'
 import { shownText } from './exec-raise.ts'
+import { endOfTransaction } from './exec-transaction.ts'
 import { valueOf } from './evaluate.ts'
 import { foundSlot, type Frame } from './frame.ts'
 import { contextLine } from './lines.ts'
@@ -32,9 +33,7 @@ export function compileSqlStatement(compiler: Compiler, node: SqlNode, names: Na
     case 'diagnostics':
       return compileDiagnostics(compiler, node, names)
     case 'transaction':
-      return () => {
-        throw failure('2D000', 'invalid transaction termination')
-      }
+      return endOfTransaction(node)
     default:
       return compileStatic(compiler, node, names)
   }
@@ -208,7 +207,10 @@ function compileExecute(compiler: Compiler, node: NodeOf<'execute'>, names: Name
   return function* (frame): StatementSteps<Done> {
     const { prepared, values } = yield* prepare(frame)
     const gathered = gather(node.into)
-    yield* pullRows(frame, prepared, values, gathered.take)
+    const { caller, context, isReadOnly, within, alone } = frame
+    const options = { caller, context, isReadOnly, within, alone, isDynamic: true }
+    const { rowCount } = yield* runInner(prepared, values, options, gathered.take)
+    frame.rowCount = rowCount
     if (prepared.effect.kind === 'session') frame.updateKey()
     if (into === undefined) return undefined
     if (prepared.columns === undefined) throw failure('42601', 'INTO used with a command that cannot return data')

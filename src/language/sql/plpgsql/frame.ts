@@ -4,6 +4,7 @@ import type { Wait } from '../../../database/contract.ts'
 import type { Row, SqlContext } from '../contract.ts'
 import { createRun, type SqlRun } from '../plan/run.ts'
 import type { InnerOptions } from '../routine/inner-statement.ts'
+import type { StandingAlone } from '../routine/standing-alone.ts'
 import type { BoundColumn } from '../routine/result.ts'
 import type { OpenCursor } from './cursors.ts'
 import type { StatementNode } from './tree.ts'
@@ -14,6 +15,7 @@ interface FrameOptions {
   readonly columns: readonly BoundColumn[]
   readonly isRecord?: boolean
   readonly title: string
+  readonly alone?: StandingAlone | undefined
 }
 
 export class Frame implements InnerOptions {
@@ -43,17 +45,21 @@ export class Frame implements InnerOptions {
   returned: readonly BoundColumn[] | undefined
   /** The error whose handler runs. */
   handled: PolylogError | undefined
+  /** EXCEPTION blocks that are open. */
+  guards = 0
   readonly cursors: Map<string, OpenCursor> = new Map()
   /** `function f(integer)`, or `inline_code_block`. */
   readonly title: string
+  readonly #alone: StandingAlone | undefined
   /** As whom, and where names are looked for: what plans depend on. */
   key = ''
 
   constructor(
     caller: SqlRun,
     context: SqlContext,
-    { slots, isReadOnly, columns, isRecord = false, title }: FrameOptions,
+    { slots, isReadOnly, columns, isRecord = false, title, alone }: FrameOptions,
   ) {
+    this.#alone = alone
     this.isBareRecord = isRecord && columns.length === 0
     this.isDescribed = isRecord && columns.length > 0
     this.title = title
@@ -70,6 +76,21 @@ export class Frame implements InnerOptions {
     const run = createRun(this.caller.transaction, this.context, [])
     run.notices = this.caller.notices ??= []
     return run
+  }
+
+  /** Where it may end the transaction: not while a block waits for errors. */
+  get alone(): StandingAlone | undefined {
+    return this.guards === 0 ? this.#alone : undefined
+  }
+
+  /** Where what is read does not stay as it is from one statement to the next. */
+  get apart(): StandingAlone | undefined {
+    return this.#alone?.isApart === true ? this.#alone : undefined
+  }
+
+  /** Whether only the blocks around keep it from ending the transaction. */
+  get isGuarded(): boolean {
+    return this.guards > 0 && this.#alone !== undefined
   }
 
   /** After something was set. */

@@ -88,7 +88,9 @@ function* runRoutine(invocation: Invocation): StatementSteps<readonly Row[]> {
     throw withContext(error, () => `compilation of PL/pgSQL function "${definition.name}"`)
   }
   const isRecord = isBareRecord(definition)
-  const frame = new Frame(caller, context, { slots: body.slots, isReadOnly, columns, isRecord, title })
+  const mayEnd = definition.kind === 'procedure' && definition.isDefiner !== true && !definition.settings?.length
+  const alone = mayEnd ? caller.alone : undefined
+  const frame = new Frame(caller, context, { slots: body.slots, isReadOnly, columns, isRecord, title, alone })
   for (const one of body.purpose.outputs) {
     if (one.kind === 'record') assignRow(frame, one, undefined, one.columns ?? [])
   }
@@ -138,7 +140,8 @@ function* runBlock(body: string, run: SqlRun): StatementSteps<void> {
   const own = Object.create(run, { context: { value: context } }) as SqlRun
   const purpose = { kind: 'block', isSet: false, columns: [], isScalar: false } as const
   const made = compileText(body, own, purpose, 'inline_code_block', () => ({ inputs: [], outputs: [] }))
-  const options = { slots: made.slots, isReadOnly: false, columns: [], title: 'function inline_code_block' }
+  const { alone } = run
+  const options = { slots: made.slots, isReadOnly: false, columns: [], title: 'function inline_code_block', alone }
   const frame = new Frame(run, context, options)
   yield* runFrame(frame, made)
 }

@@ -205,7 +205,7 @@ export function titleOfStatement(node: StatementNode): string {
     case 'return execute':
       return 'RETURN QUERY'
     case 'sql':
-      return 'SQL statement'
+      return node.word === 'call' || node.word === 'do' ? node.word.toUpperCase() : 'SQL statement'
     case 'diagnostics':
       return `GET ${node.isStacked ? 'STACKED ' : ''}DIAGNOSTICS`
     case 'fetch':

@@ -23,6 +23,7 @@ import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { Prepared } from '../statement/prepared.ts'
 import { planStatement } from '../statement/statements.ts'
+import { asStatement, type StandingAlone, Stop } from './standing-alone.ts'
 
 /** Binds and plans a statement whose names may mean variables. Errors have places in `statement.source`. */
 export function prepareInner(
@@ -78,16 +79,35 @@ export interface InnerOptions {
   readonly caller: SqlRun
   readonly context: SqlContext
   readonly isReadOnly: boolean
+  /** Of what may end the transaction. */
+  readonly alone?: StandingAlone | undefined
+  /** By EXECUTE: what it calls ends nothing. */
+  readonly isDynamic?: boolean
   /** `a function` or `PL/pgSQL`, for messages. */
   readonly within: string
 }
 
+const transactionKinds: ReadonlySet<string> = new Set([
+  'begin',
+  'commit',
+  'rollback',
+  'savepoint',
+  'release',
+  'rollback to',
+])
+
+function noTransactionCommand(isDynamic = false): Error {
+  if (isDynamic) return failure('0A000', 'EXECUTE of transaction commands is not implemented')
+  return failure('0A000', 'unsupported transaction command in PL/pgSQL')
+}
+
 /** Errors: 0A000 for what no function does; 25006 where the transaction only reads. */
-export function checkInner(prepared: PreparedStatement, { caller, isReadOnly }: InnerOptions): void {
+export function checkInner(prepared: PreparedStatement, { caller, isReadOnly, isDynamic }: InnerOptions): void {
   const { effect, command } = prepared
   if (!innerKinds.has(effect.kind)) {
-    if (/^(begin|commit|rollback|savepoint|release|rollback to|set transaction)$/.test(effect.kind)) {
-      throw failure('2D000', 'invalid transaction termination')
+    if (transactionKinds.has(effect.kind)) throw noTransactionCommand(isDynamic)
+    if (effect.kind === 'set transaction') {
+      throw failure('25001', 'SET TRANSACTION ISOLATION LEVEL must be called before any query')
     }
     throw failure('0A000', `${command} is not allowed in a function`)
   }
@@ -112,18 +132,35 @@ export function* runInner(
   options: InnerOptions,
   take: TakeRows,
 ): StatementSteps<InnerResult> {
+  const { caller, alone, isDynamic = false } = options
+  const { effect, command } = prepared
+  if (effect.kind === 'set transaction' && alone?.isApart === true) {
+    caller.transaction.forgetSnapshot()
+    yield new Stop({ configures: effect })
+    return { rowCount: 0 }
+  }
   checkInner(prepared, options)
-  const steps = eachBatch(prepared, parameters, options, take)
-  return yield* prepared.effect.kind === 'read' ? steps : asNested(options.caller, steps)
+  // It is in the transactions that it makes: what it runs are statements by themselves.
+  if (alone !== undefined && !isDynamic && runsBodies.has(command)) {
+    return yield* eachBatch(prepared, parameters, options, take)
+  }
+  const begin = (): StatementSteps<InnerResult> => {
+    const steps = eachBatch(prepared, parameters, options, take)
+    return effect.kind === 'read' ? steps : asNested(caller, steps)
+  }
+  return yield* alone === undefined ? begin() : asStatement(alone, begin)
 }
+
+const runsBodies: ReadonlySet<string> = new Set(['CALL', 'DO'])
 
 function* eachBatch(
   prepared: PreparedStatement,
   parameters: readonly SqlValue[],
-  { caller, context }: InnerOptions,
+  { caller, context, alone, isDynamic = false }: InnerOptions,
   take: TakeRows,
 ): StatementSteps<InnerResult> {
   const execution = prepared.execute(parameters)
+  if (alone !== undefined && !isDynamic) execution.standAlone?.(alone)
   try {
     for (;;) {
       const batch = execution.next(caller.transaction, context)

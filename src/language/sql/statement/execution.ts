@@ -9,6 +9,7 @@ import type { Execution, Notice, Row, SqlContext, SqlValue } from '../contract.t
 import type { PlanNode } from '../plan/plan-node.ts'
 import { valuesBytes } from '../types/row-format.ts'
 import { createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
+import type { StandingAlone } from '../routine/standing-alone.ts'
 import { asRunning } from './running-statement.ts'
 
 const noNotices: readonly Notice[] = []
@@ -112,6 +113,7 @@ export class StepsExecution implements Execution {
   #steps: StatementSteps<Outcome> | undefined
   #rows: readonly Row[] | undefined
   #at = 0
+  #alone: StandingAlone | undefined
 
   constructor(work: Work, parameters: readonly SqlValue[]) {
     this.#work = work
@@ -136,6 +138,7 @@ export class StepsExecution implements Execution {
     this.waitFor = undefined
     if (this.#steps === undefined) {
       this.#run = createRun(transaction, context, this.#parameters)
+      if (this.#alone !== undefined) this.#run.alone = this.#alone
       const started = this.#start(this.#run)
       if (started === undefined) return false
       if (!isSteps(started) && transaction.statementEnd() === undefined) return this.#finish(started)
@@ -162,6 +165,10 @@ export class StepsExecution implements Execution {
       this.waitFor = transaction.waitOf(error, start)
       return undefined
     }
+  }
+
+  standAlone(alone: StandingAlone): void {
+    this.#alone = alone
   }
 
   #finish(outcome: Outcome): true {

@@ -1,6 +1,7 @@
 /** A statement of somebody who may not read by himself what its views read: the transaction lets their owners' reads pass. */
 import type { Transaction, Wait } from '../../../database/contract.ts'
 import type { Execution, Notice, Paused, Row, SqlContext } from '../contract.ts'
+import type { StandingAlone } from '../routine/standing-alone.ts'
 
 export class OwnersExecution implements Execution {
   readonly #inner: Execution
@@ -26,6 +27,10 @@ export class OwnersExecution implements Execution {
 
   get notices(): readonly Notice[] {
     return this.#inner.notices
+  }
+
+  standAlone(alone: StandingAlone): void {
+    this.#inner.standAlone?.(alone)
   }
 
   reset(): void {

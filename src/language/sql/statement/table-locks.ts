@@ -17,6 +17,7 @@ import {
   type StatementEffect,
 } from '../contract.ts'
 import type { Planned } from './prepared.ts'
+import type { StandingAlone } from '../routine/standing-alone.ts'
 
 export interface TableLock {
   readonly id: number
@@ -77,6 +78,10 @@ export class LockedExecution implements Execution {
 
   get notices(): readonly Notice[] {
     return this.#inner.notices
+  }
+
+  standAlone(alone: StandingAlone): void {
+    this.#inner.standAlone?.(alone)
   }
 
   reset(): void {

@@ -1,0 +1,163 @@
+/** Statements of sessions: transactions, settings, cursors, privileges; and bodies of PL/pgSQL, which may end transactions. */
+import type { Choices } from '../choices.ts'
+
+const privileges = [
+  'select',
+  'all',
+  'insert, update',
+  'update (a)',
+  'usage',
+  'nope',
+  'create',
+  'select (a, b)',
+  'reader',
+]
+
+const settings = [
+  'work_mem',
+  '__proto__',
+  'constructor',
+  'search_path',
+  'timezone',
+  'datestyle',
+  'intervalstyle',
+  'role',
+  'all',
+  'extra_float_digits',
+  'bytea_output',
+  'transaction_isolation',
+  'statement_timeout',
+  'session authorization',
+]
+
+/** What they are about. */
+interface Statements {
+  statement(): string
+  select(): string
+  expression(): string
+}
+
+export class SqlSessions {
+  readonly #choices: Choices
+  readonly #sql: Statements
+
+  constructor(choices: Choices, sql: Statements) {
+    this.#choices = choices
+    this.#sql = sql
+  }
+
+  session(): string {
+    return this.#choices.way([
+      () =>
+        `${this.#of(['set', 'show', 'reset', 'set local', 'set session'])} ${this.#of(settings)} ` +
+        `${this.#of(['', "= '1'", 'to default', '= -1', "= 'a, b'", "to 'UTC'", '= off'])}`,
+      () =>
+        this.#of([
+          'begin',
+          'commit',
+          'rollback',
+          'start transaction isolation level serializable, read only',
+          'savepoint a',
+          "prepare transaction 'a'",
+          "commit prepared 'a'",
+          "rollback prepared 'a'",
+          "begin; update t set b = b; prepare transaction 'a'",
+          'rollback to a',
+          'release a',
+          'end',
+          'abort and chain',
+          "prepare transaction 'x'",
+          'begin deferrable',
+        ]),
+      () => `prepare p${this.#of(['', '(int)', '(text, int)', '(nope)'])} as ${this.#sql.statement()}`,
+      () => `execute p${this.#of(['', `(${this.#sql.expression()})`, '(1, 2)'])}`,
+      () => `deallocate ${this.#of(['p', 'all', 'nope'])}`,
+      () =>
+        `declare c ${this.#of(['', 'scroll ', 'binary '])}cursor ${this.#of(['', 'with hold '])}for ${this.#sql.select()}`,
+      () =>
+        `${this.#of(['fetch', 'move'])} ` +
+        `${this.#of(['all from', 'backward 1 in', 'absolute -1 from', '0 from', 'relative 9223372036854775807 in', ''])}` +
+        ` c`,
+      () =>
+        this.#of([
+          'close c',
+          'close all',
+          'discard all',
+          'discard temp',
+          'listen x',
+          "notify x, 'y'",
+          'checkpoint',
+          'set constraints all deferred',
+          'set constraints k immediate',
+          'set role reader',
+          'reset role',
+          'set session authorization default',
+        ]),
+    ])
+  }
+
+  granting(): string {
+    const on = this.#of([
+      '',
+      'on t',
+      'on table w',
+      'on all tables in schema public',
+      'on schema public',
+      'on sequence n',
+      'on database postgres',
+      'on function abs',
+    ])
+    return this.#below(2) === 0
+      ? `grant ${this.#of(privileges)} ${on} to ` +
+          `${this.#of(['reader', 'public', 'nope', 'current_user', 'reader, postgres'])} ` +
+          `${this.#of(['', 'with grant option', 'with admin option', 'granted by postgres'])}`
+      : `revoke ${this.#of(['', 'grant option for ', 'admin option for '])}${this.#of(privileges)} ${on}` +
+          ` from ${this.#of(['reader', 'public', 'nope'])} ${this.#of(['', 'cascade'])}`
+  }
+
+  /** DO, and procedures that are called. */
+  body(): string {
+    const body = `begin ${this.#steps(0)}end`
+    return this.#choices.way([
+      () => `do $x$ ${this.#declarations()}${body} $x$`,
+      () =>
+        `create or replace procedure pr(inout x int default 1) language plpgsql ` +
+        `${this.#of(['', 'security definer ', "set work_mem = '1MB' "])}as $x$ ${this.#declarations()}${body} $x$`,
+      () => this.#of(['call pr()', 'call pr(1)', 'call pr(null)', 'do $x$ begin call pr(2); end $x$']),
+    ])
+  }
+
+  #declarations(): string {
+    return this.#of(['', 'declare r record; v int; ', 'declare c cursor for select a from t; v int; r record; '])
+  }
+
+  #steps(depth: number): string {
+    return this.#choices.some(3, () => this.#step(depth), 1).join('')
+  }
+
+  #step(depth: number): string {
+    const inner = (): string => (depth > 1 ? 'null; ' : this.#steps(depth + 1))
+    return this.#choices.way([
+      () => this.#of(['commit; ', 'rollback; ', 'commit and chain; ']),
+      () =>
+        `${this.#of(['perform a from t', 'update t set c = c + 1', 'insert into u values (3)', 'delete from u', 'call pr(3)'])}; `,
+      () =>
+        `for r in ${this.#of(['select a from t', 'select * from u for update', 'insert into u values (4) returning a'])} loop ${inner()}end loop; `,
+      () => `for v in 1..2 loop ${inner()}end loop; `,
+      () => `begin ${inner()}exception when ${this.#of(['others', 'division_by_zero'])} then ${inner()}end; `,
+      () =>
+        this.#of(['for r in c loop commit; end loop; ', 'open c; ', 'fetch c into v; ', 'close c; ', 'v := 1 / v; ']),
+      () => `execute $y$${this.#of(['commit', 'call pr(1)', this.#sql.statement()])}$y$; `,
+      () => this.#of(['set transaction isolation level serializable; ', 'return; ', 'savepoint a; ', 'exit; ']),
+      () => `if ${this.#sql.expression()} then ${inner()}end if; `,
+    ])
+  }
+
+  #of<T>(some: readonly T[]): T {
+    return this.#choices.of(some)
+  }
+
+  #below(bound: number): number {
+    return this.#choices.below(bound)
+  }
+}
