@@ -34,7 +34,7 @@ export const functionMutations: readonly Mutation[] = [
     ['a loop without a body never pauses', '  charge(unitsPerTurn)\n', ''],
   ]),
   ...mutationsOf('src/language/sql/plpgsql/exec-block.ts', turns, [
-    ['errors cost nothing', '      charge(unitsPerError)\n', ''],
+    ['errors cost nothing', '    charge(unitsPerError)\n', ''],
   ]),
   ...mutationsOf('src/language/sql/plpgsql/exec-sql.ts', turns, [
     ['texts cost nothing', '    charge(unitsPerStatement + shown.length * unitsPerCharacter)\n', ''],

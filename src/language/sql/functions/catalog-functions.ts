@@ -47,7 +47,7 @@ const defaults: Readonly<Record<string, readonly [owner: string, everybody: stri
 
 define('acldefault', [oid.char, oid.oid], oid.aclitemArray, (run, kind: string, owner: number) => {
   const found = Object.hasOwn(defaults, kind) ? defaults[kind] : undefined
-  if (found === undefined) throw failure('XX000', `unrecognized object type abbreviation: ${kind}`)
+  if (found === undefined) throw failure('22023', `unrecognized object type abbreviation: ${kind}`)
   const by = quoteIdentifier(roleName(run, owner) ?? String(owner))
   const [own, everybody] = found
   return [...(everybody === '' ? [] : [`=${everybody}/${by}`]), ...(own === '' ? [] : [`${by}=${own}/${by}`])]
