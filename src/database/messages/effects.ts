@@ -22,8 +22,8 @@ export interface Message {
   forms?: Map<string, Uint8Array>
 }
 
-/** `written`: it is there, and has another value; `shrunk`: it has lost elements; `lapsed`: their time was over; `expiry`: it has another time or none. */
-export type KeyChange = 'written' | 'shrunk' | 'lapsed' | 'expiry' | 'removed' | 'expired' | 'evicted'
+/** `written`: it is there, and has another value; `shrunk`: it has lost elements; `lapsed`: their time was over; `expiry`: it has another time or none; `consumer`: a stream got a consumer. */
+export type KeyChange = 'written' | 'shrunk' | 'lapsed' | 'expiry' | 'removed' | 'expired' | 'evicted' | 'consumer'
 
 export interface KeyTouch {
   readonly keyspace: number

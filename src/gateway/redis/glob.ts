@@ -9,7 +9,8 @@ import { charge } from '../../base/work.ts'
 import { copySlice, sliceLength, type Slice } from '../../base/slice.ts'
 import { CommandError } from './errors.ts'
 
-const maxPatternBytes = 4096
+/** A key has less than 64 KiB, and each of its bytes may be meant by two. */
+const maxPatternBytes = 128 * 1024
 
 /** Of one text; what stands in a class counts, too. */
 const mostSteps = 1_000_000

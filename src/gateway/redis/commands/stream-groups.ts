@@ -1,9 +1,11 @@
 /** XGROUP and XACK. */
+import type { Slice } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
 import type { Keyspace } from '../../../model/keyvalue/keys.ts'
 import { openCollection, saveCollection, touchCollection } from '../../../model/keyvalue/keyvalue.ts'
+import { touched } from '../../../model/keyvalue/touches.ts'
 import {
   createGroup,
   deleteConsumer,
@@ -44,6 +46,15 @@ export function findOpenGroup(call: Call, keyAt: number, nameAt: number): OpenGr
 export function saveOpenGroup(call: Call, keyAt: number, { space, stream, group }: OpenGroup): void {
   holdGroup(call.tx, space, stream, group)
   saveCollection(call.tx, space, call.arg(keyAt), stream)
+}
+
+/** One who reads or claims, who is made where there is none of the name. To be called in place. */
+export function meetConsumer(call: Call, keyAt: number, { space, stream, group }: OpenGroup, name: Slice): void {
+  const { tx } = call
+  if (tx.effects.areObserved && findConsumer(tx, space, stream, group, name) === undefined) {
+    touched(tx, space, call.arg(keyAt), 'consumer', kind.stream)
+  }
+  seeConsumer(tx, space, stream, group, name)
 }
 
 export function subcommandSyntax(call: Call, name: string): CommandError {

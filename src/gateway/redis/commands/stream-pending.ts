@@ -12,7 +12,6 @@ import {
   type Pending,
   putPending,
   saveGroup,
-  seeConsumer,
 } from '../../../model/keyvalue/stream-groups.ts'
 import { greatestId, type StreamId } from '../../../model/keyvalue/stream-ids.ts'
 import { idOfKey, ownedRange, pendingRange } from '../../../model/keyvalue/stream-keys.ts'
@@ -21,7 +20,7 @@ import { eachStep, walk } from '../../../model/keyvalue/walk.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 import { findId, readFrom, readId, readTo } from './stream-arguments.ts'
-import { findOpenGroup, type OpenGroup, saveOpenGroup } from './stream-groups.ts'
+import { findOpenGroup, meetConsumer, type OpenGroup, saveOpenGroup } from './stream-groups.ts'
 import { replyWithEntry, replyWithId } from './stream-replies.ts'
 
 function getOpenGroup(call: Call): OpenGroup {
@@ -191,8 +190,7 @@ class Claims {
 
   #see(): void {
     if (this.#isSeen) return
-    const { space, stream, group } = this.#found
-    seeConsumer(this.#call.tx, space, stream, group, sliceOf(this.#consumer))
+    meetConsumer(this.#call, 1, this.#found, sliceOf(this.#consumer))
     this.#isSeen = true
   }
 

@@ -17,7 +17,6 @@ import {
   lockGroup,
   putPending,
   saveGroup,
-  seeConsumer,
 } from '../../../model/keyvalue/stream-groups.ts'
 import { greatestId, type StreamId } from '../../../model/keyvalue/stream-ids.ts'
 import { entryRange, idOfKey, ownedRange } from '../../../model/keyvalue/stream-keys.ts'
@@ -29,7 +28,7 @@ import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 import { ScriptClient } from '../scripts/script-client.ts'
 import { readId } from './stream-arguments.ts'
-import { findOpenGroup, type OpenGroup, saveOpenGroup } from './stream-groups.ts'
+import { findOpenGroup, meetConsumer, type OpenGroup, saveOpenGroup } from './stream-groups.ts'
 import { replyWithEntry, replyWithId, replyWithRange } from './stream-replies.ts'
 import { findStream } from './streams.ts'
 
@@ -196,7 +195,7 @@ function* giveNew(
   const consumer = copySlice(call.arg(groupAt + 1))
   const before = group.lastId
   const progress = yield* inPlace(tx, () => {
-    seeConsumer(tx, space, stream, group, sliceOf(consumer))
+    meetConsumer(call, keyAt, found, sliceOf(consumer))
     return new StreamProgress(tx, space, stream)
   })
   const delivered = { deliveredMs: BigInt(Math.floor(tx.timeMs)), deliveries: 1n, consumer }
@@ -246,7 +245,7 @@ function* giveHistory(
     putPending(tx, space, stream, group, id, pending, { ...pending, deliveredMs, deliveries: pending.deliveries + 1n })
   })
   yield* inPlace(tx, () => {
-    seeConsumer(tx, space, stream, group, consumer)
+    meetConsumer(call, keyAt, found, consumer)
     saveOpenGroup(call, keyAt, found)
   })
   given.push({ keyAt, space, stream, entries: { ids } })

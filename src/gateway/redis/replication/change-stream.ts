@@ -53,6 +53,8 @@ export class ChangeStream implements Observer {
   #heard: Heard[] = []
   #heardBytes = 0
   #state: StateAt
+  /** The numbered database that all who have the stream so far have selected. */
+  #selected: number | undefined
   /** Something was touched since the last step began. */
   onTouched: () => void = () => undefined
 
@@ -118,6 +120,8 @@ export class ChangeStream implements Observer {
     }
     this.#state.close()
     this.#state = next
+    // Who begins with a file has selected none.
+    if (beside > 0) this.#selected = undefined
     return { commands, states }
   }
 
@@ -135,7 +139,7 @@ export class ChangeStream implements Observer {
     while (this.#hub.isBehind) await new Promise<void>((resolve) => this.#sessions.host.turn(resolve))
   }
 
-  async #tell(next: StateAt): Promise<Uint8Array[]> {
+  async #tell(next: StateAt): Promise<readonly Uint8Array[]> {
     const before = this.#state
     const held: number[] = []
     const keep = (bytes: number): void => {
@@ -144,18 +148,14 @@ export class ChangeStream implements Observer {
     }
     try {
       const changed = await this.#gather(before, next, keep)
-      const commands: Uint8Array[] = []
-      const emit = (...args: readonly CommandArgument[]): void => {
-        const bytes = encodeCommand(args)
-        keep(bytes.length)
-        commands.push(bytes)
-      }
-      tellLibraries(before, next, emit)
-      tellDatabases(before, next, emit)
+      const block = new Block(this.#selected, keep)
+      tellLibraries(before, next, block.emit)
+      tellDatabases(before, next, block)
       for (const [number, id] of next.spaces.entries()) {
-        if (id !== undefined) await this.#tellDatabase(before, next, { number, id }, changed, emit)
+        if (id !== undefined) await this.#tellDatabase(before, next, { number, id }, changed, block)
       }
-      return commands.length > 0 ? [multi, ...commands, exec] : commands
+      this.#selected = block.selected
+      return block.commands
     } finally {
       this.#memory.release(held.reduce((sum, bytes) => sum + bytes, 0))
     }
@@ -179,7 +179,7 @@ export class ChangeStream implements Observer {
     next: StateAt,
     { number, id }: { readonly number: number; readonly id: number },
     all: ChangedKeys,
-    emit: (...args: readonly CommandArgument[]) => void,
+    block: Block,
   ): Promise<void> {
     const space = { id }
     const changed = all.spaces.get(id)!
@@ -188,11 +188,9 @@ export class ChangeStream implements Observer {
     const was = changed.isCleared
       ? new Map<string, KeyBefore>()
       : await before.run((tx) => lookBefore(tx, space, changed))
-    let isSelected = false
     const say = (...args: readonly CommandArgument[]): void => {
-      if (!isSelected) emit('SELECT', number)
-      isSelected = true
-      emit(...args)
+      block.select(number)
+      block.emit(...args)
     }
     if (changed.isCleared) say('FLUSHDB')
     await next.run((tx) => commandsOf(tx, space, changed, was, say))
@@ -209,6 +207,39 @@ export class ChangeStream implements Observer {
 const multi = encodeCommand(['MULTI'])
 const exec = encodeCommand(['EXEC'])
 
+/** What a step tells. A database is selected where another one was before, and what is one command needs no MULTI around it. */
+class Block {
+  /** What is selected at the end; undefined: nobody can know. */
+  selected: number | undefined
+  readonly #keep: (bytes: number) => void
+  readonly #ahead: Uint8Array[] = []
+  readonly #commands: Uint8Array[] = []
+
+  constructor(selected: number | undefined, keep: (bytes: number) => void) {
+    this.selected = selected
+    this.#keep = keep
+  }
+
+  readonly emit = (...args: readonly CommandArgument[]): void => this.#add(this.#commands, args)
+
+  select(database: number): void {
+    if (database === this.selected) return
+    this.selected = database
+    this.#add(this.#commands.length === 0 ? this.#ahead : this.#commands, ['SELECT', database])
+  }
+
+  #add(to: Uint8Array[], args: readonly CommandArgument[]): void {
+    const bytes = encodeCommand(args)
+    this.#keep(bytes.length)
+    to.push(bytes)
+  }
+
+  get commands(): readonly Uint8Array[] {
+    const commands = this.#commands
+    return commands.length > 1 ? [...this.#ahead, multi, ...commands, exec] : [...this.#ahead, ...commands]
+  }
+}
+
 /** What replicas have would be another state's: they begin anew. */
 export class Untold extends Error {}
 
@@ -223,14 +254,14 @@ function tellLibraries(before: StateAt, next: StateAt, emit: (...args: readonly 
 }
 
 /** Which collection has which number. */
-function tellDatabases(before: StateAt, next: StateAt, emit: (...args: readonly CommandArgument[]) => void): void {
+function tellDatabases(before: StateAt, next: StateAt, block: Block): void {
   if (before.catalog === next.catalog) return
   const now = [...before.spaces]
   for (const [number, id] of next.spaces.entries()) {
     if (id === now[number] || id === undefined) continue
     const at = now.indexOf(id)
     if (at >= 0) {
-      emit('SWAPDB', number, at)
+      block.emit('SWAPDB', number, at)
       now[at] = now[number]
       now[number] = id
     } else if (before.catalog.collectionById(id) !== undefined) {
@@ -239,7 +270,7 @@ function tellDatabases(before: StateAt, next: StateAt, emit: (...args: readonly 
   }
   for (const [number, id] of now.entries()) {
     if (id === next.spaces[number] || id === undefined) continue
-    emit('SELECT', number)
-    emit('FLUSHDB')
+    block.select(number)
+    block.emit('FLUSHDB')
   }
 }

@@ -24,6 +24,8 @@ export interface Followed {
   readonly id: string
   /** Bytes of it. */
   readonly offset: number
+  /** The numbered database that was selected there: a master selects one again only where another one is written to. */
+  readonly database: number
 }
 
 const name = 'replication'
@@ -44,20 +46,24 @@ export function readMaster(tx: Transaction): { master: Master; followed: Followe
     const value = getField(tx, collection, key, Buffer.from(field))
     return value === undefined || value instanceof Pieces ? undefined : sliceToLatin1(value)
   }
-  const [host, port, id, offset] = ['host', 'port', 'id', 'offset'].map(read)
+  const [host, port, id, offset, database = '0'] = ['host', 'port', 'id', 'offset', 'database'].map(read)
   if (host === undefined || port === undefined) return undefined
-  const followed = id === undefined || offset === undefined ? undefined : { id, offset: Number(offset) }
+  const followed = id === undefined || offset === undefined ? undefined : { id, offset: Number(offset), database: Number(database) }
   return { master: { host, port: Number(port) }, followed }
 }
 
 /** `followed`: undefined where nothing of it is there as a whole. */
 export function writeMaster(tx: Transaction, { host, port }: Master, followed: Followed | undefined): void {
   forgetMaster(tx)
-  write(tx, { host, port: String(port), ...(followed && { id: followed.id, offset: String(followed.offset) }) })
+  write(tx, { host, port: String(port), ...(followed && fieldsOf(followed)) })
 }
 
-export function writeFollowed(tx: Transaction, { id, offset }: Followed): void {
-  write(tx, { id, offset: String(offset) })
+export function writeFollowed(tx: Transaction, followed: Followed): void {
+  write(tx, fieldsOf(followed))
+}
+
+function fieldsOf({ id, offset, database }: Followed): Readonly<Record<string, string>> {
+  return { id, offset: String(offset), database: String(database) }
 }
 
 function write(tx: Transaction, fields: Readonly<Record<string, string>>): void {

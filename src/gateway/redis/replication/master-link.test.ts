@@ -1,7 +1,10 @@
 /** What a server does with the words of a master, one of these tests; `replicaof.ci.test.ts` has a real one. */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { encodeCommand, openTestServer, type TestClient, type TestServer } from '../testing.ts'
+import { Door } from '../../door.ts'
+import { defaultGatewayLimits } from '../../gateway.ts'
+import { redisProtocol } from '../gateway.ts'
+import { encodeCommand, openTestServer, TestClient, type TestServer } from '../testing.ts'
 
 const id = 'a'.repeat(40)
 
@@ -128,6 +131,24 @@ it('goes on behind what it has committed, where the connection was lost', async 
   const more = master.say('APPEND k !', 'PING', 'REPLCONF GETACK *')
   await master.hears(`REPLCONF ACK ${100 + bytes + more}`)
   expect(await client.sendLine('GET k')).toBe('"second!"')
+})
+
+it('goes on in the database that was selected there, after a start, too', async () => {
+  const bytes = master.say('SELECT 2', 'SET k second')
+  await client.sendLine('SELECT 2')
+  await until(async () => (await client.sendLine('GET k')) === '"second"')
+  master.answer = Buffer.from(`+CONTINUE\r\n`)
+  await server.gateway.close(0)
+  const door = new Door(redisProtocol, server.sessions, defaultGatewayLimits)
+  door.started()
+  await master.hears(`PSYNC ${id} ${100 + bytes + 1}`)
+  client = new TestClient(door, server.database.host)
+  await until(async () => (await replication('master_link_status')) === 'up')
+  master.say('APPEND k !')
+  await client.sendLine('SELECT 2')
+  await until(async () => (await client.sendLine('GET k')) === '"second!"')
+  await client.sendLine('REPLICAOF NO ONE')
+  await door.close(0)
 })
 
 it('a command that it cannot carry out ends the link, with all that came with it', async () => {

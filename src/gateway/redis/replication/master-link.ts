@@ -168,18 +168,19 @@ export class MasterLink {
     if (password !== '') yield* this.#ask(input, 'AUTH', ...(user === '' ? [] : [user]), password)
     yield* this.#ask(input, 'PING')
     yield* this.#ask(input, 'REPLCONF', 'capa', 'eof', 'capa', 'psync2')
-    const { id = '?', offset = -2 } = this.#followed ?? {}
-    this.#send('PSYNC', id, offset + 1)
+    this.#send('PSYNC', this.#followed?.id ?? '?', (this.#followed?.offset ?? -2) + 1)
     const answer = yield* lineOf(input)
     const [word, newId, at] = answer.split(' ')
     let begin: number
     if (word === '+FULLRESYNC') {
       yield* this.#takeAll(input, newId!)
       begin = Number(at)
-      yield* this.#whole({ id: newId!, offset: begin })
+      yield* this.#whole(begin)
     } else if (word === '+CONTINUE') {
-      begin = this.#followed!.offset
-      this.#id = newId ?? this.#followed!.id
+      const { id, offset, database } = this.#followed!
+      begin = offset
+      this.#id = newId ?? id
+      this.#client.database = database
       this.#isWhole = true
     } else throw new Error(`the master answers: ${answer}`)
     const start = input.position
@@ -239,9 +240,9 @@ export class MasterLink {
     this.#enqueue(['SELECT', 0])
   }
 
-  *#whole(followed: Followed): StatementSteps<void> {
+  *#whole(offset: number): StatementSteps<void> {
     this.#isWhole = true
-    this.#offset = followed.offset
+    this.#offset = offset
     yield this.#apply()
   }
 
@@ -284,18 +285,18 @@ export class MasterLink {
     const queue = this.#queue
     this.#queue = []
     this.#queuedBytes = 0
-    const followed = this.#isWhole ? { id: this.#id, offset: this.#offset } : undefined
+    const place = this.#isWhole ? { id: this.#id, offset: this.#offset } : undefined
     const { database } = this.#client
     const outside = queue.filter(({ command }) => command.data === undefined && command.name !== 'select')
     for (const one of outside) await this.#carryOutOutside(one)
     await this.#session.run(
       (tx) => {
         this.#client.database = database
-        return this.#applyTo(tx, queue, followed)
+        return this.#applyTo(tx, queue, place)
       },
       { isAtomic: true },
     )
-    if (followed !== undefined) this.#followed = followed
+    if (place !== undefined) this.#followed = { ...place, database: this.#client.database }
   }
 
   /** FUNCTION LOAD and its like, which make a commit of their own. */
@@ -317,7 +318,7 @@ export class MasterLink {
     return call
   }
 
-  *#applyTo(tx: Transaction, queue: readonly Queued[], followed: Followed | undefined): StatementSteps<void> {
+  *#applyTo(tx: Transaction, queue: readonly Queued[], place: Omit<Followed, 'database'> | undefined): StatementSteps<void> {
     for (const { command, arguments: args } of queue) {
       if (command.name === 'select') {
         const call = this.#prepare(command, args)
@@ -325,7 +326,9 @@ export class MasterLink {
         void command.connection!(call)
       } else if (command.data !== undefined) yield* this.#carryOut(tx, command, args)
     }
-    if (followed !== undefined) yield* inPlace(tx, () => writeFollowed(tx, followed))
+    if (place === undefined) return
+    const { database } = this.#client
+    yield* inPlace(tx, () => writeFollowed(tx, { ...place, database }))
   }
 
   *#carryOut(tx: Transaction, command: Command, args: Arguments): StatementSteps<void> {

@@ -28,6 +28,8 @@ export interface Outcome {
   /** Its value was changed. */
   isChanged: boolean
   hasExpired: boolean
+  /** One of its groups has got a consumer. */
+  hasConsumer: boolean
   kind: number
 }
 
@@ -40,10 +42,11 @@ export function outcomesOf(touches: readonly KeyTouch[]): Outcome[] {
     let outcome = found.get(id)
     if (outcome === undefined) {
       const existed = change !== 'expired' && !isNew
-      outcome = { keyspace, key, existed, exists: existed, isChanged: false, hasExpired: false, kind: of }
+      outcome = { keyspace, key, existed, exists: existed, isChanged: false, hasExpired: false, hasConsumer: false, kind: of }
       found.set(id, outcome)
     }
     if (change === 'expired') outcome.hasExpired = true
+    else if (change === 'consumer') outcome.hasConsumer = true
     else if (change !== 'expiry') outcome.isChanged = true
     outcome.exists = change !== 'removed' && change !== 'expired'
     outcome.kind = of
@@ -111,8 +114,8 @@ const removing: ReadonlySet<string> = new Set(
   'del unlink getdel expire pexpire expireat pexpireat getex bitop sort georadius georadiusbymember restore'.split(' '),
 )
 
-/** They change a stream's groups, or nothing that is told. */
-const untold: ReadonlySet<string> = new Set(['xreadgroup', 'xclaim', 'xautoclaim', 'xack'])
+/** They change a stream's groups, of which nothing is told but a new consumer. */
+const ofGroups: ReadonlySet<string> = new Set(['xreadgroup', 'xclaim', 'xautoclaim', 'xack'])
 
 /** PERSIST. */
 const longestWord = 7
@@ -182,7 +185,7 @@ const special: Readonly<Record<string, Told>> = {
 
 function namesOf(command: Command, args: Arguments, outcome: Outcome): readonly string[] {
   const { name } = command
-  if (untold.has(name)) return []
+  if (ofGroups.has(name)) return outcome.hasConsumer ? ['xgroup-createconsumer'] : []
   const told = special[name]
   if (told !== undefined) return told(command, args, outcome)
   const own = called[name] ?? name.replace('|', '-')
@@ -233,6 +236,7 @@ export function eventsOfTouch({ change, kind: of, isNew }: KeyTouch): readonly K
   if (change === 'removed') return [{ name: 'del', of: 'g' }]
   if (change === 'lapsed') return [{ name: 'hexpired', of: 'h' }]
   if (change === 'expiry') return [{ name: 'expire', of: 'g' }]
+  if (change === 'consumer') return [{ name: 'xgroup-createconsumer', of: 't' }]
   const event = (change === 'shrunk' ? shrunk : written).get(of) ?? { name: 'xadd', of: 't' }
   return isNew ? [made, event] : [event]
 }
