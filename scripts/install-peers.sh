@@ -5,4 +5,4 @@ sudo=""
 [ "$(id -u)" = 0 ] || sudo=sudo
 $sudo apt-get update -qq
 $sudo apt-get install -y -qq redis-server redis-tools postgresql postgresql-contrib procps \
-  python3-sqlalchemy python3-alembic python3-psycopg2
+  python3-sqlalchemy python3-alembic python3-psycopg2 python3-redis

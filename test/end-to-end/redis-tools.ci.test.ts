@@ -88,6 +88,13 @@ describe.runIf(isInstalled)('redis-cli', () => {
   it('is told clearly what there is not', () => {
     expect(cli(['--hotkeys'])).toMatch(/maxmemory-policy|LFU/i)
   })
+
+  it('finds the keys that are used most, where that is counted', () => {
+    cli(['config', 'set', 'maxmemory-policy', 'allkeys-lfu'])
+    cli([], 'get key:7\n'.repeat(2000))
+    expect(cli(['--hotkeys'])).toMatch(/hot key found with counter: \d+\s+keyname: "?key:7"?/)
+    cli(['config', 'set', 'maxmemory-policy', 'noeviction'])
+  })
 })
 
 describe.runIf(isInstalled)('redis-benchmark', () => {

@@ -3,6 +3,7 @@ import { mutationsOf, type Mutation } from './mutation.ts'
 
 const hub = ['src/database/messages/hub.test.ts']
 const pubsub = ['src/gateway/redis/pubsub.test.ts']
+const events = ['src/gateway/redis/watching/key-events.test.ts']
 const tracking = ['src/gateway/redis/watching/tracking.test.ts']
 
 export const messageMutations: readonly Mutation[] = [
@@ -15,6 +16,16 @@ export const messageMutations: readonly Mutation[] = [
       'what was rolled back is told',
       'if (committed !== undefined) kernel.hub.committed(effects, committed, kernel)',
       'kernel.hub.committed(effects, committed ?? 0, kernel)',
+    ],
+  ]),
+  ...mutationsOf('src/gateway/redis/watching/event-names.ts', events, [
+    ['that a group has a consumer more is not told', "outcome.hasConsumer ? ['xgroup-createconsumer'] : []", '[]'],
+  ]),
+  ...mutationsOf('src/gateway/redis/commands/stream-groups.ts', events, [
+    [
+      'who was there before is told as a new consumer',
+      'if (tx.effects.areObserved && findConsumer(tx, space, stream, group, name) === undefined) {',
+      'if (tx.effects.areObserved) {',
     ],
   ]),
   ...mutationsOf('src/gateway/redis/watching/tracking.ts', tracking, [

@@ -98,7 +98,16 @@ export const redisServerMutations: readonly Mutation[] = [
         '!this.#isInBlock && this.#queue.length > 0 && (',
         'this.#queue.length > 0 && (',
       ],
-      ['how far a master was followed is not remembered', 'if (followed !== undefined) this.#followed = followed', ''],
+      [
+        'how far a master was followed is not remembered',
+        'if (place !== undefined) this.#followed = { ...place, database: this.#client.database }',
+        '',
+      ],
+      [
+        'a start forgets which database a master had selected',
+        '      this.#client.database = database\n      this.#isWhole',
+        '      this.#isWhole',
+      ],
       [
         'a link goes on without a command',
         'throw isCommandError(error) ? diverging(command, error) : error\n    }\n    call',

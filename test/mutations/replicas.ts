@@ -60,7 +60,15 @@ export const replicaMutations: readonly Mutation[] = [
     ],
   ]),
   ...mutationsOf('src/gateway/redis/replication/change-stream.ts', replicas, [
-    ['databases that change places are not told of', "      emit('SWAPDB', number, at)\n", ''],
+    ['databases that change places are not told of', "      block.emit('SWAPDB', number, at)\n", ''],
+    ['who begins with a file is not told which database is meant', 'if (beside > 0) this.#selected = undefined', ''],
+    ['a database is selected for each step', 'this.#selected = block.selected', ''],
+    ['several keys are told one by one', 'return commands.length > 1 ?', 'return commands.length > 9 ?'],
+    [
+      'a database is selected once in a block alone',
+      'if (database === this.selected) return',
+      'if (database === this.selected || this.#commands.length > 0) return',
+    ],
   ]),
   ...mutationsOf('src/gateway/redis/replication/replicas.ts', replicas, [
     [

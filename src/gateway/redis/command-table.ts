@@ -25,6 +25,8 @@ export interface CommandFacts {
   readonly summary: string
   /** Redis's ACL categories, without their `@`. */
   readonly categories: readonly string[]
+  /** Where clients of a cluster send it, how they put the replies together, and what of a reply is by chance. */
+  readonly tips?: readonly string[]
   readonly keys?: readonly KeySpecification[]
   readonly channels?: ChannelSpecification
   readonly subcommands?: readonly SubcommandFacts[]
@@ -63,6 +65,7 @@ export interface SubcommandFacts {
   readonly since: string
   readonly summary: string
   readonly categories: readonly string[]
+  readonly tips?: readonly string[]
   readonly first?: number
   readonly last?: number
   readonly step?: number

@@ -172,6 +172,64 @@ async function bull() {
   }
 }
 
-const found = await { redlock, rateLimiter, sessions, keyv, bull }[name]()
+/** Two servers of socket.io with a client each: what one of them is told reaches the clients of both. */
+async function throughAdapter(makeAdapter) {
+  const { createServer } = await import('node:http')
+  const { Server } = await import('socket.io')
+  const { io: connect } = await import('socket.io-client')
+  const nodes = []
+  for (const room of ['even', 'odd']) {
+    const http = createServer()
+    const server = new Server(http, { adapter: await makeAdapter() })
+    server.on('connection', (socket) => socket.join(room))
+    server.on('sum', (a, b, answer) => answer(a + b))
+    await new Promise((resolve) => http.listen(0, '127.0.0.1', resolve))
+    nodes.push({ server, port: http.address().port })
+  }
+  const heard = nodes.map(() => [])
+  const clients = await Promise.all(
+    nodes.map(async ({ port: at }, n) => {
+      const client = connect(`http://127.0.0.1:${at}`, { transports: ['websocket'] })
+      client.on('news', (text) => heard[n].push(text))
+      client.on('question', (answer) => answer(n))
+      await new Promise((resolve) => client.once('connect', resolve))
+      return client
+    }),
+  )
+  const { server } = nodes[0]
+  const count = async () => (await server.fetchSockets()).length
+  while ((await count().catch(() => 0)) < 2) await pause(10)
+  server.emit('news', 'to all')
+  server.to('odd').emit('news', 'to the odd')
+  server.except('odd').emit('news', 'to others')
+  const answers = await server.timeout(5000).emitWithAck('question')
+  const sums = await server.serverSideEmitWithAck('sum', 1, 2)
+  await server.in('odd').socketsJoin('late')
+  while ((await server.in('late').fetchSockets()).length < 1) await pause(10)
+  server.to('late').emit('news', 'to the late')
+  while (heard[1].length < 3 || heard[0].length < 2) await pause(10)
+  server.in('late').disconnectSockets(true)
+  while ((await count()) > 1) await pause(10)
+  for (const client of clients) client.close()
+  for (const node of nodes) await node.server.close()
+  return { heard, answers: answers.toSorted((a, b) => a - b), sums }
+}
+
+async function socketIo() {
+  const { createAdapter, createShardedAdapter } = await import('@socket.io/redis-adapter')
+  const streams = await import('@socket.io/redis-streams-adapter')
+  const open = async () => {
+    const client = createClient({ url: `redis://127.0.0.1:${port}` })
+    await client.connect()
+    return client
+  }
+  return {
+    channels: await throughAdapter(() => createAdapter(new Redis(port), new Redis(port))),
+    shards: await throughAdapter(async () => createShardedAdapter(await open(), await open())),
+    streams: await throughAdapter(async () => streams.createAdapter(await open())),
+  }
+}
+
+const found = await { redlock, rateLimiter, sessions, keyv, bull, socketIo }[name]()
 console.log(JSON.stringify(found))
 process.exit(0)

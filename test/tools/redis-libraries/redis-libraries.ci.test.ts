@@ -1,4 +1,4 @@
-/** Libraries that stand on Redis, unmodified: locks, limits of a rate, sessions, caches, and Bull's queues. As redis-server answers. */
+/** Libraries that stand on Redis, unmodified: locks, limits of a rate, sessions, caches, Bull's queues, and socket.io's servers. As redis-server answers. */
 import { expect, test } from 'vitest'
 import { librariesOf } from '../libraries.ts'
 
@@ -51,4 +51,13 @@ test('Bull retries, delays, limits its rate, pauses, and does each job once', ()
     failed: 1,
     state: 'paused',
   })
+})
+
+test('two servers of socket.io reach the clients of both, by channels, by shards and by a stream', () => {
+  const heard = [
+    ['to all', 'to others'],
+    ['to all', 'to the odd', 'to the late'],
+  ]
+  const reached = { heard, answers: [0, 1], sums: [3] }
+  expect(outputOf('socketIo')).toEqual({ channels: reached, shards: reached, streams: reached })
 })

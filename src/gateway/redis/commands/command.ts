@@ -24,7 +24,7 @@ function writeFlags(call: Call, flags: readonly string[]): void {
 function writeCommand(call: Call, facts: CommandFacts, sub?: SubcommandFacts): void {
   const { reply } = call
   const { name, arity, flags, categories } = sub ?? facts
-  const { first = 0, last = 0, step = 0, keys = [] } = sub ?? facts
+  const { first = 0, last = 0, step = 0, keys = [], tips = [] } = sub ?? facts
   reply.array(10)
   reply.bulkText(name)
   reply.integer(arity)
@@ -36,7 +36,8 @@ function writeCommand(call: Call, facts: CommandFacts, sub?: SubcommandFacts): v
     call,
     categories.map((name) => `@${name}`),
   )
-  reply.array(0)
+  reply.set(tips.length)
+  for (const tip of tips) reply.bulkText(tip)
   writeKeySpecifications(call, keys)
   const below = sub === undefined ? (facts.subcommands ?? []) : []
   reply.array(below.length)

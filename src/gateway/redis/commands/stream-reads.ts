@@ -11,13 +11,7 @@ import { inPlace } from '../../../database/transaction/wait.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
 import type { Keyspace } from '../../../model/keyvalue/keys.ts'
 import { findHeaderOf } from '../../../model/keyvalue/keyvalue.ts'
-import {
-  findGroup,
-  findPending,
-  lockGroup,
-  putPending,
-  saveGroup,
-} from '../../../model/keyvalue/stream-groups.ts'
+import { findGroup, findPending, lockGroup, putPending, saveGroup } from '../../../model/keyvalue/stream-groups.ts'
 import { greatestId, type StreamId } from '../../../model/keyvalue/stream-ids.ts'
 import { entryRange, idOfKey, ownedRange } from '../../../model/keyvalue/stream-keys.ts'
 import { StreamProgress } from '../../../model/keyvalue/stream-progress.ts'

@@ -48,7 +48,8 @@ export function readMaster(tx: Transaction): { master: Master; followed: Followe
   }
   const [host, port, id, offset, database = '0'] = ['host', 'port', 'id', 'offset', 'database'].map(read)
   if (host === undefined || port === undefined) return undefined
-  const followed = id === undefined || offset === undefined ? undefined : { id, offset: Number(offset), database: Number(database) }
+  const followed =
+    id === undefined || offset === undefined ? undefined : { id, offset: Number(offset), database: Number(database) }
   return { master: { host, port: Number(port) }, followed }
 }
 

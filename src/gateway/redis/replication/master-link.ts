@@ -318,7 +318,11 @@ export class MasterLink {
     return call
   }
 
-  *#applyTo(tx: Transaction, queue: readonly Queued[], place: Omit<Followed, 'database'> | undefined): StatementSteps<void> {
+  *#applyTo(
+    tx: Transaction,
+    queue: readonly Queued[],
+    place: Omit<Followed, 'database'> | undefined,
+  ): StatementSteps<void> {
     for (const { command, arguments: args } of queue) {
       if (command.name === 'select') {
         const call = this.#prepare(command, args)

@@ -42,7 +42,16 @@ export function outcomesOf(touches: readonly KeyTouch[]): Outcome[] {
     let outcome = found.get(id)
     if (outcome === undefined) {
       const existed = change !== 'expired' && !isNew
-      outcome = { keyspace, key, existed, exists: existed, isChanged: false, hasExpired: false, hasConsumer: false, kind: of }
+      outcome = {
+        keyspace,
+        key,
+        existed,
+        exists: existed,
+        isChanged: false,
+        hasExpired: false,
+        hasConsumer: false,
+        kind: of,
+      }
       found.set(id, outcome)
     }
     if (change === 'expired') outcome.hasExpired = true
