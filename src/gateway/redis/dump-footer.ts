@@ -31,10 +31,13 @@ export function* checksumOf(call: Call, parts: readonly Slice[]): StatementSteps
 /** What was dumped, without what stands behind it. Errors: `CommandError`. */
 export function* checkPayload(call: Call, payload: Slice): StatementSteps<Slice> {
   const { bytes, start, end } = payload
-  const wrong = new CommandError('ERR DUMP payload version or checksum are wrong')
   const footer = end - versionBytes - checksumBytes
-  if (footer < start || (bytes[footer]! | (bytes[footer + 1]! << 8)) > newestVersion) throw wrong
+  if (footer < start || (bytes[footer]! | (bytes[footer + 1]! << 8)) > newestVersion) throw wrongFooter()
   const sum = yield* checksumOf(call, [{ bytes, start, end: end - checksumBytes }])
-  if (Buffer.compare(sum, bytes.subarray(end - checksumBytes, end)) !== 0) throw wrong
+  if (Buffer.compare(sum, bytes.subarray(end - checksumBytes, end)) !== 0) throw wrongFooter()
   return { bytes, start, end: footer }
+}
+
+function wrongFooter(): CommandError {
+  return new CommandError('ERR DUMP payload version or checksum are wrong')
 }

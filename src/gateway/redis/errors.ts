@@ -100,6 +100,10 @@ export function notAFloat(): CommandError {
   return new CommandError('ERR value is not a valid float')
 }
 
+export function invalidExpiry(command: string): CommandError {
+  return new CommandError(`ERR invalid expire time in '${command}' command`)
+}
+
 export function wrongArity(fullName: string): CommandError {
   return new CommandError(`ERR wrong number of arguments for '${fullName}' command`)
 }

@@ -3,7 +3,7 @@ import { Header, never } from '../../../model/keyvalue/codec.ts'
 import { setExpiry } from '../../../model/keyvalue/expiry.ts'
 import { deleteKey, findHeader } from '../../../model/keyvalue/keyvalue.ts'
 import type { Call, DataHandler } from '../call.ts'
-import { CommandError } from '../errors.ts'
+import { CommandError, invalidExpiry } from '../errors.ts'
 
 const highest = 0x7fff_ffff_ffff_ffffn
 
@@ -34,13 +34,12 @@ function parseConditions(call: Call): Conditions {
 
 function readMoment(call: Call, name: string, inSeconds: boolean, isRelative: boolean): bigint {
   let ms = call.long(2)
-  const invalid = new CommandError(`ERR invalid expire time in '${name}' command`)
   if (inSeconds) {
-    if (ms > highest / 1000n || ms < -highest / 1000n) throw invalid
+    if (ms > highest / 1000n || ms < -highest / 1000n) throw invalidExpiry(name)
     ms *= 1000n
   }
   const base = isRelative ? BigInt(Math.floor(call.tx.timeMs)) : 0n
-  if (ms > highest - base) throw invalid
+  if (ms > highest - base) throw invalidExpiry(name)
   return ms + base
 }
 

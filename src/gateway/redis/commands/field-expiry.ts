@@ -4,7 +4,7 @@ import { findFieldExpiry, setFieldExpiry } from '../../../model/keyvalue/field-e
 import { deleteField, findField } from '../../../model/keyvalue/hashes.ts'
 import { findCollection, saveCollection, touchCollection } from '../../../model/keyvalue/keyvalue.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
-import { CommandError } from '../errors.ts'
+import { CommandError, invalidExpiry } from '../errors.ts'
 import { taken } from './long-values.ts'
 
 /** Replies. */
@@ -52,11 +52,10 @@ function eachField(
 function readMoment(call: Call, name: string, inSeconds: boolean, isRelative: boolean): bigint {
   let ms = call.long(2)
   if (ms < 0n) throw new CommandError('ERR invalid expire time, must be >= 0')
-  const invalid = new CommandError(`ERR invalid expire time in '${name}' command`)
-  if (ms > (inSeconds ? latestMs / 1000n : latestMs)) throw invalid
+  if (ms > (inSeconds ? latestMs / 1000n : latestMs)) throw invalidExpiry(name)
   if (inSeconds) ms *= 1000n
   const base = isRelative ? BigInt(Math.floor(call.tx.timeMs)) : 0n
-  if (ms > latestMs - base) throw invalid
+  if (ms > latestMs - base) throw invalidExpiry(name)
   return ms + base
 }
 

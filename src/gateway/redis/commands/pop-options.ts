@@ -37,7 +37,7 @@ export interface PopMany<Side extends string> {
 
 /** LMPOP, ZMPOP, and the same where they wait: `numkeys key… side [COUNT count]` from `countAt` on. */
 export function parsePopMany<Side extends string>(call: Call, one: Side, other: Side, countAt = 1): PopMany<Side> {
-  const { end } = readKeyCount(call, countAt, syntaxError())
+  const { end } = readKeyCount(call, countAt, syntaxError)
   const given = end < call.count ? call.option(end) : ''
   const side = given === one ? one : given === other ? other : undefined
   if (side === undefined) throw syntaxError()

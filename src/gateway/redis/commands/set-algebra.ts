@@ -97,10 +97,10 @@ function store(operation: Operation): DataHandler {
 }
 
 /** Number of keys, and where what follows them begins. Where fewer follow, `tooFew` is Redis's error for the command. */
-export function readKeyCount(call: Call, position: number, tooFew: CommandError): { count: number; end: number } {
+export function readKeyCount(call: Call, position: number, tooFew: () => CommandError): { count: number; end: number } {
   const count = call.integer(position, 'ERR numkeys should be greater than 0')
   if (count <= 0) throw new CommandError('ERR numkeys should be greater than 0')
-  if (count > call.count - position - 1) throw tooFew
+  if (count > call.count - position - 1) throw tooFew()
   return { count, end: position + 1 + count }
 }
 
@@ -115,7 +115,7 @@ export function readLimitOption(call: Call, first: number): number {
 }
 
 function* countIntersection(call: Call): StatementSteps<void> {
-  const tooFew = new CommandError("ERR Number of keys can't be greater than number of args")
+  const tooFew = (): CommandError => new CommandError("ERR Number of keys can't be greater than number of args")
   const { end } = readKeyCount(call, 1, tooFew)
   const limit = readLimitOption(call, end)
   const sets = yield* readSets(call, 2, end)

@@ -1,7 +1,7 @@
 /** Options of SET and GETEX, and expiries as arguments. */
 import { never } from '../../../model/keyvalue/codec.ts'
 import type { Call } from '../call.ts'
-import { CommandError, syntaxError } from '../errors.ts'
+import { invalidExpiry, syntaxError } from '../errors.ts'
 
 export interface SetOptions {
   onlyNew: boolean
@@ -58,11 +58,11 @@ export function readOptionalExpiry(call: Call, options: SetOptions, command: 'se
 /** The moment that the argument names, in milliseconds since 1970. */
 export function readExpiry(call: Call, position: number, unit: ExpiryUnit, command: string): bigint {
   let ms = call.long(position)
-  const invalid = new CommandError(`ERR invalid expire time in '${command}' command`)
   const inSeconds = unit === 'EX' || unit === 'EXAT'
-  if (ms <= 0n || (inSeconds && ms > highest / 1000n)) throw invalid
+  if (ms <= 0n || (inSeconds && ms > highest / 1000n)) throw invalidExpiry(command)
   if (inSeconds) ms *= 1000n
   if (unit === 'EX' || unit === 'PX') ms += BigInt(Math.floor(call.tx.timeMs))
-  if (ms > highest) throw invalid
+  if (ms > highest) throw invalidExpiry(command)
   return ms
 }
+

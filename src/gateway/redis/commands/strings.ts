@@ -50,15 +50,17 @@ function setWithOptions(call: Call, options: SetOptions): Steps {
 }
 
 function setWhereAllowed(call: Call, options: SetOptions, given: bigint): Steps {
-  const key = call.arg(1)
-  const header = new Header()
-  const lives = findHeader(call.tx, call.space, key, header)
-  if ((options.onlyNew && lives) || (options.onlyExisting && !lives)) {
-    if (!options.get) call.reply.null()
-    return undefined
+  let expiresAtMs = given
+  if (options.onlyNew || options.onlyExisting || options.keepExpiry) {
+    const header = new Header()
+    const lives = findHeader(call.tx, call.space, call.arg(1), header)
+    if ((options.onlyNew && lives) || (options.onlyExisting && !lives)) {
+      if (!options.get) call.reply.null()
+      return undefined
+    }
+    if (options.keepExpiry && lives) ({ expiresAtMs } = header)
   }
-  const expiresAtMs = options.keepExpiry && lives ? header.expiresAtMs : given
-  const steps = setString(call.tx, call.writableSpace, key, call.arg(2), expiresAtMs)
+  const steps = setString(call.tx, call.writableSpace, call.arg(1), call.arg(2), expiresAtMs)
   return options.get ? steps : followedBy(call, steps, () => call.reply.ok())
 }
 
