@@ -2,12 +2,28 @@
 import { mutationsOf, type Mutation } from './mutation.ts'
 
 const golden = ['src/gateway/redis/golden.test.ts']
+const errorsMade = ['src/gateway/redis/errors-made.test.ts']
 const codec = ['src/model/keyvalue/rdb/rdb.test.ts']
 
 export const redisDataMutations: readonly Mutation[] = [
   ...mutationsOf('src/model/keyvalue/bits.ts', golden, [
     ['bits before a range are counted', 'bitsOfByte[first >> (8 - (from & 7))]! + ', ''],
     ['an integer forgets the bits around it', '(bytes[at]! & ~Number(mask & 0xffn)) | ', ''],
+  ]),
+  ...mutationsOf('src/gateway/redis/commands/set-options.ts', errorsMade, [
+    [
+      'an error is made with each expiry',
+      "  const inSeconds = unit === 'EX' || unit === 'EXAT'\n",
+      "  const inSeconds = invalidExpiry(command) && (unit === 'EX' || unit === 'EXAT')\n",
+    ],
+  ]),
+  ...mutationsOf('src/gateway/redis/commands/strings.ts', golden, [
+    ['SET with KEEPTTL forgets the time', 'if (options.keepExpiry && lives)', 'if (options.keepExpiry && !lives)'],
+    [
+      'SET with NX and a time replaces what is there',
+      'if (options.onlyNew || options.onlyExisting || options.keepExpiry) {',
+      'if ((options.onlyNew && options.expiryAt === 0) || options.onlyExisting || options.keepExpiry) {',
+    ],
   ]),
   ...mutationsOf('src/gateway/redis/commands/bits.ts', golden, [
     ['AND keeps what is behind the end of a shorter string', '  result.fill(0, at)\n', ''],

@@ -17,7 +17,9 @@ beforeAll(() => void Object.setPrototypeOf(CommandError, Counted))
 afterAll(() => void Object.setPrototypeOf(CommandError, Error))
 
 const folder = new URL('golden/', import.meta.url)
-const scripts = readdirSync(folder).filter((name) => !/^(acl|out-of-memory|functions|scripting|script-errors)/.test(name))
+const scripts = readdirSync(folder).filter(
+  (name) => !/^(acl|out-of-memory|functions|scripting|script-errors)/.test(name),
+)
 
 it.each(scripts)('%s', async (name) => {
   const lines = readFileSync(new URL(name, folder), 'utf8').split('\n')

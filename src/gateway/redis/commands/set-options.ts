@@ -65,4 +65,3 @@ export function readExpiry(call: Call, position: number, unit: ExpiryUnit, comma
   if (ms > highest) throw invalidExpiry(command)
   return ms
 }
-
