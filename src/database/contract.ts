@@ -22,6 +22,7 @@ import type { ObjectAddress } from './catalog/objects.ts'
 import type { CollectionChange } from './catalog/schema-changes.ts'
 import type { Effects } from './messages/effects.ts'
 import type { FilesReport } from './verification/verify-files.ts'
+import type { TransactionCounts } from './statistics/transaction-counts.ts'
 import type { TransactionLocks } from './transaction/transaction-locks.ts'
 import type { Workspace } from './transaction/workspace.ts'
 
@@ -138,6 +139,8 @@ export interface Transaction extends TransactionReader {
   notify(channel: string, payload: string): void
   /** What others are told once it is committed; a transaction that only reads may tell, too. */
   readonly effects: TransactionEffects
+  /** What it has done with tables and functions: see `statistics/transaction-counts.ts`. */
+  readonly counts: TransactionCounts
   /** Who wrote it, for feeds: expiry and eviction are the server's own deletes. Default `client`. */
   origin: Origin
   /** Kept in the record and in the catalog of answered retries: see `rememberedReply`. */
@@ -382,6 +385,8 @@ export interface Savepoint {
   readonly effects: number
   /** Of the running statement. */
   readonly calls: number
+  /** Rows that were counted. */
+  readonly counted: number
 }
 
 /** Thrown by `lock`; whoever asks for the lock again once it is `granted` has it. */

@@ -33,6 +33,7 @@ import { LockTable } from './transaction/locks.ts'
 import { isEmpty, migrate, type MigrationStep, requirePresentFormat } from './directory/migrations/migrations.ts'
 import { noteRefused } from './commit/note-refused.ts'
 import { PreparedTransactions, type PreparingKernel } from './prepared/prepared-transactions.ts'
+import { DatabaseStatistics } from './statistics/statistics.ts'
 import { OpenTransactions } from './transaction/open-transactions.ts'
 import { ProcessMemory } from './process-memory.ts'
 import { throughMisses } from './transaction/pinned-pages.ts'
@@ -66,6 +67,7 @@ export class Database implements PreparingKernel {
   readonly largeCommits: LargeCommits = new LargeCommits(this)
   readonly limits: KernelLimits
   readonly open: OpenTransactions = new OpenTransactions()
+  readonly statistics: DatabaseStatistics = new DatabaseStatistics(this)
   readonly prepared: PreparedTransactions = new PreparedTransactions(this)
   readonly services: TransactionServices
   readonly pipeline: CommitPipeline<CatalogState>

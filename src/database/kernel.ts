@@ -11,6 +11,7 @@ import type { Hub } from './messages/hub.ts'
 import type { LargeCommits } from './commit/large-commits.ts'
 import type { LockTable } from './transaction/locks.ts'
 import type { PreparedTransactions } from './prepared/prepared-transactions.ts'
+import type { DatabaseStatistics } from './statistics/statistics.ts'
 import type { OpenTransactions } from './transaction/open-transactions.ts'
 import type { SpillOptions } from './transaction/spilled-values.ts'
 import type { WorkspaceParts } from './transaction/workspace.ts'
@@ -37,6 +38,7 @@ export interface Kernel {
   readonly limits: KernelLimits
   readonly open: OpenTransactions
   readonly prepared: PreparedTransactions
+  readonly statistics: DatabaseStatistics
   /** Above the accounts of everybody who works with the database. */
   readonly account: MemoryAccount
   readonly workspaces: WorkspaceParts

@@ -1,6 +1,7 @@
 /** A table as a relation: its primary key and indexes are access paths. */
 import { sliceOf, type KeyRange } from '../base/slice.ts'
 import type { Transaction } from '../database/contract.ts'
+import type { ReadCounts } from '../database/statistics/transaction-counts.ts'
 import { EntryReader, EntryScan } from '../model/table/entry-reader.ts'
 import { allRows, boundedRange } from '../model/table/keys.ts'
 import { getRow, getRowByKey } from '../model/table/rows.ts'
@@ -10,6 +11,9 @@ import type { SqlValue } from '../model/table/types/value.ts'
 import type { Access, Relation, RelationColumn, RelationIndex, RelationReader, RowSourceHandle } from './relation.ts'
 import { distinctValues, entriesIn, type GroupSize, groupSize, type Sample, sampled } from './cardinality.ts'
 import type { Run } from './operator.ts'
+
+/** Of its statistics. */
+const primaryIndexNumber = 0
 
 /** A sample is good until there are twice or half as many entries. */
 interface KeptGroups {
@@ -174,6 +178,11 @@ export class TableRelation implements Relation {
     return access.index === undefined ? allRows(this.table) : boundedRange(this.table, this.#indexOf(access), access)
   }
 
+  #countScan({ transaction }: Run, { index }: Access): ReadCounts {
+    if (index === undefined) return transaction.counts.scan(this.table.id)
+    return transaction.counts.scan(this.table.id, this.#tableIndexes.get(index)?.id ?? primaryIndexNumber)
+  }
+
   reader(columns?: ReadonlySet<number>): RelationReader {
     const { table } = this
     const rows = columns === undefined ? table.reader : table.readerOf(columns)
@@ -187,17 +196,27 @@ export class TableRelation implements Relation {
       return reader
     }
     return {
-      count: (run: Run, access: Access) => run.transaction.count(this.#rangeOf(access)),
+      count: (run: Run, access: Access) => {
+        this.#countScan(run, access)
+        return run.transaction.count(this.#rangeOf(access))
+      },
       open: (run: Run, access: Access): RowSourceHandle => {
         const index = this.#indexOf(access)
         const range = this.#rangeOf(access)
         const reverse = access.reverse === true
         if (index !== undefined && access.fromEntries === true) {
-          return new EntryScan(run.transaction, table, index, entriesOf(index), range, reverse)
+          const counts = run.transaction.counts.scan(table.id, index.id, true)
+          return new EntryScan(run.transaction, table, index, entriesOf(index), { range, reverse, counts })
         }
-        return new RowScan(run.transaction, table, rows, range, { index, reverse })
+        const counts = this.#countScan(run, access)
+        return new RowScan(run.transaction, table, rows, range, { index, reverse, counts })
       },
-      find: (run: Run, primaryKey: readonly SqlValue[]) => getRow(run.transaction, table, rows, primaryKey),
+      find: (run: Run, primaryKey: readonly SqlValue[]) => {
+        const row = getRow(run.transaction, table, rows, primaryKey)
+        const counts = run.transaction.counts.scan(table.id, primaryIndexNumber)
+        if (row !== undefined) counts.rows++
+        return row
+      },
       findByKey: (run: Run, key: Uint8Array) => getRowByKey(run.transaction, rows, sliceOf(key)),
     }
   }

@@ -54,7 +54,8 @@ test('tables, indexes and sequences are there by the numbers of pg_class, with w
     n_dead_tup: '0',
     vacuum_count: '0',
     last_vacuum: null,
-    seq_scan: null,
+    seq_scan: '0',
+    n_tup_ins: '2',
   })
   const indexes = await rowsOf(
     'SELECT i.indexrelname, c.relname FROM pg_stat_all_indexes i JOIN pg_class c ON c.oid = i.indexrelid ORDER BY 1',

@@ -36,6 +36,8 @@ export class SessionLimits implements CallerLimits {
   /** 0: none. */
   statementTimeoutMs: number
   lockTimeoutMs: number
+  /** `track_counts` */
+  countsRows: boolean
   /** Of the session, and of its connection. */
   readonly sessionBytes: number
   /** What the principal has in all its sessions and connections. */
@@ -54,6 +56,7 @@ export class SessionLimits implements CallerLimits {
     this.principalMemory = principal.memory
     this.statementTimeoutMs = durationMs(settings.get('statement_timeout'))
     this.lockTimeoutMs = durationMs(settings.get('lock_timeout'))
+    this.countsRows = settings.get('track_counts') !== 'off'
     this.queuedBytes = limitBytes(settings, 'polylog.queued_bytes')
     this.#operatorBytes = limitBytes(settings, 'work_mem')
     const ownBytes = limitBytes(settings, 'temp_file_limit')

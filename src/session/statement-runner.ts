@@ -135,6 +135,7 @@ export class StatementRunner {
   run<T>(transaction: KernelTransaction, statement: Statement<T>, caller: Caller, isRepeat = false): T | Promise<T> {
     transaction.callerAccount = caller.account
     transaction.callerLimits = caller.limits
+    transaction.counts.isOff = !caller.limits.countsRows
     const start = transaction.beginStatement()
     transaction.principal = caller.principal
     noteAuthor(transaction, caller.principal)
@@ -238,8 +239,9 @@ export class StatementRunner {
       return prepared.then(() => this.#again(transaction, statement, caller, { start, steps }, error, hasLock))
     }
     const isBatch = isThrownWait(error)
-    if (!isBatch && !(error instanceof Restart) && !(error instanceof TakesTurns)) transaction.locks.keepCalls()
-    transaction.takeBack(start)
+    const isRepeated = isBatch || error instanceof Restart || error instanceof TakesTurns
+    if (!isRepeated) transaction.locks.keepCalls()
+    transaction.takeBack(start, isRepeated)
     if (isBatch && transaction.staysInTurn && !(error instanceof LockWait)) {
       if (error instanceof Elsewhere) error.abandon()
       transaction.endStatement()

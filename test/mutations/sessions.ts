@@ -99,8 +99,8 @@ export const sessionMutations: readonly Mutation[] = [
   ...mutationsOf('src/session/statement-runner.ts', scripts, [
     [
       'a statement that fails gives back what it has locked for the session',
-      'instanceof TakesTurns)) transaction.locks.keepCalls()',
-      'instanceof TakesTurns)) void 0',
+      'if (!isRepeated) transaction.locks.keepCalls()',
+      'if (!isRepeated) void 0',
     ],
   ]),
   ...mutationsOf('src/session/statement-runner.ts', scripts, [

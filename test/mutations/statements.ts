@@ -9,6 +9,24 @@ const inVacuum = ['src/language/sql/vacuum.test.ts']
 const inSecurity = ['src/server/row-security.test.ts']
 
 export const statementMutations: readonly Mutation[] = [
+  ...mutationsOf('src/database/statistics/transaction-counts.ts', inSessions, [
+    ['what is run again is counted twice', 'if (isRepeated) return\n', ''],
+    [
+      'a rollback counts what came after TRUNCATE',
+      "ends === 'commit' || !of.isTruncated",
+      "ends === 'commit' || of.sums",
+    ],
+    [
+      'a commit counts what came before TRUNCATE',
+      "if (ends === 'commit') of.sums = [0, 0, 0]",
+      "if (ends !== 'commit') of.sums = [0, 0, 0]",
+    ],
+    ['a function counts those that it calls as its own time', 'tookUs - this.#calledUs', 'tookUs'],
+  ]),
+  ...mutationsOf('src/database/statistics/statistics.ts', inSessions, [
+    ['a snapshot of statistics goes on', 'seen.isWhole = true', 'seen.isWhole = false'],
+    ['VACUUM keeps dead rows', 'table.dead = table.insertedSinceVacuum = 0', 'table.insertedSinceVacuum = 0'],
+  ]),
   ...mutationsOf('src/language/sql/statement/vacuum.ts', inVacuum, [
     ['VACUUM waits for none who locks', 'yield* isPassed(run, id, request.mode, request.policy)', 'true'],
     ['VACUUM tells of tables that were not named', 'left !== undefined && isNamed', 'left !== undefined'],

@@ -20,6 +20,7 @@ import type { Interruption } from '../commit/large-commits.ts'
 import { Elsewhere, type Sequence } from '../contract.ts'
 import type { Kernel, TransactionOptions } from '../kernel.ts'
 import type { KeyChange } from '../messages/effects.ts'
+import type { RowJournal } from '../statistics/transaction-counts.ts'
 import type { LockOwner } from '../transaction/locks.ts'
 import { throughMisses } from '../transaction/pinned-pages.ts'
 import { ReadLog, readsChanged } from '../transaction/read-log.ts'
@@ -74,6 +75,8 @@ class Prepared implements LockOwner {
   readonly account: MemoryAccount
   /** Of a serializable one. */
   reads: ReadLog | undefined
+  /** Of this process: what was counted before a restart is lost. */
+  rows: RowJournal | undefined
   /** It is being prepared, or ended. */
   isBusy = true
 
@@ -241,6 +244,7 @@ export class PreparedTransactions {
   /** In one turn: the transaction is over, and nobody has come to its locks. */
   #takeOver(transaction: KernelTransaction, prepared: Prepared): void {
     prepared.reads = transaction.reads
+    prepared.rows = transaction.counts.handOverRows()
     if (prepared.reads !== undefined) this.#readers.add(prepared)
     this.#kernel.locks.transfer(transaction, prepared)
     transaction.rollback()
@@ -272,6 +276,7 @@ export class PreparedTransactions {
       record.endStatement()
       const sequence = await record.commit(interruption)
       this.#byGid.delete(gid)
+      prepared.rows?.addTo(this.#kernel.statistics, commits ? 'commit' : 'rollback')
       this.#whenSynced(sequence, (isLost) => (isLost ? this.#comeBack(prepared) : this.#forget(prepared)))
       return sequence
     } catch (error) {

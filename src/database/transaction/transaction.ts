@@ -54,6 +54,7 @@ import { StatementClock } from './statement-clock.ts'
 import { StatementSlice } from './time-slice.ts'
 import { TransactionCatalog } from '../catalog/transaction-catalog.ts'
 import { Effects } from '../messages/effects.ts'
+import { TransactionCounts } from '../statistics/transaction-counts.ts'
 import { TransactionLocks } from './transaction-locks.ts'
 import { plainScan, TransactionCursor, type ReadRangeTracker } from './transaction-cursor.ts'
 import { TransactionView } from './transaction-view.ts'
@@ -111,10 +112,12 @@ export class KernelTransaction implements Transaction {
   readonly #result = new MutableSlice()
   /** What its cursors read, which changes where they park. */
   readonly #ofView = (): Reader => this.view.base
+  readonly counts: TransactionCounts
   readonly access: TransactionAccess = new TransactionAccess(this)
 
   constructor(kernel: Kernel, options: TransactionOptions) {
     this.kernel = kernel
+    this.counts = new TransactionCounts(kernel)
     this.callerAccount = kernel.account
     this.writes = new WriteSet(kernel.spill)
     this.slice = new StatementSlice(
@@ -249,17 +252,17 @@ export class KernelTransaction implements Transaction {
     return this.#workspace
   }
 
-  /** Takes the statement back to where it began, for it to begin again. The pages that it waited for stay. */
-  takeBack(start: Savepoint): void {
+  /** Takes the statement back to where it began; `isRepeated`: for it to begin again. The pages that it waited for stay. */
+  takeBack(start: Savepoint, isRepeated: boolean): void {
     this.#forgetStatement()
-    if (!this.ended) this.rollbackTo(start)
+    if (!this.ended) this.rollbackTo(start, isRepeated)
   }
 
   // ---- waits
 
   waitOf(error: unknown, start?: Savepoint): Wait {
     const wait = asWait(error)
-    if (start !== undefined) this.rollbackTo(start)
+    if (start !== undefined) this.rollbackTo(start, true)
     return wait
   }
 
@@ -282,11 +285,12 @@ export class KernelTransaction implements Transaction {
 
   savepoint(): Savepoint {
     const agenda = this.#agenda === undefined ? nothingYet : this.#agenda.mark
-    return savepointAt(this.writes.count, this.#catalog.changes.length, agenda, this.effects.size, this.locks.calls)
+    return savepointAt(this, this.#catalog.changes.length, agenda)
   }
 
-  /** Undoes writes and schema changes made since; locks stay. */
-  rollbackTo(savepoint: Savepoint): void {
+  /** Undoes writes and schema changes made since; locks stay. `isRepeated`: what has made them is run again. */
+  rollbackTo(savepoint: Savepoint, isRepeated = false): void {
+    this.counts.rollbackTo(savepoint.counted, isRepeated)
     this.writes.rollbackTo(savepoint.writes)
     this.#agenda?.rollbackTo(savepoint.agenda)
     this.#catalog.rollbackTo(savepoint.catalogChanges)
@@ -495,13 +499,8 @@ export class KernelTransaction implements Transaction {
     schema.dropNamespace(this, namespace)
   }
 
-  createCollection(
-    namespace: Namespace,
-    name: string,
-    kind: string,
-    definition: JsonObject,
-    engine?: string,
-  ): Collection {
+  createCollection(...given: Parameters<Transaction['createCollection']>): Collection {
+    const [namespace, name, kind, definition, engine] = given
     return schema.createCollection(this, { namespace, name, kind, definition, engine })
   }
 
@@ -594,6 +593,7 @@ export class KernelTransaction implements Transaction {
     this.#agenda?.reset()
     this.kernel.open.delete(this)
     this.effects.end(committed)
+    this.counts.end(committed !== undefined)
     if (this.committedAt !== undefined) this.kernel.keyWaits.deliver()
   }
 }

@@ -307,6 +307,7 @@ export class Client implements BlockClient {
     else if (name === asOfSetting) this.asOf.changed(value)
     else if (name === 'lock_timeout') limits.lockTimeoutMs = durationMs(value)
     else if (name === 'work_mem') limits.workMemory = value
+    else if (name === 'track_counts') limits.countsRows = value !== 'off'
     else if (name === 'synchronous_commit') this.session.durability = value === 'off' ? 'written' : 'synced'
     else if (name === 'default_transaction_isolation') {
       this.session.defaultIsolation = value === 'serializable' || value === 'repeatable read' ? value : 'read committed'

@@ -10,6 +10,7 @@ import { PolylogError } from '../../base/errors.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import { KeyWriter, orderedVarintWidth, tag } from '../../base/tuple.ts'
 import type { TransactionReader } from '../../database/contract.ts'
+import type { ReadCounts } from '../../database/statistics/transaction-counts.ts'
 import type { Cursor } from '../../storage/store.ts'
 import { rowKeyOfEntry, writeKeyOfRowKey } from './keys.ts'
 import type { KeyPart, Table, TableIndex } from './table.ts'
@@ -194,6 +195,7 @@ export class EntryScan {
   readonly #index: TableIndex
   readonly #reader: EntryReader
   readonly #cursor: Cursor
+  readonly #counts: ReadCounts
   rowBytes = 0
 
   constructor(
@@ -201,9 +203,9 @@ export class EntryScan {
     table: Table,
     index: TableIndex,
     reader: EntryReader,
-    range: KeyRange,
-    reverse: boolean,
+    { range, reverse, counts }: { readonly range: KeyRange; readonly reverse: boolean; readonly counts: ReadCounts },
   ) {
+    this.#counts = counts
     this.#table = table
     this.#index = index
     this.#reader = reader
@@ -213,6 +215,7 @@ export class EntryScan {
   next(): SqlValue[] | undefined {
     const cursor = this.#cursor
     if (!cursor.next()) return undefined
+    this.#counts.rows++
     const { key, value } = cursor
     this.rowBytes = key.end - key.start
     return this.#reader.read(key, value)

@@ -14,6 +14,7 @@ import { equalSlices, type Slice } from '../../base/slice.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { Transaction } from '../../database/contract.ts'
+import { rowEvents } from '../../database/statistics/transaction-counts.ts'
 import { builtInRules, referableOrdinals } from './built-in-rules.ts'
 import { encodeRow, rewriteRow, type RowReader } from './codec.ts'
 import { isPrimaryKeyTaken, uniqueViolation } from './constraints.ts'
@@ -84,6 +85,7 @@ export function storeRow(transaction: Transaction, table: Table, row: Values): S
   writeNewRowKey(transaction, table, row)
   putNewRow(transaction, table, row)
   for (const after of TableRules.of(table).insert.after) after(transaction, row, keyWriter)
+  transaction.counts.row(table.id, rowEvents.insert)
   return keyWriter
 }
 
@@ -202,6 +204,7 @@ export function writeUpdate(
   if (plan.changesKey && !equalSlices(writeRowKey(table, row, keyWriter), key)) {
     moveRow(transaction, table, key, oldRow, row)
     for (const after of places.after) after(transaction, row, oldRow, keyWriter, true)
+    transaction.counts.row(table.id, rowEvents.update)
     return row
   }
   // Whoever holds that the row's key is there must not be passed by one that changes it.
@@ -216,6 +219,7 @@ export function writeUpdate(
     for (const write of places.write) write(transaction, row, oldRow, rowKey)
   }
   for (const after of places.after) after(transaction, row, oldRow, key, false)
+  transaction.counts.row(table.id, rowEvents.update)
   return row
 }
 
@@ -242,6 +246,7 @@ export function beforeDelete(transaction: Transaction, table: Table, oldRow: Val
 export function writeDelete(transaction: Transaction, table: Table, key: Slice, oldRow: Values, isMoved = false): void {
   removeRow(transaction, table, key, oldRow)
   for (const after of TableRules.of(table).delete.after) after(transaction, oldRow, key, isMoved)
+  transaction.counts.row(table.id, rowEvents.delete)
 }
 
 /** A row of a partition, which an update of `root` moves to another one, where it is as `prepareRow` answers it. */

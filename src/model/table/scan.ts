@@ -11,6 +11,7 @@ import { KeyWriter } from '../../base/tuple.ts'
 import { isTurnOver } from '../../base/work.ts'
 import { canWait, suspended } from '../../database/transaction/wait.ts'
 import type { TransactionReader } from '../../database/contract.ts'
+import type { ReadCounts } from '../../database/statistics/transaction-counts.ts'
 import type { Cursor } from '../../storage/store.ts'
 import type { RowReader, RowReading } from './codec.ts'
 import { rowKeyOfEntry, writeKeyOfRowKey } from './keys.ts'
@@ -21,6 +22,13 @@ import type { SqlValue } from './types/value.ts'
 /** Of scans of the rows themselves, which write none: making one takes longer than all else of a look-up. */
 const noKey = new KeyWriter(0)
 
+export interface RowScanOptions {
+  readonly index?: TableIndex | undefined
+  readonly reverse?: boolean
+  /** Where rows are counted. */
+  readonly counts?: ReadCounts
+}
+
 export class RowScan {
   readonly #transaction: Pick<TransactionReader, 'get' | 'scan'>
   readonly #table: Table
@@ -29,6 +37,7 @@ export class RowScan {
   readonly #cursor: Cursor
   /** Of the row that an entry of the index leads to. */
   readonly #key: KeyWriter
+  readonly #counts: ReadCounts | undefined
   /** The entry at hand is not answered yet: its row was not there. */
   #isPending = false
   /** How long the stored form of the row is that was read last. */
@@ -42,7 +51,7 @@ export class RowScan {
     table: Table,
     reader: RowReader,
     range: KeyRange,
-    options: { readonly index?: TableIndex | undefined; readonly reverse?: boolean } = {},
+    options: RowScanOptions = {},
     cursor: Cursor = transaction.scan(range, { reverse: options.reverse === true }),
   ) {
     this.#transaction = transaction
@@ -51,6 +60,7 @@ export class RowScan {
     this.#index = options.index
     this.#key = options.index === undefined ? noKey : new KeyWriter(64)
     this.#cursor = cursor
+    this.#counts = options.counts
   }
 
   /** The next row by ordinals, or undefined at the end. */
@@ -58,6 +68,7 @@ export class RowScan {
     if (this.#reading !== undefined) return this.#readOn(this.#reading)
     const value = this.#advance()
     if (value === undefined) return undefined
+    if (this.#counts !== undefined) this.#counts.rows++
     this.rowBytes = value.end - value.start
     if (value.end - value.start > manyBytes && canWait()) {
       this.#reading = this.#reader.begin(value)

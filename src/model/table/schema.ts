@@ -7,6 +7,7 @@
 import type { Collection, Namespace } from '../../database/catalog/catalog.ts'
 import type { CollectionChange } from '../../database/catalog/schema-changes.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
+import { rowEvents } from '../../database/statistics/transaction-counts.ts'
 import { inPlace } from '../../database/transaction/wait.ts'
 import type { RowCheck } from './constraints.ts'
 import {
@@ -317,4 +318,5 @@ export function truncateTable(transaction: Transaction, table: Table): void {
   // They say nothing of all rows at once, of which none is told.
   transaction.access.passPolicies(table.id)
   transaction.clearCollection(table.collection)
+  transaction.counts.row(table.id, rowEvents.truncate)
 }

@@ -1,20 +1,31 @@
 /**
  * Statistics views of what is stored, with the columns of PostgreSQL 15: tables, indexes and sequences, checkpoints and the log.
  *
- * A number that Polylog counts is shown. One that is what it is for good is 0: there is no vacuum, so nothing was vacuumed,
- * and no row is dead; there is no shared buffer pool, so nothing was written from one. What nobody counts here is NULL,
- * and not 0: scans and changed rows by table, pages read by table and index. Decision 053 lists them.
+ * A number that Polylog counts is shown: of tables and their indexes scans, rows read and rows changed (decision 160). One that is
+ * what it is for good is 0: nothing is vacuumed by itself, and there is no shared buffer pool, so nothing was written from
+ * one. What nobody counts here is NULL, and not 0: scans of documents and keys of Redis, pages read by table and index.
+ * Decision 053 lists them.
  */
 import { Decimal } from '../../../base/decimal.ts'
 import { keyspaceRange, primaryIndex } from '../../../base/tuple.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
+import type { TableStatistics } from '../../../database/statistics/statistics.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
-import { collectionOid } from './identity.ts'
+import { routineByNumber } from './function-numbers.ts'
+import { collectionOid, indexByOid } from './identity.ts'
 import { memoryRelation, type RowMaker } from './memory-relation.ts'
+import {
+  indexStatistics,
+  liveRows,
+  ofIndexes,
+  seenStatistics,
+  tableStatistics,
+  timeOfUpkeep,
+} from './seen-statistics.ts'
 import { served, timeOf } from './served-rows.ts'
 import { tellsSize } from './relation-size.ts'
 import { collections, indexesOfTable, tables } from './stored-tables.ts'
@@ -67,13 +78,54 @@ function* sequences(run: SqlRun): Generator<Collection> {
 }
 
 const ofScans: Values = scanned.split(' ').map(() => null)
-/** When, and how often. */
+/** When, and how often, what is no table was vacuumed. */
 const neverVacuumed: Values = [null, null, null, null, 0n, 0n, 0n, 0n]
 /** Since `checkpoint_sync_time`: the writes of the one are not counted, and nobody else writes buffers. */
 const noBuffers: Values = [0, null, 0n, 0n, 0n, 0n, 0n]
 
+function rowCounts(run: SqlRun, collection: Collection, counted: TableStatistics): Values {
+  const { scans, rowsRead, inserted, updated, deleted, dead, changedSinceAnalyze, insertedSinceVacuum } = counted
+  const reads = [BigInt(scans), BigInt(rowsRead), ofIndexes(counted, 'scans'), ofIndexes(counted, 'rowsFetched')]
+  // A row that is changed stays where it is: there is no other way for it.
+  const changes = [inserted, updated, deleted, 0].map(BigInt)
+  const since = [dead, changedSinceAnalyze, insertedSinceVacuum].map(BigInt)
+  return [...reads, ...changes, liveRows(run, collection, counted), ...since]
+}
+
+function upkeepOf({ vacuum, analyze }: TableStatistics): Values {
+  const times = [timeOfUpkeep(vacuum.lastMs), null, timeOfUpkeep(analyze.lastMs), null]
+  return [...times, BigInt(vacuum.count), 0n, BigInt(analyze.count), 0n]
+}
+
+function* indexCounts(run: SqlRun): Generator<Values> {
+  for (const table of tables(run)) {
+    const counted = tableStatistics(run, table.collection)
+    const [relid, schema, relation] = identityOf(table.collection)
+    for (const { oid: number, name: title } of indexesOfTable(table)) {
+      const index = counted && indexStatistics(counted, indexByOid(run.transaction.catalog, number)!.indexId)
+      const counts = index && [index.scans, index.entriesRead, index.rowsFetched].map(BigInt)
+      yield [relid!, number, schema!, relation!, title, ...(counts ?? [null, null, null])]
+    }
+  }
+}
+
+function* functionCounts(run: SqlRun): Generator<Values> {
+  for (const [id, { calls, totalUs, ownUs }] of seenStatistics(run).functions()) {
+    const collection = run.transaction.catalog.collectionById(id)
+    const routine = collection && routineByNumber(run.transaction.catalog, collectionOid(collection))
+    if (routine === undefined || calls === 0) continue
+    const { name: title } = routine.definition
+    yield [collectionOid(collection!), collection!.namespace.name, title, BigInt(calls), totalUs / 1000, ownUs / 1000]
+  }
+}
+
 function* tableCounts(run: SqlRun): Generator<Values> {
   for (const collection of shownTables(run)) {
+    const counted = tableStatistics(run, collection)
+    if (counted !== undefined) {
+      yield [...identityOf(collection), ...rowCounts(run, collection, counted), ...upkeepOf(counted)]
+      continue
+    }
     const isTold = tellsSize(run.transaction, collection)
     const count = (): number | undefined => run.transaction.count(keyspaceRange(collection.id, primaryIndex))
     const rows = isTold ? run.transaction.access.asServer(count) : undefined
@@ -137,15 +189,22 @@ function threefold(prefix: string, kind: string, columns: Columns, rows: RowMake
 const scannedIndexColumns: Columns = [...indexColumns, ...ofType(int8, 'idx_scan idx_tup_read idx_tup_fetch')]
 const indexBlockColumns: Columns = [...indexColumns, ...ofType(int8, 'idx_blks_read idx_blks_hit')]
 const sequenceBlockColumns: Columns = [...relationColumns, ...ofType(int8, 'blks_read blks_hit')]
+const functionColumns: Columns = [
+  ['funcid', oid.oid],
+  ...ofType(name, 'schemaname funcname'),
+  ['calls', int8],
+  ...ofType(float8, 'total_time self_time'),
+]
 const transactionColumns: Columns = [...relationColumns, ...ofType(int8, scanned)]
 
 export const pgStoredStatistics: readonly Relation[] = [
   ...threefold('pg_stat', 'tables', tableColumns, tableCounts),
   ...threefold('pg_stat_xact', 'tables', transactionColumns, relationRows(shownTables, transactionColumns)),
   ...threefold('pg_statio', 'tables', tableBlockColumns, relationRows(shownTables, tableBlockColumns)),
-  ...threefold('pg_stat', 'indexes', scannedIndexColumns, indexRows(scannedIndexColumns)),
+  ...threefold('pg_stat', 'indexes', scannedIndexColumns, indexCounts),
   ...threefold('pg_statio', 'indexes', indexBlockColumns, indexRows(indexBlockColumns)),
   ...threefold('pg_statio', 'sequences', sequenceBlockColumns, relationRows(sequences, sequenceBlockColumns)),
+  memoryRelation('pg_catalog', 'pg_stat_user_functions', functionColumns, functionCounts),
   memoryRelation(
     'pg_catalog',
     'pg_stat_bgwriter',

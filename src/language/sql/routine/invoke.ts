@@ -43,7 +43,23 @@ export function* invoke(
     isReadOnly,
   }
   const steps = getRoutineLanguage(language).run(invocation)
-  return yield* isDefiner ? asOwner(caller, collection, steps) : steps
+  const call = isDefiner ? asOwner(caller, collection, steps) : steps
+  return yield* isTracked(caller, language) ? counted(caller, collection.id, call) : call
+}
+
+/** `track_functions`: `pl` is all but those in SQL. */
+function isTracked({ context }: SqlRun, language: string): boolean {
+  const tracked = context.getSetting('track_functions') ?? 'none'
+  return tracked === 'all' || (tracked === 'pl' && language !== 'sql')
+}
+
+function* counted<T>({ transaction }: SqlRun, id: number, steps: StatementSteps<T>): StatementSteps<T> {
+  const { counts, services } = transaction
+  const startedUs = services.monotonic()
+  const outerUs = counts.beginCall()
+  const result = yield* steps
+  counts.endCall(id, outerUs, services.monotonic() - startedUs)
+  return result
 }
 
 /** Of a trigger: the row that it answers, undefined where that is NULL. */
@@ -54,7 +70,8 @@ export function* invokeTrigger(routine: Routine, caller: SqlRun, firing: Firing)
   const invocation = { routine, caller, context, values: [], types: [], columns: [], isReadOnly: false }
   const steps = language.runTrigger?.(invocation, firing)
   if (steps === undefined) throw failure('0A000', `triggers in language "${language.name}" are not supported`)
-  return yield* definition.isDefiner === true ? asOwner(caller, collection, steps) : steps
+  const call = definition.isDefiner === true ? asOwner(caller, collection, steps) : steps
+  return yield* isTracked(caller, language.name) ? counted(caller, collection.id, call) : call
 }
 
 function transitionsOf({ trigger, table, rows = [] }: Firing): SqlContext['transitions'] {

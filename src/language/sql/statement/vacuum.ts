@@ -200,6 +200,9 @@ function* lookAt(run: SqlRun, id: number, request: Request): StatementSteps<stri
       if (member !== id) yield* isPassed(run, member, 'access share', 'wait')
     }
   }
+  const { statistics } = transaction.counts
+  if (request.command === 'vacuum') statistics.vacuumed(id)
+  if (request.analyzes) statistics.analyzed(id)
   return undefined
 }
 
