@@ -55,6 +55,8 @@ export interface DatabaseFacts {
   readonly isPersistent: boolean
   /** When the newest checkpoint was written, since this process has it open. */
   readonly lastCheckpointMs: number | undefined
+  /** Since the newest checkpoint; in memory, since the database was made. */
+  readonly commitsSinceCheckpoint: number
   /** How many transactions may be prepared at once. */
   readonly preparedTransactions: number
 }

@@ -258,9 +258,11 @@ export class ClientSession implements Session {
   }
 
   get databaseFacts(): DatabaseFacts {
-    const { pipeline, isPersistent, checkpoints, limits } = this.#present
+    const { pipeline, isPersistent, checkpoints, limits, newestSequence } = this.#present
     const { preparedTransactions } = limits
-    return { leads: pipeline.leads, isPersistent, lastCheckpointMs: checkpoints.lastMs, preparedTransactions }
+    const { last, lastMs: lastCheckpointMs } = checkpoints
+    const commitsSinceCheckpoint = newestSequence - last
+    return { leads: pipeline.leads, isPersistent, lastCheckpointMs, commitsSinceCheckpoint, preparedTransactions }
   }
 
   storeFacts(): StoreStatistics {

@@ -112,13 +112,13 @@ function memory(call: Call): string[] {
   ]
 }
 
-/** What is committed outlives the process where there is a log on a disk: nothing is ever left to be saved. */
+/** What is committed outlives the process where there is a log on a disk; changes are what a start would replay of it. */
 function persistence(call: Call): string[] {
-  const { lastCheckpointMs } = call.client.session.databaseFacts
+  const { lastCheckpointMs, commitsSinceCheckpoint } = call.client.session.databaseFacts
   return [
     'loading:0',
     'async_loading:0',
-    'rdb_changes_since_last_save:0',
+    `rdb_changes_since_last_save:${commitsSinceCheckpoint}`,
     'rdb_bgsave_in_progress:0',
     `rdb_last_save_time:${Math.floor((lastCheckpointMs ?? call.server.startedMs) / 1000)}`,
     'rdb_last_bgsave_status:ok',

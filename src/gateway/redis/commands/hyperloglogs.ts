@@ -1,5 +1,5 @@
 /** HyperLogLogs, which are strings (`model/keyvalue/hyperloglog.ts`). */
-import { sliceOf } from '../../../base/slice.ts'
+import { type Slice, sliceOf } from '../../../base/slice.ts'
 import { charge } from '../../../base/work.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
@@ -12,6 +12,7 @@ import {
   registerCount,
 } from '../../../model/keyvalue/hyperloglog.ts'
 import { findHeader, wrongType } from '../../../model/keyvalue/keyvalue.ts'
+import { piecesOfString } from '../../../model/keyvalue/long-strings.ts'
 import { setString } from '../../../model/keyvalue/strings.ts'
 import { eachStep } from '../../../model/keyvalue/walk.ts'
 import type { Call, DataHandler } from '../call.ts'
@@ -27,11 +28,18 @@ function find(call: Call, position: number): Found | undefined {
   const header = new Header()
   if (!findHeader(call.tx, call.space, call.arg(position), header)) return undefined
   if (header.kind !== kind.string) throw wrongType()
-  // A long string is none: they have 12,304 bytes at most.
-  if (header.isLong || !isHyperLogLog(header)) {
+  if (!isHyperLogLog(header.isLong ? firstPiece(call, header) : header)) {
     throw new CommandError('WRONGTYPE Key is not a valid HyperLogLog string value.')
   }
+  // Two bytes for each register would be the longest.
+  if (header.isLong) throw corrupted()
   return { counter: new HyperLogLog(header), expiresAtMs: header.expiresAtMs }
+}
+
+function firstPiece(call: Call, header: Header): Slice {
+  const cursor = call.tx.scan(piecesOfString(call.space, header).range(0, 1))
+  cursor.next()
+  return cursor.value
 }
 
 function store(call: Call, position: number, { counter, expiresAtMs }: Found): void {
@@ -39,12 +47,16 @@ function store(call: Call, position: number, { counter, expiresAtMs }: Found): v
   void setString(call.tx, call.writableSpace, call.arg(position), sliceOf(counter.bytes), expiresAtMs)
 }
 
+function corrupted(): CommandError {
+  return new CommandError('INVALIDOBJ Corrupted HLL object detected')
+}
+
 /** Redis's error for registers that are none. */
 function checked<T>(look: () => T): T {
   try {
     return look()
   } catch (error) {
-    if (error instanceof InvalidRegisters) throw new CommandError(`INVALIDOBJ ${error.message}`)
+    if (error instanceof InvalidRegisters) throw corrupted()
     throw error
   }
 }

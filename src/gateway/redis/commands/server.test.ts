@@ -22,6 +22,21 @@ describe('on a disk', () => {
     await server.close()
   })
 
+  it('INFO counts what was committed since the last checkpoint', async () => {
+    const server = await openTestServerWithUsers()
+    const ada = await server.login('ada')
+    const changes = async (): Promise<number> =>
+      Number(/rdb_changes_since_last_save:(\d+)/.exec(await ada.send('INFO', 'persistence'))![1])
+    await ada.send('SETBIT', 'a', '0', '0')
+    const before = await changes()
+    for (const line of ['SETBIT a 0 0', 'SETBIT a 0 1', 'SETBIT a 0 1', 'BITFIELD b SET i5 0 0'])
+      await ada.sendLine(line)
+    expect(await changes()).toBe(before + 2)
+    expect(await ada.send('SAVE')).toBe('+OK')
+    expect(await changes()).toBe(0)
+    await server.close()
+  })
+
   it('only who may do everything ends the server', async () => {
     const server = await openTestServerWithUsers()
     await server.sessions.principals.create('bob', { login: true, password: 'secret' })
