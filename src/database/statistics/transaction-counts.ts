@@ -101,7 +101,8 @@ export class RowJournal {
   addTo(statistics: DatabaseStatistics, ends: 'commit' | 'rollback'): void {
     if (this.size === 0) return
     const summed = new Map<number, RowSums>()
-    sumUp(this.cut(0), summed, ends)
+    sumUp(this.#runs, summed, ends)
+    this.#runs.length = this.size = 0
     addSums(summed, statistics, ends)
   }
 }
@@ -152,9 +153,28 @@ function addChanged(table: TableStatistics, [inserted, updated, deleted]: RowSum
   table.deleted += deleted
 }
 
+function keyOf({ table, index, isOfEntries }: ReadCounts): number {
+  return (table * indexesOfTable + (index ?? -1) + 1) * 2 + (isOfEntries ? 1 : 0)
+}
+
+function addReads({ table, index, isOfEntries, scans, rows }: ReadCounts, statistics: DatabaseStatistics): void {
+  const into = statistics.table(table)
+  if (into === undefined) return
+  if (index === undefined) {
+    into.scans += scans
+    into.rowsRead += rows
+    return
+  }
+  const ofIndex = into.index(index)
+  ofIndex.scans += scans
+  ofIndex.entriesRead += rows
+  if (!isOfEntries) ofIndex.rowsFetched += rows
+}
+
 export class TransactionCounts {
   readonly #kernel: Pick<Kernel, 'statistics'>
-  readonly #reads = new Map<number, ReadCounts>()
+  /** Where there are several. */
+  #reads: Map<number, ReadCounts> | undefined
   #last: ReadCounts | undefined
   #rows: RowJournal | undefined
   /** Of what was rolled back to savepoints. */
@@ -186,10 +206,13 @@ export class TransactionCounts {
   }
 
   #readsOf(table: number, index: number | undefined, isOfEntries: boolean): ReadCounts {
-    const key = (table * indexesOfTable + (index ?? -1) + 1) * 2 + (isOfEntries ? 1 : 0)
-    let counts = this.#reads.get(key)
-    if (counts === undefined) this.#reads.set(key, (counts = { table, index, isOfEntries, scans: 0, rows: 0 }))
-    return (this.#last = counts)
+    const first = this.#last
+    if (first === undefined) return (this.#last = { table, index, isOfEntries, scans: 0, rows: 0 })
+    this.#reads ??= new Map([[keyOf(first), first]])
+    const made = { table, index, isOfEntries, scans: 0, rows: 0 }
+    const known = this.#reads.get(keyOf(made))
+    if (known === undefined) this.#reads.set(keyOf(made), made)
+    return (this.#last = known ?? made)
   }
 
   row(table: number, event: RowEventNumber): void {
@@ -258,21 +281,9 @@ export class TransactionCounts {
   }
 
   #addReads(): void {
-    this.#last = undefined
-    for (const { table, index, isOfEntries, scans, rows } of this.#reads.values()) {
-      const into = this.statistics.table(table)
-      if (into === undefined) continue
-      if (index === undefined) {
-        into.scans += scans
-        into.rowsRead += rows
-        continue
-      }
-      const ofIndex = into.index(index)
-      ofIndex.scans += scans
-      ofIndex.entriesRead += rows
-      if (!isOfEntries) ofIndex.rowsFetched += rows
-    }
-    this.#reads.clear()
+    if (this.#reads === undefined) addReads(this.#last!, this.statistics)
+    else for (const counts of this.#reads.values()) addReads(counts, this.statistics)
+    this.#last = this.#reads = undefined
   }
 
   #addLost(): void {
