@@ -65,11 +65,6 @@ export const functionMutations: readonly Mutation[] = [
     ],
     ['a procedure ends transactions within others', " && this.#client.block.kind === 'none'\n", '\n'],
     [
-      'a procedure is not canceled between its transactions',
-      "      if (session.cancelRequests !== cancelRequests) throw sqlError('canceled', '57014', canceled)\n",
-      '',
-    ],
-    [
       'a procedure keeps the rows of its loops',
       ' ? ended.finally(() => this.#alone?.close()) : ended',
       ' ? ended : ended',

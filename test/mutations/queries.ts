@@ -56,4 +56,47 @@ export const queryMutations: readonly Mutation[] = [
     ['a statement in WITH sees what another one of it has written', 'writersOf(binder, relation) > 0 ?', 'false ?'],
     ['a row is changed by two statements of one WITH', 'return writersOf(binder, relation) > 1', 'return false'],
   ]),
+  ...mutationsOf(
+    'src/language/sql/plan/sampled-reader.ts',
+    ['src/language/sql/golden.test.ts'],
+    [
+      [
+        'a sample is drawn from neighbours alike',
+        'hashOf(hashOf(text, seed), seed) < below',
+        'hashOf(text, 0) < below',
+      ],
+      [
+        'a sample is drawn anew wherever it is repeated',
+        'seedOf === undefined ? chanceOf(run) : spread(seedOf(noRow, run))',
+        'chanceOf(run)',
+      ],
+      [
+        'a share is of the whole',
+        '  return Math.round((2 ** 32 * value) / 100)\n',
+        '  return Math.round(2 ** 32 * value)\n',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/sql/plan/plan-family.ts',
+    ['src/language/sql/golden.test.ts'],
+    [
+      [
+        'partitions are read without the sample',
+        '  if (whole instanceof SampledRelation) return whole.of(memberOf(whole.inner, member))\n',
+        '  if (whole instanceof SampledRelation) return memberOf(whole.inner, member)\n',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/sql/query-text/from-text.ts',
+    ['src/language/sql/golden.test.ts'],
+    [
+      [
+        'the text of a view has no sample',
+        '    if (relation instanceof SampledRelation) this.#sampling(relation.sampling)\n',
+        '',
+      ],
+    ],
+  ),
 ]

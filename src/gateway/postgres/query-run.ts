@@ -32,7 +32,6 @@ export type ParametersOf = (transaction: Transaction) => readonly SqlValue[]
 const runsBodies: ReadonlySet<string> = new Set(['CALL', 'DO'])
 /** Of those that need not wait. */
 const stretchesPerTurn = 16
-const canceled = 'canceling statement due to user request'
 
 export class QueryRun {
   readonly #client: Client
@@ -86,20 +85,18 @@ export class QueryRun {
     const { block, session } = this.#client
     block.beginImplicit()
     this.#openAlone = () => new StandingAlone(() => session.openWorkspace('the rows of a procedure'))
-    const { cancelRequests } = session
-    const ended = afterDone(run(), () => (this.#stop === undefined ? block.endImplicit() : this.#runOn(cancelRequests)))
+    const ended = afterDone(run(), () => (this.#stop === undefined ? block.endImplicit() : this.#runOn()))
     return ended instanceof Promise ? ended.finally(() => this.#alone?.close()) : ended
   }
 
-  async #runOn(cancelRequests: number): Promise<void> {
-    const { block, session } = this.#client
+  async #runOn(): Promise<void> {
+    const { block } = this.#client
     let stretches = 0
     for (let stop = this.#stop; stop !== undefined; stop = this.#stop) {
       this.#stop = undefined
       if (stop.end !== undefined) await this.#end(stop.end)
       if (stop.configures !== undefined) block.configure(transactionOptions(stop.configures))
       if (++stretches % stretchesPerTurn === 0) await this.#client.pause()
-      if (session.cancelRequests !== cancelRequests) throw sqlError('canceled', '57014', canceled)
       let attempts = 0
       await this.#client.run((transaction) => this.#goOnAlone(transaction, attempts++))
     }

@@ -323,6 +323,10 @@ ${this.#of(['search depth first by a set c', 'search breadth first by b, a set c
         `${this.#of(['', 'lateral ', 'rows from '])}(${this.#values.call()}) ` +
         `${this.#of(['', 'with ordinality '])}as f${this.#of(['', '(a, b)', '(a int)'])}`,
       () => `${this.#values.call()} as f`,
+      () =>
+        `${this.#table()} tablesample ${this.#of(['bernoulli', 'system', 'nope'])} ` +
+        `(${this.#of(['50', '100', '0', '-1', "'nan'", 'null', '$1', this.expression()])})` +
+        `${this.#of(['', ' repeatable (1)', ` repeatable (${this.expression()})`])}`,
     ])
   }
 

@@ -1,5 +1,14 @@
 /** FROM: names to relations, joins, subqueries and functions, each at its place in the block's row. */
-import type { Alias, FuncCall, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar } from 'libpg-query'
+import type {
+  Alias,
+  FuncCall,
+  JoinExpr,
+  Node,
+  RangeFunction,
+  RangeSubselect,
+  RangeTableSample,
+  RangeVar,
+} from 'libpg-query'
 import { privilege } from '../../../database/access/privileges.ts'
 import type { Relation } from '../../../query/relation.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
@@ -17,6 +26,7 @@ import { bindPopulatedRows, populatesRows } from './populated-rows.ts'
 import { isBareRecord } from '../routine/result.ts'
 import { routineRows, routinesOf } from './bind-routine.ts'
 import type { Binder } from './binder.ts'
+import { bindSampling, notSampled, sampled, type WrittenSample } from './bind-sample.ts'
 import { asOfFunction, bindAsOf } from './bind-as-of.ts'
 import { bindBuiltInArguments } from './bind-arguments.ts'
 import { bindRecordSource } from './bind-record-source.ts'
@@ -58,15 +68,24 @@ function bindItem(binder: Binder, scope: Scope, node: Node): Bound {
   if ('JoinExpr' in node) return bindJoin(binder, scope, node.JoinExpr)
   if ('RangeSubselect' in node) return bindDerived(binder, scope, node.RangeSubselect)
   if ('RangeFunction' in node) return bindRangeFunction(binder, scope, node.RangeFunction)
-  if ('RangeTableSample' in node) throw notBuilt('TABLESAMPLE', node.RangeTableSample.location)
+  if ('RangeTableSample' in node) return bindSample(binder, scope, node.RangeTableSample)
   throw notBuilt('this item in FROM')
 }
 
-function bindName(binder: Binder, scope: Scope, name: RangeVar): Bound {
+function bindSample(binder: Binder, scope: Scope, node: RangeTableSample): Bound {
+  const { relation } = node
+  if (relation === undefined || !('RangeVar' in relation)) throw notSampled(node.location)
+  const { location } = relation.RangeVar
+  return bindName(binder, scope, relation.RangeVar, { sampling: bindSampling(binder, node), location })
+}
+
+/** `sample`: what TABLESAMPLE says of it. */
+function bindName(binder: Binder, scope: Scope, name: RangeVar, sample?: WrittenSample): Bound {
   const alias = name.alias?.aliasname ?? name.relname ?? ''
   if (name.schemaname === undefined) {
     const common = scope.findCommonTable(name.relname ?? '')
     if (common !== undefined) {
+      if (sample !== undefined) throw notSampled(sample.location)
       const { table, captures } = common
       if (table.isSilent === true) throw withoutRows(name)
       binder.readInWith.add(table.frame.id)
@@ -85,12 +104,15 @@ function bindName(binder: Binder, scope: Scope, name: RangeVar): Bound {
   }
   const found = findRelation(binder, name)
   if (found instanceof ViewRelation) {
+    if (sample !== undefined) throw notSampled(sample.location)
     binder.access.any(found.collection, privilege.read)
     return bindViewItem(binder, scope, found, alias, name.alias)
   }
   const relation = securedFor(binder, found, 'select')
   binder.access.any(relation.collection, privilege.read)
-  const bound = bindRelation(scope, asRead(binder, relation), alias, name.alias)
+  const read = asRead(binder, relation)
+  const taken = sample === undefined ? read : sampled(read, sample)
+  const bound = bindRelation(scope, taken, alias, name.alias)
   if (name.inh === true || bound.item.kind !== 'relation' || !isParent(relation)) return bound
   return { ...bound, item: { ...bound.item, written: { isGiven: false, ...bound.item.written, isOnly: true } } }
 }

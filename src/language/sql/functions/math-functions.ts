@@ -253,6 +253,12 @@ function random(run: SqlRun): number {
   return (chanceView.getUint32(0) * 0x10_0000 + (chanceView.getUint32(4) >>> 12)) / 2 ** 52
 }
 
+/** A number of 32 bits. */
+export function chanceOf(run: SqlRun): number {
+  draw(chance, run.transaction.services)
+  return chanceView.getUint32(0)
+}
+
 function uuid(run: SqlRun): string {
   const bytes = new Uint8Array(16)
   draw(bytes, run.transaction.services)

@@ -1,4 +1,5 @@
 /** EXPLAIN: what a plan does, in the words that PostgreSQL uses for the same. */
+import { SampledRelation, type Sampling } from '../bind/sampled-relation.ts'
 import { deparse } from '../expression/deparse.ts'
 import { childrenOf, type Expression } from '../expression/expression.ts'
 import type { RelationItem } from '../bind/query.ts'
@@ -23,6 +24,11 @@ export function describeAccess(item: RelationItem, path: RelationPath | undefine
     title: lead + relationTitle(item, false),
     qualified: { title: lead + relationTitle(item, true), schema: relation.schema },
   })
+  if (relation instanceof SampledRelation) {
+    const facts = { 'Node Type': 'Sample Scan', ...read }
+    const text = (): string => describeSampling(relation.sampling)
+    return { ...titled('Sample Scan on '), facts, details: [['Sampling', text]], children: [] }
+  }
   if (path === undefined) {
     return { ...titled('Seq Scan on '), facts: { 'Node Type': 'Seq Scan', ...read }, details: [], children: [] }
   }
@@ -36,6 +42,11 @@ export function describeAccess(item: RelationItem, path: RelationPath | undefine
     return path.matched.length > 1 ? `(${condition})` : condition
   }
   return { ...title, facts, details: [['Index Cond', text]], children: [] }
+}
+
+function describeSampling({ method, percent, seed }: Sampling): string {
+  const repeatable = seed === undefined ? '' : ` REPEATABLE (${deparse(seed)})`
+  return `${method} (${deparse(percent)})${repeatable}`
 }
 
 /** The plans of an expression's subqueries, each once. */

@@ -7,8 +7,10 @@
  */
 import { appended, noRows } from '../../../query/plan-estimate.ts'
 import { FamilyRelation, type FamilyMember } from '../../../query/family-relation.ts'
+import type { Relation } from '../../../query/relation.ts'
 import { Concatenate, RowSource } from '../../../query/row-operators.ts'
 import type { RelationItem } from '../bind/query.ts'
+import { SampledRelation } from '../bind/sampled-relation.ts'
 import { SecuredRelation } from '../bind/secured-relation.ts'
 import type { Expression } from '../expression/expression.ts'
 import type { FromPlanner } from './from-planner.ts'
@@ -19,7 +21,8 @@ import type { SqlRow, SqlRun } from './run.ts'
 
 /** Undefined of what is no family. */
 export function familyIn({ relation }: RelationItem): FamilyRelation | undefined {
-  const stored = relation instanceof SecuredRelation ? relation.inner : relation
+  const whole = relation instanceof SampledRelation ? relation.inner : relation
+  const stored = whole instanceof SecuredRelation ? whole.inner : whole
   return stored instanceof FamilyRelation ? stored : undefined
 }
 
@@ -49,11 +52,13 @@ function memberAlias({ alias }: RelationItem, place: number, isPartitioned: bool
 }
 
 function memberItem(item: RelationItem, member: FamilyMember): RelationItem {
-  const { relation } = item
-  return {
-    ...item,
-    relation: relation instanceof SecuredRelation ? new SecuredRelation(member, relation.conditions) : member,
-  }
+  return { ...item, relation: memberOf(item.relation, member) }
+}
+
+/** With the conditions and the sample of the whole. */
+function memberOf(whole: Relation, member: FamilyMember): Relation {
+  if (whole instanceof SampledRelation) return whole.of(memberOf(whole.inner, member))
+  return whole instanceof SecuredRelation ? new SecuredRelation(member, whole.conditions) : member
 }
 
 function append(

@@ -18,7 +18,8 @@ import type { ExplainNode } from './plan-node.ts'
 import { sampledShare } from './sampled-conditions.ts'
 import { type Accesses, RelationAccess, type WantedOrder } from './relation-access.ts'
 import { noRow, type SqlRow, type SqlRun } from './run.ts'
-import { openReader, policyTests } from './secured-reader.ts'
+import { openReader } from './sampled-reader.ts'
+import { policyTests } from './secured-reader.ts'
 
 const noColumns = (expression: Expression): boolean =>
   columnsRead(expression).size === 0 &&

@@ -20,7 +20,7 @@ import { conjunction, conjunctsOf } from './conditions.ts'
 import type { SqlRun } from './run.ts'
 
 /** `columns`: the ordinals that the plan reads. */
-export function openReader(relation: Relation, columns: ReadonlySet<number>, compiler: Compiler): RelationReader {
+export function openSecured(relation: Relation, columns: ReadonlySet<number>, compiler: Compiler): RelationReader {
   const isWhole = (set: ReadonlySet<number>): boolean => set.size === relation.columns.length
   if (isUnpopulated(relation)) return { open: () => refuseUnpopulated(relation), findByKey: () => undefined }
   if (!(relation instanceof SecuredRelation)) return relation.reader(isWhole(columns) ? undefined : columns)

@@ -1,5 +1,6 @@
 /** FROM, as a part of a query's text: relations under their present names, joins, subqueries, functions. */
 import type { FromItem, Grouping, JoinItem } from '../bind/query.ts'
+import { SampledRelation, type Sampling } from '../bind/sampled-relation.ts'
 import type { Relation } from '../../../query/relation.ts'
 import { type Expression, fingerprint } from '../expression/expression.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
@@ -121,6 +122,18 @@ export class FromText {
     const columns = item.written?.columns
     const isNamed = columns !== undefined && (relation === undefined || !sameNames(columns, this.#ownNames(item)))
     if (isNamed) printer.put(`(${columns.map((name, i) => this.#columnText(item, name, i)).join(', ')})`)
+    if (relation instanceof SampledRelation) this.#sampling(relation.sampling)
+  }
+
+  #sampling({ method, written: { percent, seed } }: Sampling): void {
+    const { printer, expressions } = this.#writer
+    printer.put(` TABLESAMPLE ${method} (`)
+    expressions.list([percent], this.#scope)
+    printer.put(')')
+    if (seed === undefined) return
+    printer.put(' REPEATABLE (')
+    expressions.list([seed], this.#scope)
+    printer.put(')')
   }
 
   /** With its type where the call has to say it. */
