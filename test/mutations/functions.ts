@@ -39,6 +39,13 @@ export const functionMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/sql/plpgsql/exec-sql.ts', turns, [
     ['texts cost nothing', '    charge(unitsPerStatement + shown.length * unitsPerCharacter)\n', ''],
   ]),
+  ...mutationsOf('src/language/sql/routine/inner-statement.ts', golden, [
+    [
+      'what a trigger reads of changed rows is planned once for ever',
+      '  if (transitions === undefined) return own\n',
+      '  if (own.length >= 0) return own\n',
+    ],
+  ]),
   ...mutationsOf('src/language/sql/routine/inner-statement.ts', turns, [
     ['notices cost nothing', '  charge(unitsPerNotice)\n', ''],
   ]),

@@ -3,7 +3,7 @@ import type { PolylogError } from '../../../base/errors.ts'
 import type { Wait } from '../../../database/contract.ts'
 import type { Row, SqlContext } from '../contract.ts'
 import { createRun, type SqlRun } from '../plan/run.ts'
-import type { InnerOptions } from '../routine/inner-statement.ts'
+import { type InnerOptions, namesKey } from '../routine/inner-statement.ts'
 import type { StandingAlone } from '../routine/standing-alone.ts'
 import type { BoundColumn } from '../routine/result.ts'
 import type { OpenCursor } from './cursors.ts'
@@ -95,7 +95,7 @@ export class Frame implements InnerOptions {
 
   /** After something was set. */
   updateKey(): void {
-    this.key = `${this.context.user}\0${this.context.searchPath.join('\0')}`
+    this.key = namesKey(this.context)
   }
 }
 

@@ -40,6 +40,13 @@ export function prepareInner(
   })
 }
 
+/** As whom names are looked up, where, and what a trigger's names of changed rows are of. */
+export function namesKey({ user, searchPath, transitions }: SqlContext): string {
+  const own = `${user}\0${searchPath.join('\0')}`
+  if (transitions === undefined) return own
+  return `${own}\0${JSON.stringify([...transitions].map(([name, { columns }]) => [name, columns]))}`
+}
+
 /** A prepared statement with what it holds for. */
 export class KeptStatement {
   readonly #statement: ParsedStatement
@@ -61,7 +68,7 @@ export class KeptStatement {
     types: string,
     make: (statement: ParsedStatement) => PreparedStatement,
   ): { readonly prepared: PreparedStatement; readonly isFresh: boolean } {
-    const key = `${context.user}\0${context.searchPath.join('\0')}\0${types}`
+    const key = `${namesKey(context)}\0${types}`
     const rights = context.rights ?? unlimited
     if (key === this.#key && this.#prepared?.isCurrent(context.catalog, rights, context.textStyle) === true) {
       return { prepared: this.#prepared, isFresh: false }
