@@ -15,13 +15,12 @@ export function openReader(relation: Relation, columns: ReadonlySet<number>, com
   if (!(relation instanceof SampledRelation)) return openSecured(relation, columns, compiler)
   const rows = openSecured(relation.inner, columns, compiler)
   const sampleOf = compileSampling(relation.sampling, compiler)
-  const { findByKey } = rows
   return {
     open: (run, access) => {
       const sample = sampleOf(run as SqlRun)
       return new SampledRows(rows.open(run, access), sample, run as SqlRun)
     },
-    ...(findByKey !== undefined && { findByKey: (run, key) => findByKey.call(rows, run, key) }),
+    findByKey: (run, key) => rows.findByKey?.(run, key),
   }
 }
 
