@@ -10,9 +10,6 @@ export const redisDataMutations: readonly Mutation[] = [
     ['bits before a range are counted', 'bitsOfByte[first >> (8 - (from & 7))]! + ', ''],
     ['an integer forgets the bits around it', '(bytes[at]! & ~Number(mask & 0xffn)) | ', ''],
   ]),
-  ...mutationsOf('src/gateway/redis/commands/hyperloglogs.ts', golden, [
-    ['a long string is a HyperLogLog', '  if (header.isLong) throw corrupted()\n', ''],
-  ]),
   ...mutationsOf('src/gateway/redis/commands/set-options.ts', errorsMade, [
     [
       'an error is made with each expiry',
