@@ -14,6 +14,7 @@ import type { Cursor, Miss, ScanOptions } from '../storage/store.ts'
 import type { AccessList } from './access/access-list.ts'
 import type { Rights } from './access/rights.ts'
 import type { Database } from './database.ts'
+import type { Slots } from './following/slots.ts'
 import type { History } from './history/history.ts'
 import type { AgendaMark } from './transaction/agenda.ts'
 import type { Catalog, Collection, Index, JsonObject, Namespace } from './catalog/catalog.ts'
@@ -107,6 +108,8 @@ export interface Transaction extends TransactionReader {
   readonly isSingleStatement: boolean
   /** Runs what is due once the statement's own work is done; undefined where that is nothing. The runner does it, too. */
   statementEnd(): StatementSteps<void> | undefined
+  /** Another number whenever something that was written is taken back. */
+  readonly writes: { readonly takenBack: number }
   /** Takes back what the statement has written and put off since `start`: see `part.ts`. */
   takeBackPart(start: Savepoint): StatementSteps<void>
 
@@ -337,6 +340,10 @@ export interface TransactionServices {
   nextNumber(): number
   /** Somebody follows changes: writes leave notes of what they have changed (`model/document/change-notes.ts`). */
   readonly areChangesNoted: boolean
+  /** Somebody follows published tables: writes of their rows leave notes (`model/table/publication/row-notes.ts`). */
+  readonly areRowsNoted: boolean
+  /** From which published rows are read. */
+  readonly slots: Slots
   /** As the host's: a job in another thread. */
   worker(job: JobName, input: Transfer, signal?: AbortSignal): Promise<Transfer>
   /** Microseconds since some moment, which never go back: how long something took. */

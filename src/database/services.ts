@@ -2,6 +2,7 @@
 import type { Cancel, Host, JobName, Transfer } from '../host/host.ts'
 import { PolylogError } from '../base/errors.ts'
 import type { Past, TransactionServices } from './contract.ts'
+import type { Slots } from './following/slots.ts'
 import type { FilesReport } from './verification/verify-files.ts'
 
 /** How many numbers one record makes good for: after a crash at most so many are skipped. */
@@ -13,7 +14,7 @@ export interface ServicesOwner extends Past {
   readonly host: Host
   /** `checkLeads` throws where another one leads, who gives numbers out. */
   readonly pipeline: { checkLeads(): void }
-  readonly logUse: { readonly areChangesNoted: boolean }
+  readonly logUse: { readonly areChangesNoted: boolean; readonly areRowsNoted: boolean; readonly slots: Slots }
   verifyFiles(): Promise<FilesReport>
 }
 
@@ -51,6 +52,14 @@ export class DatabaseServices implements TransactionServices {
 
   get areChangesNoted(): boolean {
     return this.#owner.logUse.areChangesNoted
+  }
+
+  get areRowsNoted(): boolean {
+    return this.#owner.logUse.areRowsNoted
+  }
+
+  get slots(): Slots {
+    return this.#owner.logUse.slots
   }
 
   nextNumber(): number {

@@ -17,6 +17,7 @@ import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Isolation, Sequence, Statement } from '../database/contract.ts'
 import type { FeedOptions, FeedTransaction } from '../database/following/feed.ts'
+import type { Slots } from '../database/following/slots.ts'
 import type { ConnectionCounts } from './connection-counts.ts'
 import type { Activity, RunningStatement } from './activity.ts'
 import type { EvidenceTable } from './evidence.ts'
@@ -270,6 +271,8 @@ export interface SessionHost {
   changesOf(database: string): Promise<ChangeLog>
   /** What was committed to a database, as far as its log has it still. Errors: those of `followFeed`. */
   feedOf(database: string, options: FeedOptions): AsyncIterable<FeedTransaction>
+  /** From which published rows of a database are read. */
+  slotsOf(database: string): Slots
   readonly defaultDatabase: string
   /** Who may come in. */
   readonly principals: Principals

@@ -125,6 +125,7 @@ export class ClientSession implements Session {
       const isTold = this.#home.isClosed || this.#home.isDurable(this.sight.sequence, this.durability)
       if (isOpen || !isTold) break
       this.#home.locks.endSession(this.id)
+      this.#home.logUse.slots.endSession(this.id)
       this.#home = this.#home.successor
       // Who is content with memory may have seen what is no more.
       this.sight.sequence = Math.min(this.sight.sequence, this.#home.newestSequence)
@@ -490,6 +491,7 @@ export class ClientSession implements Session {
     this.unwatch()
     this.#party.abort()
     if (this.#alone !== undefined) this.#database.locks.stopWaiting(this.#alone, canceled())
+    this.#home.logUse.slots.endSession(this.id)
     this.#home.locks.endSession(this.id)
     this.#past?.end(this.id)
     this.#past = undefined

@@ -14,6 +14,7 @@ import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Transaction } from '../database/contract.ts'
 import type { FeedOptions, FeedTransaction } from '../database/following/feed.ts'
+import type { Slots } from '../database/following/slots.ts'
 import { systemDatabase } from '../database/instance.ts'
 import type { Actor } from '../principal/audit.ts'
 import type { RoleTransaction } from '../principal/pending-changes.ts'
@@ -448,6 +449,10 @@ export class Sessions implements SessionHost, SessionRegistry {
 
   feedOf(name: string, options: FeedOptions): AsyncIterable<FeedTransaction> {
     return this.#find(name).feed(options)
+  }
+
+  slotsOf(name: string): Slots {
+    return this.#find(name).logUse.slots
   }
 
   /** Forgets what interrupted change streams had time to ask for. */

@@ -14,7 +14,7 @@
  * how far it has come must not make the next thing that it has to read.
  *
  *   polylog consumers 1
- *   <position> <max lag bytes> <active | lost> <feed | learner | backup> <name as a JSON string>
+ *   <position> <max lag bytes> <active | lost> <feed | learner | backup | slot> <name as a JSON string>
  *   crc32 <8 hexadecimal digits, of all before>
  *
  * What registers, drops and loses one is durable before it counts. An advance is written with the next of those, before
@@ -30,9 +30,14 @@ import type { LogSegment } from '../../log/commit-log.ts'
 import type { Sequence } from '../contract.ts'
 import { writeSmallFile } from '../directory/small-files.ts'
 
-export type ConsumerKind = 'feed' | 'learner' | 'backup'
+/** `slot`: of PostgreSQL's logical replication. */
+export type ConsumerKind = 'feed' | 'learner' | 'backup' | 'slot'
 
+/** Of which anybody may register one by name. */
 export const consumerKinds: readonly ConsumerKind[] = ['feed', 'learner', 'backup']
+
+/** Goes with the session that made it. */
+export const temporarySlotPrefix = 'temporary slot '
 
 export interface Consumer {
   readonly name: string
@@ -47,7 +52,7 @@ export const defaultMaxLagBytes: number = 1024 * 1024 * 1024
 const fileName = 'consumers'
 const fileBytesMax = 16 * 1024 * 1024
 const firstLine = 'polylog consumers 1'
-const linePattern = /^(\d{1,16}) (\d{1,16}) (active|lost) (feed|learner|backup) (".*")$/
+const linePattern = /^(\d{1,16}) (\d{1,16}) (active|lost) (feed|learner|backup|slot) (".*")$/
 
 /** Where they are kept; left out for a database in memory, whose consumers end with it. */
 export interface ConsumersPlace {
@@ -58,6 +63,7 @@ export interface ConsumersPlace {
 export class Consumers {
   readonly #place: ConsumersPlace | undefined
   readonly #byName = new Map<string, Consumer>()
+  #slots = 0
   /** Some positions are newer than those in the file. */
   #isDirty = false
   #writing: Promise<void> = Promise.resolve()
@@ -79,11 +85,19 @@ export class Consumers {
     const { disk, folder } = this.#place
     const bytes = await readSmallFile(disk, `${folder}/${fileName}`, fileBytesMax)
     this.#byName.clear()
-    for (const one of bytes === undefined ? [] : decode(bytes, `${folder}/${fileName}`)) this.#byName.set(one.name, one)
+    for (const one of bytes === undefined ? [] : decode(bytes, `${folder}/${fileName}`)) {
+      if (one.kind !== 'slot' || !one.name.startsWith(temporarySlotPrefix)) this.#byName.set(one.name, one)
+    }
+    this.#countSlots()
   }
 
   has(name: string): boolean {
     return this.#byName.has(name)
+  }
+
+  /** How many of that kind there are: asked for each row that is written. */
+  get slots(): number {
+    return this.#slots
   }
 
   get all(): readonly Consumer[] {
@@ -102,10 +116,12 @@ export class Consumers {
     const { name } = consumer
     if (this.#byName.has(name)) throw new PolylogError('duplicate_object', `there is a consumer "${name}" already`)
     this.#byName.set(name, { ...consumer, state: 'active' })
+    this.#countSlots()
     try {
       await this.#write()
     } catch (error) {
       this.#byName.delete(name)
+      this.#countSlots()
       throw error
     }
   }
@@ -130,7 +146,12 @@ export class Consumers {
   async drop(name: string): Promise<void> {
     this.get(name)
     this.#byName.delete(name)
+    this.#countSlots()
     await this.#write()
+  }
+
+  #countSlots(): void {
+    this.#slots = this.all.filter(({ kind }) => kind === 'slot').length
   }
 
   /**

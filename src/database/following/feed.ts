@@ -18,6 +18,8 @@ export interface FeedOptions {
   /** Waits for more at the end. */
   readonly follow?: boolean
   readonly signal?: AbortSignal
+  /** Only messages on one of these; left out: everything. */
+  readonly channels?: ReadonlySet<string>
 }
 
 /**
@@ -55,7 +57,7 @@ export async function* followFeed(
   pause: () => Promise<void>,
 ): AsyncGenerator<FeedTransaction> {
   const reader = new RecordReader()
-  const { from, ...rest } = options
+  const { from, channels, ...rest } = options
   const to = options.to ?? Infinity
   if (from > to) return
   let changes: FeedChange[] = []
@@ -70,6 +72,7 @@ export async function* followFeed(
       const part = { sequence, timeMs: Number(batch.clock >> 16n), origin: reader.origin }
       for (let decoded = 1; reader.next(); decoded++) {
         if (decoded % changesPerTurn === 0) await pause()
+        if (channels !== undefined && !isOn(channels, reader)) continue
         const change = reader.derived || isPreparedEntry(reader) ? undefined : decodeChange(reader)
         if (change === undefined) continue
         if (changes.length >= changesPerPart || bytes >= bytesPerPart) {
@@ -89,6 +92,10 @@ export async function* followFeed(
       bytes = 0
     }
   }
+}
+
+function isOn(channels: ReadonlySet<string>, reader: RecordReader): boolean {
+  return reader.kind === operationKinds.notify && channels.has(text(reader.key))
 }
 
 /** Of what its reader gets to hold. */

@@ -14,7 +14,9 @@ import {
   lostError,
 } from './consumers.ts'
 import type { Sequence } from '../contract.ts'
+import type { OpenTransactions } from '../transaction/open-transactions.ts'
 import { type NotedFollower, NotedFollowers } from './noted-followers.ts'
+import { Slots } from './slots.ts'
 import { notLeading } from '../commit/log-trouble.ts'
 
 export interface ConsumerOptions {
@@ -36,6 +38,7 @@ export interface LogUser {
   readonly host: Host
   readonly log: CommitLog
   readonly leads: boolean
+  readonly open: OpenTransactions
   /** Of what is in the log. */
   readonly logPosition: Sequence
 }
@@ -51,6 +54,7 @@ const lookEveryMs = 2_000
 export class LogUse {
   readonly #user: LogUser
   readonly #consumers: Consumers
+  readonly slots: Slots
   readonly #followers: NotedFollowers | undefined
   /** Up to there nobody but consumers needs the log. */
   #trimmable: Sequence = 0
@@ -64,6 +68,7 @@ export class LogUse {
   constructor(user: LogUser, consumers: Consumers, folder?: string) {
     this.#user = user
     this.#consumers = consumers
+    this.slots = new Slots(this, user)
     this.#followers = folder === undefined ? undefined : new NotedFollowers(user.host, folder)
     if (this.#followers !== undefined) this.#lookLater(this.#followers)
   }
@@ -90,6 +95,11 @@ export class LogUse {
   /** Writes leave notes for change streams; for as long as there is the consumer that keeps them. */
   get areChangesNoted(): boolean {
     return this.#consumers.has(changesConsumer)
+  }
+
+  /** Rows that are published leave notes; for as long as there is a slot. */
+  get areRowsNoted(): boolean {
+    return this.#consumers.slots > 0
   }
 
   /** From when this resolves on; what is being written then may be noted or not. */

@@ -140,9 +140,8 @@ export class KernelTransaction implements Transaction {
     this.readOnly = options.readOnly
     this.interleaved = options.interactive
     this.isSingleStatement = !options.interactive
-    this.staysInTurn = false
+    this.staysInTurn = this.ended = this.keepsPages = false
     this.locks.reset(options.failFast === true)
-    this.ended = false
     this.origin = 'client'
     this.view.sequence = 0
     this.createdCollections = this.usedNumbers = false
@@ -153,7 +152,6 @@ export class KernelTransaction implements Transaction {
     this.#catalog.reset()
     this.reads = undefined
     this.access.reset()
-    this.keepsPages = false
     this.principal = nobody
     this.kernel.open.add(this)
     return this

@@ -79,7 +79,12 @@ const shortSpilledAt = 4
 const spilledRef = new DataView(new ArrayBuffer(spilledRefBytes))
 const spilledRefSlice = sliceOf(new Uint8Array(spilledRef.buffer))
 
+/** Of all write sets. */
+let takenBack = 0
+
 export class WriteSet {
+  /** Another number whenever some of it was taken back, or all of it is done with. */
+  takenBack: number = ++takenBack
   readonly #arena = new ByteArena()
   readonly #table = new at.OperationTable()
   #count = 0
@@ -134,6 +139,7 @@ export class WriteSet {
   /** Empty again; keeps its memory unless it has become large. */
   reset(): void {
     if (this.#count === 0) return
+    this.takenBack = ++takenBack
     this.#count = 0
     this.#arena.reset()
     this.#table.shrink(0)
@@ -378,6 +384,7 @@ export class WriteSet {
       this.reset()
       return
     }
+    this.takenBack = ++takenBack
     if (mark <= rebuiltMax && this.#count - mark > mark) this.#keepFirst(mark)
     while (this.#count > mark) this.#forgetLast()
     while (this.#ranges.length > 0 && this.#ranges[this.#ranges.length - 1]!.operation >= mark) this.#ranges.pop()

@@ -32,6 +32,7 @@ import type { Connections, Signaled } from './signals.ts'
 import { type Messenger, Notifications } from './notifications.ts'
 import type { ParameterInput, SqlLanguage } from './language.ts'
 import type { ClientStatement, Cursor, Portal } from './portal.ts'
+import type { ReplicationParts } from './replication/commands.ts'
 import { reportedSettings, serverSettings } from './server-settings.ts'
 import { Settings } from './settings.ts'
 import { type BlockClient, type NamesMark, TransactionBlock } from './transaction-block.ts'
@@ -84,6 +85,8 @@ export class Client implements BlockClient {
   temporarySchema: string | undefined
   /** COPY … FROM STDIN is under way and takes the client's messages. */
   copy: CopyTarget | undefined
+  /** It may send commands of replication. */
+  replication: ReplicationParts | undefined
   /** The query string that is being answered: errors tell places in it. */
   text = ''
   /** What runs, for those who look at what runs. */

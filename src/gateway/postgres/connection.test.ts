@@ -68,7 +68,7 @@ describe('the start', () => {
   it.each([
     ['an unknown database', ['user', 'me', 'database', 'nope'], 'E FATAL 3D000 database "nope" does not exist'],
     ['no user', ['database', 'polylog'], 'E FATAL 28000 no PostgreSQL user name specified in startup packet'],
-    ['replication', ['user', 'me', 'replication', 'true'], 'E FATAL 0A000 replication connections are not supported'],
+    ['replication', ['user', 'me', 'replication', 'true'], 'E FATAL 0A000 physical replication is not supported'],
   ])('refuses %s', async (_, parameters, expected) => {
     const client = new TestClient(gateway, opened.sessions.host)
     expect(await client.ask(startup(...parameters))).toEqual([expected])

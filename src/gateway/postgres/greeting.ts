@@ -28,15 +28,23 @@ export function openClient(
   packet: StartupMessage,
 ): Client {
   const { parameters } = packet
-  const replication = parameters.get('replication')
-  if (replication !== undefined && !/^(?:off|false|no|0)$/.test(replication)) {
-    throw sqlError('unsupported', '0A000', 'replication connections are not supported')
-  }
+  const replicates = isReplication(parameters.get('replication'))
   const session = openSession(sessions, remote, userOf(packet), databaseOf(sessions, parameters, byName))
   const { queuedBytes } = session.limits
   const isLimited = queuedBytes < limits.maxPendingOutputBytes
   const own = isLimited ? { ...limits, maxPendingOutputBytes: queuedBytes } : limits
-  return new Client({ session, sessions, outbox, limits: own, language, messenger })
+  const client = new Client({ session, sessions, outbox, limits: own, language, messenger })
+  if (replicates) client.replication = { client, sessions }
+  return client
+}
+
+/** `database`: of rows. Errors: 0A000 where blocks are meant, as they are by any other word for yes; 22023. */
+function isReplication(value = 'off'): boolean {
+  if (value === 'database') return true
+  if (/^(?:off|false|no|0)$/i.test(value)) return false
+  if (/^(?:on|true|yes|1)$/i.test(value))
+    throw sqlError('unsupported', '0A000', 'physical replication is not supported')
+  throw sqlError('invalid_argument', '22023', `invalid value for parameter "replication": "${value}"`)
 }
 
 /** Of a packet that speaks our version of the protocol; else the error with which the connection ends. */

@@ -163,6 +163,14 @@ export function copyResponse(writer: ByteWriter, direction: 'in' | 'out', column
   endMessage(writer, mark)
 }
 
+/** CopyBothResponse: both sides send CopyData. */
+export function copyBothResponse(writer: ByteWriter): void {
+  const mark = beginMessage(writer, 'W')
+  writer.u8(0)
+  writer.u16be(0)
+  endMessage(writer, mark)
+}
+
 export function copyData(writer: ByteWriter, text: string): void {
   copyDataOf(writer, () => writer.utf8(text))
 }

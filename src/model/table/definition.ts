@@ -11,6 +11,7 @@ import { PolylogError } from '../../base/errors.ts'
 import type { Index, JsonObject, JsonValue } from '../../database/catalog/catalog.ts'
 import type { BoundDefinition, PartitioningDefinition } from './partitions/partition-definition.ts'
 import type { PolicyDefinition, RowSecurity } from './policies.ts'
+import type { ReplicaIdentity } from './publication/identity.ts'
 import type { TriggerDefinition } from './triggers.ts'
 import { requireColumnType } from './types/column-type.ts'
 import { findType, shownNumber } from './types/registry.ts'
@@ -148,6 +149,8 @@ export interface TableDefinition {
   readonly bound?: BoundDefinition
   /** Tables that inherit from this one; some may be gone since. */
   readonly children?: readonly number[]
+  /** Which columns tell others which row it was; left out: those of the primary key. */
+  readonly replicaIdentity?: ReplicaIdentity
   /** What the types of users that its columns have consist of. */
   readonly types?: TypeContents
 }

@@ -23,6 +23,7 @@ import { rowPrefixBytes, writeHiddenRowKey, writeRowKey, type Values } from './k
 import { insertRouted } from './partitions/routing.ts'
 import { asOwner, passNewRow, type RowGuard } from './policies.ts'
 import { RowMap } from './partitions/row-map.ts'
+import { noteDeleted, noteInserted, noteUpdated } from './publication/row-notes.ts'
 import { followReferred, refuseMoveBelow, type RowChanges } from './reference-rules.ts'
 import { openStatement, registerRowRule, TableRules, type UpdatePlaces } from './row-hooks.ts'
 import type { Table } from './table.ts'
@@ -84,6 +85,7 @@ export function prepareRow(
 export function storeRow(transaction: Transaction, table: Table, row: Values): Slice {
   writeNewRowKey(transaction, table, row)
   putNewRow(transaction, table, row)
+  noteInserted(transaction, table, row)
   for (const after of TableRules.of(table).insert.after) after(transaction, row, keyWriter)
   transaction.counts.row(table.id, rowEvents.insert)
   return keyWriter
@@ -201,6 +203,7 @@ export function writeUpdate(
   for (const derive of places.derive) derive(transaction, row)
   passNewRow(transaction, table, row, guard)
   for (const check of places.check) check(transaction, row, key)
+  noteUpdated(transaction, table, key, row, (ordinal) => plan.changed[table.columns[ordinal]!.number - 1] === 1)
   if (plan.changesKey && !equalSlices(writeRowKey(table, row, keyWriter), key)) {
     moveRow(transaction, table, key, oldRow, row)
     for (const after of places.after) after(transaction, row, oldRow, keyWriter, true)
@@ -244,6 +247,7 @@ export function beforeDelete(transaction: Transaction, table: Table, oldRow: Val
 }
 
 export function writeDelete(transaction: Transaction, table: Table, key: Slice, oldRow: Values, isMoved = false): void {
+  noteDeleted(transaction, table, key)
   removeRow(transaction, table, key, oldRow)
   for (const after of TableRules.of(table).delete.after) after(transaction, oldRow, key, isMoved)
   transaction.counts.row(table.id, rowEvents.delete)

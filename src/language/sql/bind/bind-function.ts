@@ -40,6 +40,9 @@ import { specialFunctions } from './special-functions.ts'
 import { lastName, stringsOf } from './tree.ts'
 import { bindWindowCall, findWindow, requireOver, withoutArguments } from './windows/bind-window-call.ts'
 
+/** What is built in and writes to the log. */
+const writing: ReadonlySet<string> = new Set(['nextval', 'setval', 'polylog_undo', 'pg_logical_emit_message'])
+
 export { settle }
 
 export function bindFunctionCall(binder: Binder, scope: Scope, node: FuncCall): Expression {
@@ -136,7 +139,7 @@ export function applyFunction(
   parts: readonly Expression[],
   location: number | undefined,
 ): Expression {
-  if (name === 'nextval' || name === 'setval' || name === 'polylog_undo') binder.writes = true
+  if (writing.has(name)) binder.writes = true
   const special = specialFunctions.get(name)
   if (special !== undefined) return special(binder, parts, location)
   const types = parts.map(({ type }) => type)

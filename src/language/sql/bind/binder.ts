@@ -84,7 +84,7 @@ export class Binder {
   takesParameters = true
   readonly #rules: BindingRules
   readonly #dependencies = new Map<string, Dependency>()
-  /** The statement calls a function that writes: nextval, setval, polylog_undo. */
+  /** The statement calls a function that writes: as `nextval` does. */
   writes = false
   /** It has FOR UPDATE or its kin, or a query in it has. */
   locksRows = false

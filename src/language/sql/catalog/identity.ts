@@ -91,8 +91,9 @@ export function namespaceNameByOid(catalog: Catalog, oid: number): string | unde
   return undefined
 }
 
-export function collectionOid(collection: Collection): number {
-  return firstCollectionOid + collection.id
+/** Of a collection, or of what lies in no namespace: numbers are given to all of them together. */
+export function collectionOid({ id }: { readonly id: number }): number {
+  return firstCollectionOid + id
 }
 
 export function collectionByOid(catalog: Catalog, oid: number): Collection | undefined {
@@ -155,6 +156,11 @@ export function triggerByOid(catalog: Catalog, oid: number): { collection: Colle
 
 export function foreignKeyOid(collection: Collection, id: number): number {
   return oidIn(foreignKeyRegions, collection.id, id)
+}
+
+/** Of a table or schema in a publication, by its place there. */
+export function publicationMemberOid({ id }: { readonly id: number }, place: number): number {
+  return oidIn(foreignKeyRegions, id, place)
 }
 
 export function policyOid(collection: Collection, id: number): number {

@@ -29,11 +29,6 @@ const types: Readonly<Record<string, number>> = {
 
 /** Columns as `name:letter`, in PostgreSQL 15's order. */
 const catalogs: Readonly<Record<string, string>> = {
-  pg_publication:
-    'oid:o pubname:n pubowner:o puballtables:b pubinsert:b pubupdate:b pubdelete:b pubtruncate:b pubviaroot:b',
-  pg_publication_rel: 'oid:o prpubid:o prrelid:o prqual:p prattrs:v',
-  pg_publication_namespace: 'oid:o pnpubid:o pnnspid:o',
-  pg_publication_tables: 'pubname:n schemaname:n tablename:n attnames:N rowfilter:t',
   pg_subscription:
     'oid:o subdbid:o subskiplsn:L subname:n subowner:o subenabled:b subbinary:b substream:b subtwophasestate:c subdisableonerr:b subconninfo:t subslotname:n subsynccommit:t subpublications:a',
   pg_subscription_rel: 'srsubid:o srrelid:o srsubstate:c srsublsn:L',
@@ -63,8 +58,6 @@ const catalogs: Readonly<Record<string, string>> = {
   pg_ts_template: 'oid:o tmplname:n tmplnamespace:o tmplinit:r tmpllexize:r',
   pg_file_settings: 'sourcefile:t sourceline:i seqno:i name:t setting:t applied:b error:t',
   pg_hba_file_rules: 'line_number:i type:t database:a user_name:a address:t netmask:t auth_method:t options:a error:t',
-  pg_replication_slots:
-    'slot_name:n plugin:n slot_type:t datoid:o database:n temporary:b active:b active_pid:i xmin:x catalog_xmin:x restart_lsn:L confirmed_flush_lsn:L wal_status:t safe_wal_size:l two_phase:b',
 }
 
 export const emptyViews: readonly Relation[] = Object.entries(catalogs).map(([view, columns]) => {

@@ -40,7 +40,7 @@ function* indexRows(run: SqlRun, objects: StoredObjects = allObjects(run)): Gene
         false,
         true,
         true,
-        false,
+        index.isIdentity,
         numbers,
         index.parts.map(({ column }) => collationOf(column.type.oid)),
         index.parts.map(({ column }, i) => {

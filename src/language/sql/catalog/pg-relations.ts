@@ -5,6 +5,7 @@ import { memoryEngine } from '../../../database/engines.ts'
 import { constraintRows } from './constraints.ts'
 import type { ColumnDefinition } from '../../../model/table/definition.ts'
 import type { RowSecurity } from '../../../model/table/policies.ts'
+import { identityLetter } from '../../../model/table/publication/identity.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { isSequence, sequenceDefinitionOf } from '../../../model/table/sequence.ts'
 import { Table } from '../../../model/table/table.ts'
@@ -47,6 +48,7 @@ interface ClassRow {
   readonly hasIndex?: boolean
   readonly checks?: number
   readonly rowSecurity?: RowSecurity | undefined
+  readonly identity?: string
   /** What PostgreSQL keeps references by: psql looks for those only where it is true. */
   readonly hasTriggers?: boolean
   readonly hasRules?: boolean
@@ -87,7 +89,7 @@ function classRow(one: ClassRow): Values {
     one.rowSecurity?.enabled === true,
     one.rowSecurity?.forced === true,
     one.isUnpopulated !== true,
-    'd',
+    one.identity ?? 'd',
     one.bound !== undefined,
     0,
     0,
@@ -156,6 +158,7 @@ function* tableClasses(run: SqlRun, table: Table, base: ClassBase): Generator<Va
     hasIndex: indexes.length > 0,
     checks: table.checks.length,
     rowSecurity,
+    identity: identityLetter(table),
     ...optionsOf(table.collection),
     hasTriggers: foreignKeys.length > 0 || referencedBy.length > 0 || triggers.length > 0,
   })

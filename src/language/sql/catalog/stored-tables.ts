@@ -1,6 +1,6 @@
 /** What is stored, as the system views walk over it: relations of all models, tables, and their keys as indexes. */
 import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
-import { isTable } from '../../../model/table/table-kind.ts'
+import { isTable, primaryIndexKey } from '../../../model/table/table-kind.ts'
 import { type IndexDefinition, indexDefinitionOf } from '../../../model/table/definition.ts'
 import { type KeyPart, Table } from '../../../model/table/table.ts'
 import { isType } from '../../../model/table/type-kinds.ts'
@@ -37,6 +37,8 @@ export interface ShownIndex {
   readonly name: string
   readonly isUnique: boolean
   readonly isPrimary: boolean
+  /** It was named by ALTER TABLE … REPLICA IDENTITY. */
+  readonly isIdentity: boolean
   readonly isConstraint: boolean
   readonly deferrable: 'immediate' | 'deferred' | undefined
   readonly parts: readonly KeyPart[]
@@ -44,6 +46,10 @@ export interface ShownIndex {
   readonly isPart: boolean
   /** Of a primary key that rows lie under: what it includes, if anything. */
   readonly definition?: IndexDefinition
+}
+
+function isIdentity({ definition: { replicaIdentity } }: Table, index: number): boolean {
+  return typeof replicaIdentity === 'object' && replicaIdentity.index === index
 }
 
 export function indexesOfTable(table: Table): ShownIndex[] {
@@ -58,6 +64,7 @@ export function indexesOfTable(table: Table): ShownIndex[] {
             name: table.primaryKeyName!,
             isUnique: true,
             isPrimary: true,
+            isIdentity: isIdentity(table, primaryIndexKey),
             isConstraint: true,
             deferrable: undefined,
             parts: table.primaryKey,
@@ -73,6 +80,7 @@ export function indexesOfTable(table: Table): ShownIndex[] {
       name: indexName,
       isUnique,
       isPrimary,
+      isIdentity: isIdentity(table, index.id),
       isConstraint,
       deferrable,
       parts,

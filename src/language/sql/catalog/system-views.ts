@@ -14,6 +14,7 @@ import { pgListed } from './pg-listed.ts'
 import { pgOperators } from './pg-operators.ts'
 import { pgExtension } from './pg-extension.ts'
 import { pgPartitions } from './pg-partitions.ts'
+import { pgPublications } from './pg-publications.ts'
 import { pgPolicies } from './pg-policies.ts'
 import { pgTrigger } from './pg-proc.ts'
 import { pgRange } from './pg-range.ts'
@@ -44,6 +45,7 @@ for (const view of [
   ...pgStoredStatistics,
   ...pgTimeZones,
   ...pgPolicies,
+  ...pgPublications,
   pgTrigger,
   pgRange,
   ...pgViews,

@@ -145,6 +145,7 @@ const freeSetFunctions: ReadonlySet<string> = new Set([
   'unnest(anymultirange)',
   'aclexplode(aclitem[])',
   'pg_options_to_table(text[])',
+  'pg_get_publication_tables(text)',
   'generate_subscripts(anyarray,integer,boolean)',
   'generate_series(numeric,numeric)',
   'generate_series(numeric,numeric,numeric)',

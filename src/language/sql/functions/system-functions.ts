@@ -12,6 +12,7 @@ import {
   systemNamespaces,
 } from '../catalog/identity.ts'
 import { columnComment, objectComment, sharedObjectComment } from '../catalog/pg-description.ts'
+import { isPublishable } from '../catalog/pg-publications.ts'
 import { viewText, writableColumns } from '../catalog/pg-views.ts'
 import { isTemporaryName } from '../../../model/table/temporary-names.ts'
 import { isView } from '../../../model/table/view-kind.ts'
@@ -333,7 +334,7 @@ function defineDescriptions(): void {
     if (collection === undefined || isSequence(collection) || column <= 0) return false
     return !isView(collection) || writableColumns(run, collection)?.has(column) === true
   })
-  define('pg_relation_is_publishable', [oid.regclass], bool, () => false)
+  define('pg_relation_is_publishable', [oid.regclass], bool, (run, number: number) => isPublishable(run, number))
   define('pg_get_statisticsobjdef_columns', [oid.oid], text, () => null)
   define('pg_tablespace_location', [oid.oid], text, () => '')
   define('pg_char_to_encoding', [name], int4, (_run, encoding: string) => (/^utf-?8$/i.test(encoding) ? 6 : -1))

@@ -1,18 +1,13 @@
-/** ALTER TABLE: columns, keys, checks, defaults, names. */
+/** ALTER TABLE: columns, keys, checks, defaults. */
 import { privilege } from '../../../database/access/privileges.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
-import type { AlterTableCmd, AlterTableStmt, Node, RangeVar, RenameStmt, RoleSpec } from 'libpg-query'
+import type { AlterTableCmd, AlterTableStmt, Node, RoleSpec } from 'libpg-query'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { checksOf, compileCheck, defaultOf, generatedOf } from '../../../model/table/expressions.ts'
 import type { CheckDefinition, ColumnDefault, GeneratedDefinition, NewColumn } from '../../../model/table/definition.ts'
 import { fillColumn } from '../../../model/table/index-build.ts'
-import {
-  addForeignKey,
-  alterForeignKey,
-  renameForeignKey,
-  validateForeignKey,
-} from '../../../model/table/reference-schema.ts'
+import { addForeignKey, alterForeignKey, validateForeignKey } from '../../../model/table/reference-schema.ts'
 import {
   addCheck,
   addColumn,
@@ -21,12 +16,9 @@ import {
   dropCheck,
   dropNotNull,
   refuseSecondPrimaryKey,
-  renameColumn,
-  renameTable,
   setDefault,
   setNotNull,
 } from '../../../model/table/schema.ts'
-import { familyOf } from '../../../model/table/partitions/partitioning.ts'
 import { type Column, Table } from '../../../model/table/table.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
 import { isView } from '../../../model/table/view-kind.ts'
@@ -41,7 +33,7 @@ import { failure, notBuilt } from '../failure.ts'
 import { Planner } from '../plan/planner.ts'
 import { noRow, currentContext, type SqlRun } from '../plan/run.ts'
 import { retypeStep } from './alter-column-type.ts'
-import { ownSequence, planOwnSequence, planRenameSequence, renameSequence } from './alter-sequence.ts'
+import { ownSequence, planOwnSequence } from './alter-sequence.ts'
 import { assignTo } from './assignment.ts'
 import { giveSequence, keyColumns, keyIndex, makeSequence } from './create-table.ts'
 import { skipping } from './create-schema.ts'
@@ -51,12 +43,11 @@ import { bindForeignKey, constraintNames } from './foreign-keys.ts'
 import { bindGeneration, dropExpressionStep, refuseGenerated } from './generated-columns.ts'
 import { identityStep } from './identity-columns.ts'
 import { lockToAlter } from './lock-table.ts'
-import { findCollection, freeName, getOwnTable, getTable, isNameTaken, refusePending, shownName } from './naming.ts'
+import { findCollection, freeName, getOwnTable, isNameTaken, shownName } from './naming.ts'
 import { giveCollection, newOwner } from './owners.ts'
-import { planRenamePolicy, rowSecurityStep } from './policies.ts'
-import { isTriggerCommand, planRenameTrigger, setTriggerState } from '../trigger/create-trigger.ts'
-import { planRenameRoutine } from './routines/alter-routine.ts'
-import { routineWord } from './routines/named-routine.ts'
+import { rowSecurityStep } from './policies.ts'
+import { replicaIdentityStep } from './publications.ts'
+import { isTriggerCommand, setTriggerState } from '../trigger/create-trigger.ts'
 import {
   addCheckToChildren,
   dropSharedConstraint,
@@ -64,7 +55,6 @@ import {
   refuseDroppingConstraint,
   validateInFamily,
 } from './partitions/constraints.ts'
-import { planRenameIndex, renameConstraint } from './partitions/rename.ts'
 import { currentTable, shareWithPartitions } from './partitions/links.ts'
 import { refusePartialKeys } from './partitions/new-partition.ts'
 import { planAlterIndex } from './partitions/alter-index.ts'
@@ -76,21 +66,12 @@ import {
   type Reach,
   refuseAdding,
   refuseDropping,
-  refuseRenaming,
   type Step,
   withChildren,
 } from './partitions/recursion.ts'
 import { type Planned, planSteps } from './prepared.ts'
-import {
-  alterView,
-  planAlterView,
-  planRenameView,
-  renameInTexts,
-  renameView,
-  renameViewColumn,
-  unsupportedOn,
-} from './views/alter-view.ts'
-import { renamedExpression, storedDefault } from './stored-expressions.ts'
+import { alterView, planAlterView, unsupportedOn } from './views/alter-view.ts'
+import { storedDefault } from './stored-expressions.ts'
 import { objectWords } from './statement-names.ts'
 import {
   bindCheck,
@@ -236,6 +217,7 @@ function planCommand(binder: Binder, command: AlterTableCmd, tableName: string, 
         partitionStep(command) ??
         triggerStep(command) ??
         rowSecurityStep(command.subtype) ??
+        replicaIdentityStep(command) ??
         refuse(command)
       )
   }
@@ -520,80 +502,4 @@ function ownedSequence(
   if (collection === undefined || !isSequence(collection)) return undefined
   if (command?.subtype !== 'AT_ChangeOwner' || others.length > 0) return undefined
   return { collection, owner: command.newowner }
-}
-
-export function planRename(_binder: Binder, statement: RenameStmt): Planned {
-  const to = statement.newname ?? ''
-  const relation = statement.relation
-  if (statement.renameType === 'OBJECT_POLICY') return planRenamePolicy(statement)
-  if (statement.renameType === 'OBJECT_TRIGGER') return planRenameTrigger(statement)
-  if (routineWord(statement.renameType) !== undefined) return planRenameRoutine(statement)
-  if (statement.renameType === 'OBJECT_SEQUENCE') return planRenameSequence(statement)
-  if (statement.renameType === 'OBJECT_VIEW' || statement.relationType === 'OBJECT_VIEW')
-    return planRenameView(statement)
-  if (statement.renameType === 'OBJECT_INDEX') return planRenameIndex(statement)
-  if (statement.renameType === 'OBJECT_TABLE' || statement.renameType === 'OBJECT_MATVIEW') {
-    const tag = statement.renameType === 'OBJECT_MATVIEW' ? 'ALTER MATERIALIZED VIEW' : 'ALTER TABLE'
-    return planSteps({ kind: 'schema' }, tag, (run) => {
-      const sequence = findCollection(run, relation!)
-      if (sequence !== undefined && isSequence(sequence)) {
-        renameSequence(run, sequence, to)
-        return nothing
-      }
-      if (sequence !== undefined && isView(sequence)) {
-        renameView(run, sequence, to)
-        return nothing
-      }
-      const table = getRenamedTable(run, relation!)
-      if (isNameTaken(run.transaction, table.schema, to)) throw failure('42P07', `relation "${to}" already exists`)
-      const { catalog } = run.transaction
-      renameTable(run.transaction, table, to)
-      renameInTexts(run, catalog, table.id)
-      return nothing
-    })
-  }
-  if (statement.renameType === 'OBJECT_COLUMN') {
-    return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
-      const view = findCollection(run, relation!)
-      if (view !== undefined && isView(view)) {
-        renameViewColumn(run, view, statement)
-        return nothing
-      }
-      const table = getRenamedTable(run, relation!)
-      const from = statement.subname ?? ''
-      if (table.findColumn(from) === undefined) throw failure('42703', `column "${from}" does not exist`)
-      refuseRenaming(run, table, from, relation!.inh !== true)
-      const { catalog } = run.transaction
-      for (const one of familyOf(catalog, table)) {
-        const rewrite = (text: string): string => renamedExpression(catalog, one, text, from, to)
-        renameColumn(run.transaction, one, from, to, rewrite)
-        renameInTexts(run, catalog, one.id)
-      }
-      return nothing
-    })
-  }
-  if (statement.renameType === 'OBJECT_TABCONSTRAINT') {
-    return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
-      const table = getRenamedTable(run, relation!)
-      const from = statement.subname ?? ''
-      if (!constraintNames(table).includes(from)) {
-        throw failure('42704', `constraint "${from}" for table "${table.name}" does not exist`)
-      }
-      if (constraintNames(table).includes(to)) {
-        throw failure('42710', `constraint "${to}" for relation "${table.name}" already exists`)
-      }
-      if (table.foreignKeys.some(({ name }) => name === from)) renameForeignKey(run.transaction, table, from, to)
-      else renameConstraint(run, table, from, to, relation!.inh !== true)
-      return nothing
-    })
-  }
-  throw notBuilt(`ALTER ${objectWords(statement.renameType)} RENAME`)
-}
-
-function getRenamedTable(run: SqlRun, name: RangeVar): Table {
-  const table = getTable(run, name)
-  run.transaction.principal.rights.requireOwner(table.collection)
-  refusePending(run, table, 'ALTER TABLE')
-  run.transaction.locks.lockCollection(table.id, 'access exclusive')
-  return table
 }

@@ -17,6 +17,7 @@ import type { Outcome } from './execution.ts'
 import { findCollection, findPart, refuseBusy, shownName } from './naming.ts'
 import { getPolicyTarget, policyTarget } from './policies.ts'
 import { type Planned, planSteps } from './prepared.ts'
+import { planDropPublication } from './publications.ts'
 import { planDropRoutine } from './routines/alter-routine.ts'
 import { routineWord } from './routines/named-routine.ts'
 import { findTrigger, missingTrigger } from '../trigger/create-trigger.ts'
@@ -37,6 +38,7 @@ const kinds: Readonly<Record<string, { word: string; find: FindTarget }>> = {
 export function planDrop(_binder: Binder, statement: DropStmt): Planned {
   if (statement.removeType === 'OBJECT_POLICY') return planDropPolicy(statement)
   if (statement.removeType === 'OBJECT_EXTENSION') return planDropExtension(statement)
+  if (statement.removeType === 'OBJECT_PUBLICATION') return planDropPublication(statement)
   if (statement.removeType === 'OBJECT_TRIGGER') return planDropTrigger(statement)
   if (routineWord(statement.removeType) !== undefined) return planDropRoutine(statement)
   const kind = kinds[statement.removeType ?? '']

@@ -6,7 +6,7 @@ import type { Work } from './execution.ts'
 import type { ParsedStatement } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { planMoveObject } from './alter-sequence.ts'
-import { planAlterTable, planRename } from './alter-table.ts'
+import { planAlterTable } from './alter-table.ts'
 import { planComment } from './comment.ts'
 import { planCopy } from './copy.ts'
 import { planCreateDatabase } from './create-database.ts'
@@ -50,6 +50,8 @@ import { planSetConstraints } from './set-constraints.ts'
 import { planSet, planShow } from './settings-statements.ts'
 import { statementName } from './statement-names.ts'
 import { planTransaction } from './transaction-control.ts'
+import { planRename } from './rename.ts'
+import { planAlterPublication, planCreatePublication, planOwnPublication } from './publications.ts'
 import { planMoveType, planOwnType, planRenameType } from './types/change-type.ts'
 import { planCreateComposite } from './types/composites.ts'
 import { planAlterDomain, planCreateDomain } from './types/domains.ts'
@@ -134,6 +136,7 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   if ('GrantRoleStmt' in node) return planGrantRole(node.GrantRoleStmt)
   if ('AlterOwnerStmt' in node) {
     const { objectType } = node.AlterOwnerStmt
+    if (objectType === 'OBJECT_PUBLICATION') return planOwnPublication(node.AlterOwnerStmt)
     return routineWord(objectType) === undefined
       ? (planOwnType(node.AlterOwnerStmt) ?? planAlterOwner(node.AlterOwnerStmt))
       : planOwnRoutine(node.AlterOwnerStmt)
@@ -145,7 +148,7 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   if ('CreateSchemaStmt' in node) return planCreateSchema(node.CreateSchemaStmt)
   if ('AlterTableStmt' in node) return planAlterTable(binder, node.AlterTableStmt)
   if ('RenameStmt' in node && node.RenameStmt.renameType === 'OBJECT_ROLE') return planRenameRole(node.RenameStmt)
-  if ('RenameStmt' in node) return planRenameType(node.RenameStmt) ?? planRename(binder, node.RenameStmt)
+  if ('RenameStmt' in node) return planRenameType(node.RenameStmt) ?? planRename(node.RenameStmt)
   if ('AlterObjectSchemaStmt' in node) {
     return planMoveType(node.AlterObjectSchemaStmt) ?? planMoveObject(node.AlterObjectSchemaStmt)
   }
@@ -158,6 +161,8 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   if ('CreateSeqStmt' in node) return planCreateSequence(binder, node.CreateSeqStmt)
   if ('CreatePolicyStmt' in node) return planCreatePolicy(node.CreatePolicyStmt)
   if ('AlterPolicyStmt' in node) return planAlterPolicy(node.AlterPolicyStmt)
+  if ('CreatePublicationStmt' in node) return planCreatePublication(node.CreatePublicationStmt)
+  if ('AlterPublicationStmt' in node) return planAlterPublication(node.AlterPublicationStmt)
   if ('AlterSeqStmt' in node) return planAlterSequence(binder, node.AlterSeqStmt)
   return undefined
 }

@@ -3,6 +3,7 @@ import { privilege } from '../../../database/access/privileges.ts'
 import type { RangeVar, TruncateStmt } from 'libpg-query'
 import { foreignKeysTo } from '../../../model/table/foreign-key.ts'
 import { familyFor } from '../../../model/table/partitions/partitioning.ts'
+import { noteTruncate } from '../../../model/table/publication/row-notes.ts'
 import { truncateTable } from '../../../model/table/schema.ts'
 import { restartSequence } from '../../../model/table/sequence.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -23,7 +24,9 @@ export function planTruncate(_binder: Binder, statement: TruncateStmt): Planned 
     if (kept !== undefined) throw failure('42809', `"${kept.name}" is not a table`)
     for (const { collection } of named) rights.require(collection, privilege.truncate)
     const families = names.flatMap((name, i) => truncatedWith(run, name, named[i]!))
-    for (const table of withReferencing(run, [...new Set(families)], statement.behavior === 'DROP_CASCADE', notices)) {
+    const isCascade = statement.behavior === 'DROP_CASCADE'
+    const emptied = withReferencing(run, [...new Set(families)], isCascade, notices)
+    for (const table of emptied) {
       if (families.includes(table)) run.transaction.access.asServer(() => truncateTable(run.transaction, table))
       else {
         rights.require(table.collection, privilege.truncate)
@@ -36,6 +39,7 @@ export function planTruncate(_binder: Binder, statement: TruncateStmt): Planned 
         if (sequence !== undefined) restartSequence(run.transaction, sequence)
       }
     }
+    noteTruncate(run.transaction, emptied, { cascade: isCascade, restart: statement.restart_seqs === true })
     return { rowCount: 0, notices }
   })
 }

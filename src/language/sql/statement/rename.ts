@@ -1,0 +1,103 @@
+/** ALTER … RENAME of relations, columns and constraints. */
+import type { RangeVar, RenameStmt } from 'libpg-query'
+import { renameForeignKey } from '../../../model/table/reference-schema.ts'
+import { renameColumn, renameTable } from '../../../model/table/schema.ts'
+import { familyOf } from '../../../model/table/partitions/partitioning.ts'
+import { isSequence } from '../../../model/table/sequence.ts'
+import type { Table } from '../../../model/table/table.ts'
+import { isView } from '../../../model/table/view-kind.ts'
+import { failure, notBuilt } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { planRenameTrigger } from '../trigger/create-trigger.ts'
+import { planRenameSequence, renameSequence } from './alter-sequence.ts'
+import { nothing } from './execution.ts'
+import { constraintNames } from './foreign-keys.ts'
+import { findCollection, getTable, isNameTaken, refusePending } from './naming.ts'
+import { planRenameIndex, renameConstraint } from './partitions/rename.ts'
+import { refuseRenaming } from './partitions/recursion.ts'
+import { planRenamePolicy } from './policies.ts'
+import { type Planned, planSteps } from './prepared.ts'
+import { planRenamePublication, renameInPublications } from './publications.ts'
+import { planRenameRoutine } from './routines/alter-routine.ts'
+import { routineWord } from './routines/named-routine.ts'
+import { objectWords } from './statement-names.ts'
+import { renamedExpression } from './stored-expressions.ts'
+import { planRenameView, renameInTexts, renameView, renameViewColumn } from './views/alter-view.ts'
+
+export function planRename(statement: RenameStmt): Planned {
+  const to = statement.newname ?? ''
+  const relation = statement.relation
+  if (statement.renameType === 'OBJECT_POLICY') return planRenamePolicy(statement)
+  if (statement.renameType === 'OBJECT_TRIGGER') return planRenameTrigger(statement)
+  if (routineWord(statement.renameType) !== undefined) return planRenameRoutine(statement)
+  if (statement.renameType === 'OBJECT_SEQUENCE') return planRenameSequence(statement)
+  if (statement.renameType === 'OBJECT_VIEW' || statement.relationType === 'OBJECT_VIEW')
+    return planRenameView(statement)
+  if (statement.renameType === 'OBJECT_INDEX') return planRenameIndex(statement)
+  if (statement.renameType === 'OBJECT_PUBLICATION') return planRenamePublication(statement)
+  if (statement.renameType === 'OBJECT_TABLE' || statement.renameType === 'OBJECT_MATVIEW') {
+    const tag = statement.renameType === 'OBJECT_MATVIEW' ? 'ALTER MATERIALIZED VIEW' : 'ALTER TABLE'
+    return planSteps({ kind: 'schema' }, tag, (run) => {
+      const sequence = findCollection(run, relation!)
+      if (sequence !== undefined && isSequence(sequence)) {
+        renameSequence(run, sequence, to)
+        return nothing
+      }
+      if (sequence !== undefined && isView(sequence)) {
+        renameView(run, sequence, to)
+        return nothing
+      }
+      const table = getRenamedTable(run, relation!)
+      if (isNameTaken(run.transaction, table.schema, to)) throw failure('42P07', `relation "${to}" already exists`)
+      const { catalog } = run.transaction
+      renameTable(run.transaction, table, to)
+      renameInTexts(run, catalog, table.id)
+      return nothing
+    })
+  }
+  if (statement.renameType === 'OBJECT_COLUMN') {
+    return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
+      const view = findCollection(run, relation!)
+      if (view !== undefined && isView(view)) {
+        renameViewColumn(run, view, statement)
+        return nothing
+      }
+      const table = getRenamedTable(run, relation!)
+      const from = statement.subname ?? ''
+      if (table.findColumn(from) === undefined) throw failure('42703', `column "${from}" does not exist`)
+      refuseRenaming(run, table, from, relation!.inh !== true)
+      const { catalog } = run.transaction
+      for (const one of familyOf(catalog, table)) {
+        const rewrite = (text: string): string => renamedExpression(catalog, one, text, from, to)
+        renameColumn(run.transaction, one, from, to, rewrite)
+        renameInTexts(run, catalog, one.id)
+        renameInPublications(run, catalog, one, from, to)
+      }
+      return nothing
+    })
+  }
+  if (statement.renameType === 'OBJECT_TABCONSTRAINT') {
+    return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
+      const table = getRenamedTable(run, relation!)
+      const from = statement.subname ?? ''
+      if (!constraintNames(table).includes(from)) {
+        throw failure('42704', `constraint "${from}" for table "${table.name}" does not exist`)
+      }
+      if (constraintNames(table).includes(to)) {
+        throw failure('42710', `constraint "${to}" for relation "${table.name}" already exists`)
+      }
+      if (table.foreignKeys.some(({ name }) => name === from)) renameForeignKey(run.transaction, table, from, to)
+      else renameConstraint(run, table, from, to, relation!.inh !== true)
+      return nothing
+    })
+  }
+  throw notBuilt(`ALTER ${objectWords(statement.renameType)} RENAME`)
+}
+
+function getRenamedTable(run: SqlRun, name: RangeVar): Table {
+  const table = getTable(run, name)
+  run.transaction.principal.rights.requireOwner(table.collection)
+  refusePending(run, table, 'ALTER TABLE')
+  run.transaction.locks.lockCollection(table.id, 'access exclusive')
+  return table
+}
