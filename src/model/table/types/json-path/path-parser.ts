@@ -14,6 +14,7 @@ import {
   type PathMethod,
 } from './path-nodes.ts'
 
+const greatestLevel = 2 ** 31 - 1
 const maxDepth = 400
 const methods: ReadonlySet<string> = new Set<PathMethod>([
   'abs',
@@ -319,7 +320,9 @@ class PathParser {
     const { kind, text } = this.#peek()
     if (kind !== 'number' || !/^\d+$/.test(text)) throw this.#unexpected()
     this.#at++
-    return Number(text)
+    const level = Number(text)
+    if (level <= greatestLevel) return level
+    throw sqlError('out_of_range', '22003', `value "${text}" is out of range for type integer`)
   }
 
   #peek(): PathToken {
