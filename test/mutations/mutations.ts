@@ -7,6 +7,7 @@ import { functionMutations } from './functions.ts'
 import { geometryMutations } from './geometries.ts'
 import { javascriptMutations } from './javascript.ts'
 import { historyMutations } from './history.ts'
+import { publicationMutations } from './publications.ts'
 import { kitMutations } from './kit.ts'
 import { logMutations } from './log.ts'
 import { limitMutations } from './limits.ts'
@@ -86,6 +87,7 @@ export const mutations: readonly Mutation[] = [
   ...attackMutations,
   ...upperMutations,
   ...historyMutations,
+  ...publicationMutations,
   ...kitMutations,
   ...encryptionMutations,
 ]

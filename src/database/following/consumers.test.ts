@@ -152,6 +152,26 @@ describe('after a restart', () => {
     expect(statusOf('a "b"\n')).toEqual([25, 'active', 'backup'])
   })
 
+  test('slots are there again, but those that were temporary', async () => {
+    const { slots } = database.logUse
+    await world.complete(slots.create('kept', false, 1, () => slots.end))
+    await world.complete(slots.create('fleeting', true, 1, () => slots.end))
+    expect(slots.all.map(({ name, isTemporary }) => [name, isTemporary])).toEqual([
+      ['kept', false],
+      ['fleeting', true],
+    ])
+    expect(database.logUse.areRowsNoted).toBe(true)
+    world.crash(host, 'power')
+    await restart()
+    expect(database.logUse.slots.all.map(({ name }) => name)).toEqual(['kept'])
+    expect(database.logUse.areRowsNoted).toBe(true)
+    await world.complete(database.logUse.slots.drop(database.logUse.slots.find('kept')!))
+    expect(database.logUse.areRowsNoted).toBe(false)
+    world.crash(host, 'power')
+    await restart()
+    expect(database.logUse.slots.all).toEqual([])
+  })
+
   test('no crash leaves an active one without what it needs', async () => {
     await world.complete(database.logUse.register('feed', { from: 1 }))
     for (let round = 0; round < 12; round++) {
