@@ -83,10 +83,9 @@ export function tablesPublished(run: SqlRun, { id }: Publication): readonly Show
   return [...shown.values()].sort((a, b) => a.table.id - b.table.id)
 }
 
-/** Numbers of the columns that are told. */
+/** Numbers of the columns that it names: without a list all of them, also those that are generated, of which nothing is told. */
 export function columnsPublished({ table, way: { columns } }: Shown): number[] {
-  const told = table.columns.filter(({ generated }) => generated === undefined).map(({ number }) => number)
-  return columns === undefined ? told : told.filter((number) => columns.includes(number))
+  return table.columns.map(({ number }) => number).filter((number) => columns === undefined || columns.includes(number))
 }
 
 function* publishedTables(run: SqlRun): Generator<Values> {

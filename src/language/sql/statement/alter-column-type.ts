@@ -29,6 +29,7 @@ import { checkTypes } from './foreign-keys.ts'
 import { describeAddress } from './object-names.ts'
 import { parseExpression } from '../parse-expression.ts'
 import { scopeOfColumns } from './table-scope.ts'
+import { refusePublishedType } from './publication-columns.ts'
 
 /** All that a statement retypes, together: a USING sees each row as it was before the statement. */
 export function retypeStep(
@@ -50,6 +51,7 @@ export function retypeStep(
       if (seen.has(name)) throw failure('0A000', `cannot alter type of column "${name}" twice`)
       seen.add(name)
       refuseReaders(run, table, column)
+      refusePublishedType(run, table, column)
       return retype(run, binder, { table, column, definition, type })
     })
     const refuse = (changed: Table): void => refuseReferences(run.transaction.catalog, changed)

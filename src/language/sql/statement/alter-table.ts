@@ -46,6 +46,7 @@ import { lockToAlter } from './lock-table.ts'
 import { findCollection, freeName, getOwnTable, isNameTaken, shownName } from './naming.ts'
 import { giveCollection, newOwner } from './owners.ts'
 import { rowSecurityStep } from './policies.ts'
+import { leavePublications } from './publication-columns.ts'
 import { replicaIdentityStep } from './publications.ts'
 import { isTriggerCommand, setTriggerState } from '../trigger/create-trigger.ts'
 import {
@@ -354,11 +355,12 @@ function* dropColumnOf(
   isOnly: boolean,
   notices: Notice[],
 ): StatementSteps<void> {
-  const { number } = table.getColumn(name)
+  const column = table.getColumn(name)
+  leavePublications(run, table, column, isCascade, notices)
   for (const check of checksReading(run, table, name)) {
     yield* inPlace(run.transaction, () => dropCheck(run.transaction, currentTable(run, table), check))
   }
-  yield* dropTargets(run, [{ id: table.id, part: columnPart(number) }], isCascade, notices)
+  yield* dropTargets(run, [{ id: table.id, part: columnPart(column.number) }], isCascade, notices)
   for (const child of childrenOf(run, table)) {
     yield* partColumn(run, child, name, isOnly, (freed) => dropColumnOf(run, freed, name, isCascade, false, notices))
   }

@@ -13,7 +13,7 @@ import type {
 } from 'libpg-query'
 import { privilege } from '../../../database/access/privileges.ts'
 import { AccessError, notOwner, wordOf } from '../../../database/access/rights.ts'
-import type { Catalog, GlobalObject, JsonObject } from '../../../database/catalog/catalog.ts'
+import type { Catalog, JsonObject } from '../../../database/catalog/catalog.ts'
 import { indexDefinitionOf } from '../../../model/table/definition.ts'
 import { familyOf } from '../../../model/table/partitions/partitioning.ts'
 import { type ReplicaIdentity, withIdentity } from '../../../model/table/publication/identity.ts'
@@ -23,7 +23,6 @@ import {
   type Publication,
   type PublicationContent,
   publicationKind,
-  publicationsOf,
   type PublishedTable,
   type RowAction,
   rowActions,
@@ -48,7 +47,6 @@ import { requireNamespace } from './grant.ts'
 import { findCollection, getTable, shownName } from './naming.ts'
 import { newOwner } from './owners.ts'
 import { type Planned, planSteps } from './prepared.ts'
-import { renamedExpression } from './stored-expressions.ts'
 import { scopeOfColumns } from './table-scope.ts'
 
 interface Objects {
@@ -103,7 +101,8 @@ export function planAlterPublication(statement: AlterPublicationStmt): Planned {
 }
 
 function changed(catalog: Catalog, publication: Publication, given: Objects, action: string | undefined): Objects {
-  const { name, schemas } = publication
+  const { name } = publication
+  const schemas = publication.schemas.filter((id) => catalog.namespaceById(id) !== undefined)
   const tables = publication.tables.filter(({ table }) => catalog.collectionById(table) !== undefined)
   const nameOf = (table: number): string => catalog.collectionById(table)!.name
   const schemaName = (id: number): string => catalog.namespaceById(id)!.name
@@ -201,11 +200,12 @@ function toJson(content: PublicationContent): JsonObject {
 
 /** What fits together only as a whole. */
 function check(catalog: Catalog, name: string, { tables, schemas, viaRoot }: PublicationContent): void {
+  const hasSchemas = schemas.some((id) => catalog.namespaceById(id) !== undefined)
   for (const { table: id, columns, where } of tables) {
     const collection = catalog.collectionById(id)
     if (collection === undefined || !isTable(collection)) continue
     const { schema, definition } = Table.of(collection)
-    if (columns !== undefined && schemas.length > 0) {
+    if (columns !== undefined && hasSchemas) {
       const what = `cannot use column list for relation "${schema}.${collection.name}" in publication "${name}"`
       throw failure('22023', what, {
         detail: 'Column lists cannot be specified in publications containing FOR TABLES IN SCHEMA elements.',
@@ -385,22 +385,6 @@ function refusal(bound: Expression): string | undefined {
     return found !== undefined
   })
   return found
-}
-
-/** A column of the table is called otherwise now; `before`: the catalog in which conditions hold. */
-export function renameInPublications(run: SqlRun, before: Catalog, table: Table, from: string, to: string): void {
-  for (const publication of publicationsOf(run.transaction.catalog)) {
-    if (!publication.tables.some((one) => one.table === table.id && one.where !== undefined)) continue
-    const tables = publication.tables.map((one) => {
-      if (one.table !== table.id || one.where === undefined) return one
-      return { ...one, where: renamedExpression(before, table, one.where, from, to) }
-    })
-    alterContent(run, publication.object, { ...publication.object.definition, tables } as unknown as JsonObject)
-  }
-}
-
-function alterContent({ transaction }: SqlRun, object: GlobalObject, definition: JsonObject): void {
-  transaction.globals.alter(object, { definition })
 }
 
 /** ALTER TABLE … REPLICA IDENTITY; undefined of other commands. */
