@@ -95,3 +95,8 @@ drop publication if exists nobody, x9;
 alter table z replica identity using index nope;
 create index plain on z(id);
 alter table z replica identity using index plain;
+create table inserts(x int);
+create publication p3 for table inserts with (publish = 'insert');
+insert into inserts values (1);
+update inserts set x = 2;
+delete from inserts;
