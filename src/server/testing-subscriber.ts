@@ -187,7 +187,13 @@ export class Subscriber {
   private constructor(client: Driver) {
     this.client = client
     client.on('error', (error) => this.#failed(error))
-    client.connection.on('copyData', ({ chunk }) => this.#take(chunk))
+    client.connection.on('copyData', ({ chunk }) => {
+      try {
+        this.#take(chunk)
+      } catch (error) {
+        this.#failed(error as Error)
+      }
+    })
   }
 
   static async connect(config: pg.ClientConfig): Promise<Subscriber> {

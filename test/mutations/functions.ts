@@ -71,12 +71,18 @@ export const functionMutations: readonly Mutation[] = [
       '',
     ],
     ['a procedure ends transactions within others', " && this.#client.block.kind === 'none'\n", '\n'],
-    [
-      'a procedure keeps the rows of its loops',
-      ' ? ended.finally(() => this.#alone?.close()) : ended',
-      ' ? ended : ended',
-    ],
   ]),
+  ...mutationsOf(
+    'src/gateway/postgres/query-run.ts',
+    ['src/server/held-memory.test.ts'],
+    [
+      [
+        'a procedure keeps the rows of its loops',
+        ' ? ended.finally(() => this.#alone?.close()) : ended',
+        ' ? ended : ended',
+      ],
+    ],
+  ),
   ...mutationsOf('src/language/sql/plpgsql/exec-block.ts', sessions, [
     ['a block that is run again keeps its variables', '    frame.values.splice(0, Infinity, ...values)\n', ''],
     ['transactions end within blocks that handle errors', '  frame.guards++\n', '  frame.guards += 0\n'],
