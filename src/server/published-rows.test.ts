@@ -367,6 +367,8 @@ describe('a slot', () => {
     // Nobody has flushed what was never sent.
     one.confirm(2n ** 64n - 1n)
     await one.stop()
+    const slot = `select confirmed_flush_lsn <= pg_current_wal_lsn() as is_there from pg_replication_slots where slot_name = 'nonsense'`
+    expect((await sql.query(slot)).rows).toEqual([{ is_there: true }])
     const again = await subscriber()
     await sql.query('insert into nonsense values (1)')
     again.start('nonsense', 'nonsense', messages)
