@@ -108,6 +108,8 @@ export interface Transaction extends TransactionReader {
   readonly isSingleStatement: boolean
   /** Runs what is due once the statement's own work is done; undefined where that is nothing. The runner does it, too. */
   statementEnd(): StatementSteps<void> | undefined
+  /** The state that it reads, as one that others may read, too: `transaction-view.ts`. */
+  readonly view: { share(): string; take(name: string): boolean }
   /** Another number whenever something that was written is taken back. */
   readonly writes: { readonly takenBack: number }
   /** Takes back what the statement has written and put off since `start`: see `part.ts`. */

@@ -34,6 +34,7 @@ import { isEmpty, migrate, type MigrationStep, requirePresentFormat } from './di
 import { noteRefused } from './commit/note-refused.ts'
 import { PreparedTransactions, type PreparingKernel } from './prepared/prepared-transactions.ts'
 import { DatabaseStatistics } from './statistics/statistics.ts'
+import { ExportedSnapshots } from './transaction/exported-snapshots.ts'
 import { OpenTransactions } from './transaction/open-transactions.ts'
 import { ProcessMemory } from './process-memory.ts'
 import { throughMisses } from './transaction/pinned-pages.ts'
@@ -67,6 +68,7 @@ export class Database implements PreparingKernel {
   readonly largeCommits: LargeCommits = new LargeCommits(this)
   readonly limits: KernelLimits
   readonly open: OpenTransactions = new OpenTransactions()
+  readonly exported: ExportedSnapshots = new ExportedSnapshots()
   readonly statistics: DatabaseStatistics = new DatabaseStatistics(this)
   readonly prepared: PreparedTransactions = new PreparedTransactions(this)
   readonly services: TransactionServices

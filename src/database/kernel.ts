@@ -12,6 +12,7 @@ import type { LargeCommits } from './commit/large-commits.ts'
 import type { LockTable } from './transaction/locks.ts'
 import type { PreparedTransactions } from './prepared/prepared-transactions.ts'
 import type { DatabaseStatistics } from './statistics/statistics.ts'
+import type { ExportedSnapshots } from './transaction/exported-snapshots.ts'
 import type { OpenTransactions } from './transaction/open-transactions.ts'
 import type { SpillOptions } from './transaction/spilled-values.ts'
 import type { WorkspaceParts } from './transaction/workspace.ts'
@@ -37,6 +38,7 @@ export interface Kernel {
   isEmpty: boolean
   readonly limits: KernelLimits
   readonly open: OpenTransactions
+  readonly exported: ExportedSnapshots
   readonly prepared: PreparedTransactions
   readonly statistics: DatabaseStatistics
   /** Above the accounts of everybody who works with the database. */

@@ -291,6 +291,31 @@ describe('a slot', () => {
     expect(changes.flatMap((change) => (change.kind === 'insert' ? [change.row!['id']] : []))).toEqual(['3'])
   })
 
+  it('exports the state that it begins with, until the next command', async () => {
+    await sql.query(`create table exported (id int primary key); insert into exported values (1);
+      create publication exported for table exported`)
+    const one = await subscriber()
+    const made = await one.client.query<{ snapshot_name: string }>(
+      'CREATE_REPLICATION_SLOT "exported" LOGICAL pgoutput',
+    )
+    const take = `begin isolation level repeatable read read only; set transaction snapshot '${made.rows[0]!.snapshot_name}'`
+    await sql.query('insert into exported values (2)')
+    const reader = await server.pg()
+    await reader.query(take)
+    expect((await reader.query('select id from exported')).rows).toEqual([{ id: 1 }])
+    one.start('exported', 'exported', messages)
+    const changes = await one.untilMark(await mark())
+    expect(changes.flatMap((change) => (change.kind === 'insert' ? [change.row!['id']] : []))).toEqual(['2'])
+    expect((await reader.query('select id from exported')).rows).toEqual([{ id: 1 }])
+    await reader.query('commit')
+    expect(await errorOf(reader.query(take))).toContain('22023')
+    await reader.query('rollback')
+    await one.stop()
+    // In between nothing of it is open.
+    await one.client.query('CREATE_REPLICATION_SLOT "again" TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT')
+    await one.client.query('insert into exported values (3)')
+  })
+
   it('is read by one at a time, and is dropped when nobody reads it', async () => {
     await createSlot('alone')
     await sql.query('create table alone (id int primary key); create publication alone for table alone')

@@ -12,6 +12,7 @@
 import type { Miss, Reader, Snapshot } from '../../storage/store.ts'
 import type { Sequence } from '../contract.ts'
 import type { Kernel } from '../kernel.ts'
+import type { ExportedState } from './exported-snapshots.ts'
 import { PinnedPages } from './pinned-pages.ts'
 import type { TransactionCursor } from './transaction-cursor.ts'
 
@@ -22,6 +23,8 @@ export class TransactionView {
   isTaken = false
   readonly #kernel: Kernel
   #pinned: Snapshot | undefined
+  /** Under which names others know it. */
+  #shared: { readonly state: ExportedState; readonly names: string[] } | undefined
   /** Open on the newest state, to be put on the pinned one: the first, which is mostly the only one, and the others. */
   #firstCursor: TransactionCursor | undefined
   #cursors: TransactionCursor[] = []
@@ -55,8 +58,37 @@ export class TransactionView {
     this.forgetCursors()
   }
 
+  /** Gives the state a name, by which others may take it until this one ends. */
+  share(): string {
+    this.pin()
+    const { exported } = this.#kernel
+    if (this.#shared === undefined) {
+      const { name, state } = exported.add(this.#pinned!, this.sequence)
+      this.base = this.#pinned = state.use()
+      this.#shared = { state, names: [name] }
+      return name
+    }
+    const name = exported.name(this.#shared.state)
+    this.#shared.names.push(name)
+    return name
+  }
+
+  /** From now on it reads a state that another one has given this name; false where nobody has. */
+  take(name: string): boolean {
+    const state = this.#kernel.exported.find(name)
+    if (state === undefined) return false
+    this.unpin()
+    this.isTaken = true
+    this.sequence = state.sequence
+    this.base = this.#pinned = state.use()
+    this.#kernel.conflicts.open(state.sequence)
+    return true
+  }
+
   unpin(): void {
     if (this.#pinned === undefined) return
+    for (const name of this.#shared?.names ?? []) this.#kernel.exported.forget(name)
+    this.#shared = undefined
     this.#kernel.conflicts.close(this.sequence)
     this.#pinned.release()
     this.#pinned = undefined

@@ -24,6 +24,7 @@ const anywhereEffects: ReadonlySet<StatementEffect['kind']> = new Set([
   'savepoint',
   'release',
   'set transaction',
+  'take snapshot',
 ])
 
 export class AsOf {

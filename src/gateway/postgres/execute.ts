@@ -168,6 +168,8 @@ function applyCommand(
     case 'set transaction':
       block.configure(transactionOptions(effect))
       return undefined
+    case 'take snapshot':
+      return takeSnapshot(client, effect.name)
     case 'commit':
       return block.commit(effect.chain)
     case 'rollback':
@@ -259,4 +261,30 @@ export function endsFailedBlock(client: Client, parsed: ParsedStatement): boolea
   } catch {
     return false
   }
+}
+
+/** SET TRANSACTION SNAPSHOT: the state that another transaction has exported. */
+function takeSnapshot(client: Client, name: string): undefined | Promise<undefined> {
+  const { block, session } = client
+  if (block.kind === 'none') {
+    client.notice({
+      severity: 'WARNING',
+      sqlState: '25P01',
+      message: 'SET TRANSACTION can only be used in transaction blocks',
+    })
+    return undefined
+  }
+  if (!block.isFresh) {
+    throw sqlError('active_transaction', '25001', 'SET TRANSACTION SNAPSHOT must be called before any query')
+  }
+  if (session.isolation === 'read committed') {
+    const what = 'a snapshot-importing transaction must have isolation level SERIALIZABLE or REPEATABLE READ'
+    throw sqlError('unsupported', '0A000', what)
+  }
+  const taken = session.run((transaction) => transaction.view.take(name), { readOnly: true })
+  return after(taken, (isThere) => {
+    if (!isThere) throw sqlError('invalid_argument', '22023', `invalid snapshot identifier: "${name}"`)
+    block.isFresh = false
+    return undefined
+  })
 }

@@ -34,7 +34,7 @@ export function openClient(
   const isLimited = queuedBytes < limits.maxPendingOutputBytes
   const own = isLimited ? { ...limits, maxPendingOutputBytes: queuedBytes } : limits
   const client = new Client({ session, sessions, outbox, limits: own, language, messenger })
-  if (replicates) client.replication = { client, sessions }
+  if (replicates) client.replication = { client, sessions, exports: false }
   return client
 }
 

@@ -9,7 +9,7 @@ import type { Client } from './client.ts'
 import { endsFailedBlock, execute } from './execute.ts'
 import { after, afterDone } from './language.ts'
 import { Portal } from './portal.ts'
-import { findReplicationCommand } from './replication/commands.ts'
+import { endExport, findReplicationCommand } from './replication/commands.ts'
 import { emptyQueryResponse } from './wire.ts'
 
 const oneQuery = { describes: true, maxRows: 0 }
@@ -17,6 +17,9 @@ const oneQuery = { describes: true, maxRows: 0 }
 /** Throws or rejects with the first error; an implicit block is open then, and the caller ends it. */
 export function simpleQuery(client: Client, text: string): void | Promise<void> {
   client.text = text
+  if (client.replication?.exports === true) {
+    return after(endExport(client.replication), () => simpleQuery(client, text))
+  }
   const command = client.replication && findReplicationCommand(text)
   if (command !== undefined) return command(client.replication!)
   // As in PostgreSQL, the unnamed statement and portal do not survive a simple query.

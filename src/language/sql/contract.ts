@@ -218,6 +218,7 @@ export type StatementEffect =
   /** COMMENT ON DATABASE: of its own the session says it by `execute`, in its transaction; of another one the door does. */
   | { readonly kind: 'comment on database'; readonly name: string; readonly comment: string | undefined }
   | { readonly kind: 'set transaction'; readonly isolation?: Isolation; readonly readOnly?: boolean }
+  | { readonly kind: 'take snapshot'; readonly name: string }
   /** SELECT polylog_join('…'): the token may be a parameter, hence a function. The door joins, then executes it. */
   | { readonly kind: 'join'; token(parameters: readonly SqlValue[]): string }
   /** See `PreparedStatement.copy`. */

@@ -40,6 +40,8 @@ const oids = { text: 25, int4: 23 } as const
 export interface ReplicationParts {
   readonly client: Client
   readonly sessions: SessionHost
+  /** The transaction of a snapshot that the last command has exported is open. */
+  exports: boolean
 }
 
 const commands: Readonly<Record<string, (parts: ReplicationParts, words: CommandWords) => void | Promise<void>>> = {
@@ -175,7 +177,17 @@ async function createSlot(parts: ReplicationParts, words: CommandWords): Promise
     throw sqlError('active_transaction', '25001', 'CREATE_REPLICATION_SLOT … must not be called inside a transaction')
   }
   const slots = slotsOf(parts)
-  const look = snapshot === 'use' ? () => takeSnapshot(client) : () => slots.end
+  let exported: string | null = null
+  const look = (): Sequence => {
+    if (snapshot === 'nothing') return slots.end
+    if (snapshot === 'use') return takeSnapshot(client)
+    // Until the next command.
+    client.session.begin({ isolation: 'repeatable read', readOnly: true })
+    parts.exports = true
+    const position = takeSnapshot(client)
+    exported = inTurn(client.session.run(({ view }) => view.share(), { readOnly: true }))
+    return position
+  }
   const position = await slots.create(name, isTemporary, client.session.id, look).catch((error: unknown) => {
     throw error instanceof PolylogError && error.code === 'duplicate_object' ? slotTaken(name) : error
   })
@@ -185,15 +197,14 @@ async function createSlot(parts: ReplicationParts, words: CommandWords): Promise
     ['snapshot_name', oids.text],
     ['output_plugin', oids.text],
   ] as const
-  answer(client, columns, [name, formatLsn(lsnOf(position)), null, plugin])
+  answer(client, columns, [name, formatLsn(lsnOf(position)), exported, plugin])
   commandComplete(client.outbox.writer, 'CREATE_REPLICATION_SLOT')
 }
 
-type SnapshotUse = 'nothing' | 'use'
+type SnapshotUse = 'nothing' | 'use' | 'export'
 
-/** Left out it is `nothing` here, where PostgreSQL exports one. */
 function snapshotOf(words: CommandWords): SnapshotUse {
-  let snapshot = 'nothing'
+  let snapshot = 'export'
   for (const [name, value] of words.options()) {
     if (name === 'snapshot') snapshot = value ?? ''
     else if (name !== 'two_phase' && name !== 'reserve_wal') throw unknownOption(name)
@@ -201,11 +212,10 @@ function snapshotOf(words: CommandWords): SnapshotUse {
   }
   if (words.takes('USE_SNAPSHOT')) snapshot = 'use'
   else if (words.takes('EXPORT_SNAPSHOT')) snapshot = 'export'
-  else words.takes('NOEXPORT_SNAPSHOT')
+  else if (words.takes('NOEXPORT_SNAPSHOT')) snapshot = 'nothing'
   if (words.takes('TWO_PHASE'))
     throw sqlError('unsupported', '0A000', 'the option two_phase of a slot is not supported')
-  if (snapshot === 'export') throw sqlError('unsupported', '0A000', 'exporting a snapshot is not supported')
-  if (snapshot === 'nothing' || snapshot === 'use') return snapshot
+  if (snapshot === 'nothing' || snapshot === 'use' || snapshot === 'export') return snapshot
   throw sqlError('syntax', '42601', `unrecognized value for CREATE_REPLICATION_SLOT option "snapshot": "${snapshot}"`)
 }
 
@@ -233,10 +243,21 @@ function requireFreshSnapshot({ block, session }: Client): void {
 
 /** The open transaction reads this state from now on: answers its place in the log. */
 function takeSnapshot({ session, block }: Client): Sequence {
-  const position = session.run(({ logPosition }) => logPosition, { readOnly: true })
-  if (position instanceof Promise) throw sqlError('internal', 'XX000', 'a snapshot has to wait')
+  const position = inTurn(session.run(({ logPosition }) => logPosition, { readOnly: true }))
   block.isFresh = false
   return position
+}
+
+function inTurn<T>(value: T | Promise<T>): T {
+  if (value instanceof Promise) throw sqlError('internal', 'XX000', 'a snapshot has to wait')
+  return value
+}
+
+/** The snapshot that the command before has exported goes. */
+export function endExport(parts: ReplicationParts): void | Promise<void> {
+  if (!parts.exports) return undefined
+  parts.exports = false
+  return parts.client.session.rollback()
 }
 
 async function dropSlot(parts: ReplicationParts, words: CommandWords): Promise<void> {

@@ -158,6 +158,9 @@ function formatted(value: bigint): string {
   return `${(value >> 32n).toString(16)}/${(value & 0xffff_ffffn).toString(16)}`.toUpperCase()
 }
 
+// Others may read the same state: SET TRANSACTION SNAPSHOT.
+defineFunction('pg_export_snapshot', [], text, ({ transaction }: SqlRun) => transaction.view.share(), volatile)
+
 for (const name of ['pg_current_wal_lsn', 'pg_current_wal_insert_lsn', 'pg_current_wal_flush_lsn']) {
   defineFunction(name, [], lsn, ({ transaction }: SqlRun) => lsnOf(transaction.services.slots.end + 1), volatile)
 }

@@ -24,7 +24,9 @@ export function planSet(statement: VariableSetStmt): Planned {
   if (name === 'TRANSACTION') {
     return planEffect({ kind: 'set transaction', ...transactionModes(statement.args ?? []) }, 'SET')
   }
-  if (name === 'TRANSACTION SNAPSHOT') throw notBuilt('SET TRANSACTION SNAPSHOT')
+  if (name === 'TRANSACTION SNAPSHOT') {
+    return planEffect({ kind: 'take snapshot', name: optionText(statement.args?.[0]) ?? '' }, 'SET')
+  }
   if (name === 'SESSION CHARACTERISTICS') return planCharacteristics(statement)
   if (statement.kind === 'VAR_RESET_ALL') {
     return planSteps({ kind: 'session' }, 'RESET', ({ context }) => {
