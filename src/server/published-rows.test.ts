@@ -322,8 +322,8 @@ describe('a slot', () => {
     const [first, second] = [await subscriber(), await subscriber()]
     first.start('alone', 'alone', messages)
     await first.untilMark(await mark())
-    second.start('alone', 'alone')
-    expect(await errorOf(second.untilMark('never'))).toMatch(
+    second.start('alone', 'alone', messages)
+    expect(await errorOf(second.untilMark(await mark()))).toMatch(
       /^ERROR 55006 replication slot "alone" is active for PID \d+$/,
     )
     expect(await errorOf(sql.query(`select pg_drop_replication_slot('alone')`))).toContain('55006')
@@ -383,7 +383,7 @@ describe('a slot', () => {
       one.start('nonsense', 'nonsense', messages)
       await one.untilMark(await mark())
       one.send(bytes)
-      expect(await errorOf(one.untilMark('never'))).toContain('08P01')
+      expect(await errorOf(one.untilMark(await mark()))).toContain('08P01')
       expect((await one.client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
     }
     const one = await subscriber()
@@ -412,19 +412,19 @@ describe('who may follow', () => {
       return one
     }
     await sql.query('insert into secret values (1)')
-    expect(await errorOf((await start()).untilMark('never'))).toContain('42501')
+    expect(await errorOf((await start()).untilMark(await mark()))).toContain('42501')
     await sql.query('grant connect, feed on database polylog to reader')
-    expect(await errorOf((await start()).untilMark('never'))).toContain('42501 permission denied for table secret')
+    expect(await errorOf((await start()).untilMark(await mark()))).toContain('42501 permission denied for table secret')
     await sql.query('grant select on secret to reader')
     const one = await start()
     await one.untilMark(await mark())
     expect(one.changes).toContainEqual(expect.objectContaining({ row: { id: '1' } }))
     await sql.query('revoke select on secret from reader')
     await sql.query('insert into secret values (2)')
-    expect(await errorOf(one.untilMark('never'))).toContain('42501')
+    expect(await errorOf(one.untilMark(await mark()))).toContain('42501')
     await sql.query('grant select on secret to reader; alter table secret enable row level security')
     const other = await start()
-    expect(await errorOf(other.untilMark('never'))).toContain('row policies')
+    expect(await errorOf(other.untilMark(await mark()))).toContain('row policies')
     const slot = `CREATE_REPLICATION_SLOT "own" LOGICAL pgoutput`
     await sql.query('revoke feed on database polylog from reader')
     expect(await errorOf((await subscriber('reader')).client.query(slot))).toContain('42501')

@@ -69,6 +69,7 @@ export class SqlSessions {
           "prepare transaction 'x'",
           'begin deferrable',
         ]),
+      () => this.#publishing(),
       () => `prepare p${this.#of(['', '(int)', '(text, int)', '(nope)'])} as ${this.#sql.statement()}`,
       () => `execute p${this.#of(['', `(${this.#sql.expression()})`, '(1, 2)'])}`,
       () => `deallocate ${this.#of(['p', 'all', 'nope'])}`,
@@ -92,6 +93,48 @@ export class SqlSessions {
           'set role reader',
           'reset role',
           'set session authorization default',
+        ]),
+    ])
+  }
+
+  /** What subscribers are told of, and where they read from. */
+  #publishing(): string {
+    const what = this.#of([
+      'table t',
+      'table t, u',
+      'table only t (a, b)',
+      'all tables',
+      'tables in schema public',
+      'table w',
+    ])
+    const options = this.#of([
+      '',
+      " with (publish = 'insert, delete')",
+      ' with (publish_via_partition_root)',
+      ' with (x)',
+    ])
+    return this.#choices.way([
+      () => `create publication p for ${what}${options}`,
+      () => `create publication p for table t where (${this.#sql.expression()})${options}`,
+      () => `alter publication p ${this.#of(['add', 'drop', 'set'])} ${what}`,
+      () => `alter publication p ${this.#of(['rename to q', 'owner to reader', "set (publish = 'update')"])}`,
+      () => `drop publication ${this.#of(['', 'if exists '])}${this.#of(['p', 'q, p'])}`,
+      () =>
+        `alter table ${this.#of(['t', 'u'])} replica identity ` +
+        this.#of(['full', 'nothing', 'default', 'using index t_pkey', 'using index i']),
+      () =>
+        `select * from pg_create_logical_replication_slot(${this.#of(["'s'", "'S'", "''", 'null', this.#sql.expression()])}, ` +
+        `'pgoutput'${this.#of(['', ', true', ', false, true'])})`,
+      () =>
+        this.#of([
+          "select pg_drop_replication_slot('s')",
+          "select * from pg_replication_slot_advance('s', pg_current_wal_lsn())",
+          `select * from pg_get_publication_tables(${this.#sql.expression()})`,
+          'table pg_publication_tables',
+          'table pg_replication_slots',
+          `select pg_logical_emit_message(true, 'x', ${this.#sql.expression()})`,
+          'select pg_export_snapshot()',
+          "set transaction snapshot '00000000-00000001-1'",
         ]),
     ])
   }
