@@ -26,6 +26,7 @@ import {
 } from './definition.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers the step
 import './migration.ts'
+import type { KeptPublished } from './publication/publication.ts'
 import type { TableRules } from './row-hooks.ts'
 import { isTable, tableDefinitionOf } from './table-kind.ts'
 import { storedType } from './types/registry.ts'
@@ -95,6 +96,8 @@ export class Table {
   readonly reader: RowReader
   /** Made when a row is first written. */
   rules: TableRules | undefined
+  /** By the catalog that a row was written under last. */
+  published: KeptPublished | undefined
   readonly #byName = new Map<string, Column>()
 
   private constructor(collection: Collection) {

@@ -105,19 +105,18 @@ export function partitionLevels(catalog: Catalog, table: Table): readonly Table[
   return levels
 }
 
-interface Kept {
+/** What was found for a version of the catalog. */
+export interface KeptPublished {
   readonly version: number
   readonly published: Published | undefined
 }
 
-const kept = new WeakMap<Table, Kept>()
-
 /** Undefined where no publication tells of its rows. */
 export function publishedFor(catalog: Catalog, table: Table): Published | undefined {
-  const known = kept.get(table)
+  const known = table.published
   if (known?.version === catalog.version) return known.published
   const published = findPublished(catalog, table)
-  kept.set(table, { version: catalog.version, published })
+  table.published = { version: catalog.version, published }
   return published
 }
 
