@@ -72,56 +72,6 @@ export const functionMutations: readonly Mutation[] = [
     ],
     ['a procedure ends transactions within others', " && this.#client.block.kind === 'none'\n", '\n'],
   ]),
-  ...mutationsOf('src/language/sql/plpgsql/exec-block.ts', turns, [
-    ['errors cost nothing', '    charge(unitsPerError)\n', ''],
-  ]),
-  ...mutationsOf('src/language/sql/plpgsql/exec-sql.ts', turns, [
-    ['texts cost nothing', '    charge(unitsPerStatement + shown.length * unitsPerCharacter)\n', ''],
-  ]),
-  ...mutationsOf('src/language/sql/routine/inner-statement.ts', golden, [
-    [
-      'what a trigger reads of changed rows is planned once for ever',
-      '  if (transitions === undefined) return own\n',
-      '  if (own.length >= 0) return own\n',
-    ],
-  ]),
-  ...mutationsOf('src/language/sql/routine/inner-statement.ts', turns, [
-    ['notices cost nothing', '  charge(unitsPerNotice)\n', ''],
-  ]),
-  ...mutationsOf('src/language/sql/plpgsql/sql-parts.ts', turns, [
-    ['an expression keeps its value for other variables', '    run.kept = undefined\n', ''],
-  ]),
-  ...mutationsOf('src/language/sql/routine/standing-alone.ts', sessions, [
-    [
-      'a statement of a procedure goes on where it was taken back',
-      '    if (alone.attempts !== attempts) {\n',
-      '    if (false) {\n',
-    ],
-    [
-      'what met newer data ends a procedure',
-      '      if (!(error instanceof Restart)) throw error\n',
-      '      throw error\n',
-    ],
-  ]),
-  ...mutationsOf('src/gateway/postgres/query-run.ts', sessions, [
-    [
-      'anything is gone on with after it was taken back',
-      '    if (attempts > 0 && !alone.isRepeatable) throw cannotRepeat()\n',
-      '',
-    ],
-    ['a procedure ends transactions within others', " && this.#client.block.kind === 'none'\n", '\n'],
-  ]),
-  ...mutationsOf(
-    'src/gateway/postgres/query-run.ts',
-    ['src/server/held-memory.test.ts'],
-    [
-      [
-        'a procedure keeps the rows of its loops',
-        ' ? ended.finally(() => this.#alone?.close()) : ended',
-        ' ? ended : ended',
-      ],
-    ],
-  ),
   ...mutationsOf('src/language/sql/plpgsql/exec-block.ts', sessions, [
     ['a block that is run again keeps its variables', '    frame.values.splice(0, Infinity, ...values)\n', ''],
     ['transactions end within blocks that handle errors', '  frame.guards++\n', '  frame.guards += 0\n'],
