@@ -29,7 +29,7 @@ function endMessage(writer: ByteWriter, mark: number): void {
   writer.setU32be(mark, writer.end - mark)
 }
 
-function zeroEnded(writer: ByteWriter, text: string): void {
+export function zeroEnded(writer: ByteWriter, text: string): void {
   writer.utf8(text)
   writer.u8(0)
 }

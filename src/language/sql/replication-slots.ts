@@ -1,5 +1,7 @@
 /** What is said of replication slots wherever they are named: by SQL's functions, and by commands of replication connections. */
-import type { PolylogError } from '../../base/errors.ts'
+import { PolylogError } from '../../base/errors.ts'
+import type { Sequence } from '../../database/contract.ts'
+import type { Slots } from '../../database/following/slots.ts'
 import { failure } from './failure.ts'
 
 /** Errors: 42602 and 42622. */
@@ -21,8 +23,18 @@ export function missingSlot(name: string): PolylogError {
   return failure('42704', `replication slot "${name}" does not exist`)
 }
 
-export function slotTaken(name: string): PolylogError {
-  return failure('42710', `replication slot "${name}" already exists`)
+export function activeSlot(name: string, holder: number): PolylogError {
+  return failure('55006', `replication slot "${name}" is active for PID ${holder}`)
+}
+
+/** `Slots.create`, in PostgreSQL's words. */
+export async function createSlot(slots: Slots, ...[name, ...rest]: Parameters<Slots['create']>): Promise<Sequence> {
+  try {
+    return await slots.create(name, ...rest)
+  } catch (error) {
+    if (!(error instanceof PolylogError) || error.code !== 'duplicate_object') throw error
+    throw failure('42710', `replication slot "${name}" already exists`)
+  }
 }
 
 /** The log does not go back so far any more. */

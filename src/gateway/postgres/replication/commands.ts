@@ -10,17 +10,18 @@
  * refused: there are no blocks to send.
  */
 import { privilege } from '../../../database/access/privileges.ts'
-import { PolylogError } from '../../../base/errors.ts'
+import type { PolylogError } from '../../../base/errors.ts'
 import { lsnOf } from '../../../database/following/lsn.ts'
 import { findKind } from '../../../database/catalog/objects.ts'
 import type { Slot, Slots } from '../../../database/following/slots.ts'
 import type { Sequence } from '../../../database/contract.ts'
 import {
+  activeSlot,
   checkPlugin,
   checkSlotName,
+  createSlot as createNamedSlot,
   lostSlot,
   missingSlot,
-  slotTaken,
 } from '../../../language/sql/replication-slots.ts'
 import { findPublication } from '../../../model/table/publication/publication.ts'
 import type { LevelNote } from '../../../model/table/publication/row-notes.ts'
@@ -188,9 +189,7 @@ async function createSlot(parts: ReplicationParts, words: CommandWords): Promise
     exported = inTurn(client.session.run(({ view }) => view.share(), { readOnly: true }))
     return position
   }
-  const position = await slots.create(name, isTemporary, client.session.id, look).catch((error: unknown) => {
-    throw error instanceof PolylogError && error.code === 'duplicate_object' ? slotTaken(name) : error
-  })
+  const position = await createNamedSlot(slots, name, isTemporary, client.session.id, look)
   const columns = [
     ['slot_name', oids.text],
     ['consistent_point', oids.text],
@@ -272,7 +271,7 @@ async function dropSlot(parts: ReplicationParts, words: CommandWords): Promise<v
       await slots.drop(slot)
       break
     }
-    if (!mayWait) throw sqlError('conflict', '55006', `replication slot "${name}" is active for PID ${slot.holder}`)
+    if (!mayWait) throw activeSlot(name, slot.holder)
     await parts.client.pause()
   }
   commandComplete(parts.client.outbox.writer, 'DROP_REPLICATION_SLOT')

@@ -33,9 +33,10 @@ import {
 } from '../../../model/table/publication/row-notes.ts'
 import { findType } from '../../../model/table/types/registry.ts'
 import { sqlError } from '../errors.ts'
+import { zeroEnded } from '../wire.ts'
 
 /** Microseconds from 1970 to 2000. */
-const epochUs = 946_684_800_000_000n
+export const epochUs = 946_684_800_000_000n
 
 export interface PgoutputOptions {
   readonly publications: ReadonlySet<string>
@@ -291,9 +292,4 @@ function keyOf(row: Row, { keys }: Told): Row {
 
 function timeOf({ timeMs }: FeedTransaction): bigint {
   return BigInt(timeMs) * 1000n - epochUs
-}
-
-function zeroEnded(writer: ByteWriter, text: string): void {
-  writer.utf8(text)
-  writer.u8(0)
 }

@@ -13,17 +13,16 @@ import { lsnOf, sequenceAt } from '../../../database/following/lsn.ts'
 import type { Slot, Slots } from '../../../database/following/slots.ts'
 import { rowChannel } from '../../../model/table/publication/row-notes.ts'
 import { LogError } from '../../../log/commit-log.ts'
-import { lostSlot } from '../../../language/sql/replication-slots.ts'
+import { activeSlot, lostSlot } from '../../../language/sql/replication-slots.ts'
 import type { SessionHost } from '../../../session/contract.ts'
 import type { Client, CopyTarget } from '../client.ts'
 import { sqlError } from '../errors.ts'
 import { commandComplete, copyBothResponse, copyDataOf, copyDone } from '../wire.ts'
-import { type OutputMessage, Pgoutput, type PgoutputOptions } from './pgoutput.ts'
+import { epochUs, type OutputMessage, Pgoutput, type PgoutputOptions } from './pgoutput.ts'
 
 const types = { data: 0x64, done: 0x63, fail: 0x66, flush: 0x48, sync: 0x53 } as const
 const [dataKind, keepaliveKind, statusKind] = [0x77, 0x6b, 0x72]
 const statusBytes = 34
-const epochUs = 946_684_800_000_000n
 /** A subscriber that hears nothing for so long would think that the connection is gone. */
 const keepaliveMs = 5_000
 /** Of one that has not been told how far the log is. */
@@ -45,8 +44,7 @@ export interface RowStreamParts {
 export function streamRows(parts: RowStreamParts): Promise<void> {
   const { client, slots, slot } = parts
   if (!slots.hold(slot.name, client.session.id)) {
-    const holder = slots.find(slot.name)?.holder ?? 0
-    throw sqlError('conflict', '55006', `replication slot "${slot.name}" is active for PID ${holder}`)
+    throw activeSlot(slot.name, slots.find(slot.name)?.holder ?? 0)
   }
   copyBothResponse(client.outbox.writer)
   client.outbox.flush()

@@ -4,12 +4,12 @@
  * Making a slot waits for others, as a lock does: what was begun is kept with what the batch has drawn (`sleep-functions.ts`).
  */
 import { privilege } from '../../../database/access/privileges.ts'
-import { PolylogError } from '../../../base/errors.ts'
 import { Elsewhere } from '../../../database/contract.ts'
 import { lsnOf, sequenceAt } from '../../../database/following/lsn.ts'
 import type { Slot } from '../../../database/following/slots.ts'
 import { keptForBatch } from '../../../database/transaction/draws.ts'
 import { findPublication } from '../../../model/table/publication/publication.ts'
+import { lsnType } from '../../../model/table/types/counters.ts'
 import { noteMessage } from '../../../model/table/publication/row-notes.ts'
 import { columnsPublished, tablesPublished } from '../catalog/pg-publications.ts'
 import { tableByOid } from '../catalog/pg-partitions.ts'
@@ -18,7 +18,7 @@ import { indexesOfTable } from '../catalog/stored-tables.ts'
 import type { SqlValue } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { checkPlugin, checkSlotName, missingSlot, slotTaken } from '../replication-slots.ts'
+import { activeSlot, checkPlugin, checkSlotName, createSlot, missingSlot } from '../replication-slots.ts'
 import { oid } from '../types/oids.ts'
 import { defineFunction, defineSetFunction, type FunctionOptions } from './registry.ts'
 
@@ -59,15 +59,9 @@ function inTurns<T extends object>(begin: () => Begun<T>): T {
 
 type MadeSlot = Begun<readonly SqlValue[]>
 
-async function createSlot(run: SqlRun, name: string, isTemporary: boolean): Promise<readonly SqlValue[]> {
+async function slotRow(run: SqlRun, name: string, isTemporary: boolean): Promise<readonly SqlValue[]> {
   const { slots } = run.transaction.services
-  try {
-    const position = await slots.create(name, isTemporary, run.context.backendId, () => slots.end)
-    return [name, lsnOf(position)]
-  } catch (error) {
-    if (error instanceof PolylogError && error.code === 'duplicate_object') throw slotTaken(name)
-    throw error
-  }
+  return [name, lsnOf(await createSlot(slots, name, isTemporary, run.context.backendId, () => slots.end))]
 }
 
 function beginSlot(
@@ -81,7 +75,7 @@ function beginSlot(
   if (run.transaction.savepoint().writes > 0) {
     throw failure('25001', 'cannot create logical replication slot in transaction that has performed writes')
   }
-  return new Begun(createSlot(run, name as string, isTemporary === true))
+  return new Begun(slotRow(run, name as string, isTemporary === true))
 }
 
 for (const options of [[], [bool], [bool, bool]]) {
@@ -117,7 +111,7 @@ function idleSlot(run: SqlRun, name: string): Slot {
   const slot = run.transaction.services.slots.find(name)
   if (slot === undefined) throw missingSlot(name)
   if (slot.holder === undefined) return slot
-  throw failure('55006', `replication slot "${name}" is active for PID ${slot.holder}`)
+  throw activeSlot(name, slot.holder)
 }
 
 defineFunction(
@@ -146,17 +140,13 @@ defineSetFunction({
     const slot = idleSlot(run, name as string)
     const to = Math.min(sequenceAt(wanted as bigint), slots.end + 1)
     if (to < slot.position) {
-      const [shown, least] = [wanted as bigint, lsnOf(slot.position)].map(formatted)
+      const [shown, least] = [wanted as bigint, lsnOf(slot.position)].map((one) => lsnType.formatText(one))
       throw failure('55000', `cannot advance replication slot to ${shown}, minimum is ${least}`)
     }
     slots.advance(slot, to)
     return [[name, lsnOf(to)]]
   },
 })
-
-function formatted(value: bigint): string {
-  return `${(value >> 32n).toString(16)}/${(value & 0xffff_ffffn).toString(16)}`.toUpperCase()
-}
 
 // Others may read the same state: SET TRANSACTION SNAPSHOT.
 defineFunction('pg_export_snapshot', [], text, ({ transaction }: SqlRun) => transaction.view.share(), volatile)
