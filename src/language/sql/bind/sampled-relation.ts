@@ -7,8 +7,9 @@
  */
 import { PolylogError } from '../../../base/errors.ts'
 import type { Run } from '../../../query/operator.ts'
-import type { Access, Relation, RelationColumn, RelationIndex, RelationReader } from '../../../query/relation.ts'
+import type { Access, Relation, RelationIndex, RelationReader } from '../../../query/relation.ts'
 import type { Expression } from '../expression/expression.ts'
+import { RelationOver } from './relation-over.ts'
 
 export interface Sampling {
   readonly method: 'bernoulli' | 'system'
@@ -20,43 +21,18 @@ export interface Sampling {
   readonly written: { readonly percent: Expression; readonly seed: Expression | undefined }
 }
 
-export class SampledRelation implements Relation {
-  readonly inner: Relation
+export class SampledRelation extends RelationOver {
   readonly sampling: Sampling
   readonly indexes: readonly RelationIndex[] = []
 
   constructor(inner: Relation, sampling: Sampling) {
-    this.inner = inner
+    super(inner)
     this.sampling = sampling
   }
 
   /** The same of another relation, as of a part of this one. */
   of(inner: Relation): SampledRelation {
     return new SampledRelation(inner, this.sampling)
-  }
-
-  get kind(): Relation['kind'] {
-    return this.inner.kind
-  }
-
-  get schema(): string {
-    return this.inner.schema
-  }
-
-  get name(): string {
-    return this.inner.name
-  }
-
-  get columns(): readonly RelationColumn[] {
-    return this.inner.columns
-  }
-
-  get collection(): Relation['collection'] {
-    return this.inner.collection
-  }
-
-  get systemColumns(): number {
-    return this.inner.systemColumns ?? 0
   }
 
   reader(): RelationReader {

@@ -8,51 +8,30 @@
 import { PolylogError } from '../../../base/errors.ts'
 import type { GroupSize } from '../../../query/cardinality.ts'
 import type { Run } from '../../../query/operator.ts'
-import type { Access, Relation, RelationColumn, RelationIndex, RelationReader } from '../../../query/relation.ts'
+import type { Access, Relation, RelationIndex, RelationReader } from '../../../query/relation.ts'
 import type { FamilyMember, FamilyRelation } from '../../../query/family-relation.ts'
 import type { TableRelation } from '../../../query/table-relation.ts'
 import type { Expression } from '../expression/expression.ts'
+import { RelationOver } from './relation-over.ts'
 
 /** A table, one with those that inherit from it, or one of these by the columns of the table that was named. */
 export type PolicedRelation = TableRelation | FamilyRelation | FamilyMember
 
-export class SecuredRelation implements Relation {
-  readonly kind = 'table'
-  readonly inner: PolicedRelation
+export class SecuredRelation extends RelationOver<PolicedRelation> {
   /** All of them hold for what is read; columns are counted from 0, whatever the place of the relation in its block. */
   conditions: readonly Expression[]
 
   constructor(inner: PolicedRelation, conditions: readonly Expression[]) {
-    this.inner = inner
+    super(inner)
     this.conditions = conditions
-  }
-
-  get schema(): string {
-    return this.inner.schema
-  }
-
-  get name(): string {
-    return this.inner.name
-  }
-
-  get columns(): readonly RelationColumn[] {
-    return this.inner.columns
   }
 
   get indexes(): readonly RelationIndex[] {
     return this.inner.indexes
   }
 
-  get collection(): TableRelation['collection'] {
-    return this.inner.collection
-  }
-
   get indexedExpressions(): readonly string[] {
     return (this.inner as Relation).indexedExpressions ?? []
-  }
-
-  get systemColumns(): number {
-    return (this.inner as Relation).systemColumns ?? 0
   }
 
   reader(): RelationReader {

@@ -2,48 +2,13 @@
  * A relation as it was before the statement wrote anything. The statements of one WITH all see that: what one of them writes
  * the others read only by its RETURNING. So of a relation that one writes and another reads, all rows are read first.
  */
-import type { Collection } from '../../../../database/catalog/catalog.ts'
-import type {
-  Relation,
-  RelationColumn,
-  RelationIndex,
-  RelationReader,
-  RowSourceHandle,
-} from '../../../../query/relation.ts'
+import type { RelationIndex, RelationReader, RowSourceHandle } from '../../../../query/relation.ts'
 import type { SqlRow, SqlRun } from '../../plan/run.ts'
+import { RelationOver } from '../relation-over.ts'
 
-export class FrozenRelation implements Relation {
-  readonly inner: Relation
+export class FrozenRelation extends RelationOver {
   /** None: the rows lie beside those that they find. */
   readonly indexes: readonly RelationIndex[] = []
-
-  constructor(inner: Relation) {
-    this.inner = inner
-  }
-
-  get kind(): Relation['kind'] {
-    return this.inner.kind
-  }
-
-  get schema(): string {
-    return this.inner.schema
-  }
-
-  get name(): string {
-    return this.inner.name
-  }
-
-  get columns(): readonly RelationColumn[] {
-    return this.inner.columns
-  }
-
-  get collection(): Collection | undefined {
-    return this.inner.collection
-  }
-
-  get systemColumns(): number {
-    return this.inner.systemColumns ?? 0
-  }
 
   reader(): RelationReader {
     return { open: (run) => new FrozenRows((run as SqlRun).frozen!.get(this)!) }
