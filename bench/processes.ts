@@ -115,7 +115,7 @@ export async function startPolylog(options: PolylogOptions): Promise<Running> {
   const built = join(options.root ?? process.cwd(), 'dist/cli/polylog.js')
   const more = ['--durability', options.durability ?? 'synced', ...(options.args ?? [])]
   const args = [built, 'serve', '--port', '0', ...where, ...more]
-  const imports = options.imports === undefined ? [] : ['--import', options.imports]
+  const imports = importing(options.imports)
   const env = { ...process.env, ...options.env }
   const child = spawn(...serverCommand(process.execPath, [...imports, ...args]), {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -125,9 +125,14 @@ export async function startPolylog(options: PolylogOptions): Promise<Running> {
   return running(child, Number(ready[1]))
 }
 
-/** A script of the compiled benchmarks that prints `ready PORT`. */
-export async function startScript(path: string, args: readonly string[] = []): Promise<Running> {
-  const child = spawn(...serverCommand(process.execPath, [path, ...args]), { stdio: ['ignore', 'pipe', 'inherit'] })
+function importing(module: string | undefined): readonly string[] {
+  return module === undefined ? [] : ['--import', module]
+}
+
+/** A script of the compiled benchmarks that prints `ready PORT`. `imports`: as of `startPolylog`. */
+export async function startScript(path: string, args: readonly string[] = [], imports?: string): Promise<Running> {
+  const command = serverCommand(process.execPath, [...importing(imports), path, ...args])
+  const child = spawn(...command, { stdio: ['ignore', 'pipe', 'inherit'] })
   const ready = await waitForLine(child, /ready (\d+)/)
   return running(child, Number(ready[1]))
 }

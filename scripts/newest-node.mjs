@@ -1,18 +1,19 @@
 /**
  * Runs the tests that a newer Node could break, on the newest one that Polylog supports: `test/tools/newest-node` names it, npm
- * brings it. Everything else runs on the Node that runs this. Ends with the line `N passed, N failed, N skipped`.
+ * brings it. Everything else runs on the Node that runs this. Says in a line each what failed, and ends with the line
+ * `N passed, N failed, N skipped`.
  *
  * Where there is no such binary (another system) it is one test skipped, with the reason; where npm does not get it, a failure.
  */
 import { spawnSync } from 'node:child_process'
 import { cpSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { repositoryRoot } from './prepare.mjs'
-import { runVitest } from './test.mjs'
+import { prepare, repositoryRoot } from './prepare.mjs'
+import { failures, runVitest } from './test.mjs'
 import { formatTotals } from './totals.mjs'
 
 /** Sockets, files, threads and processes; the package as others use it; every door and client, through the server. */
-const suites = ['src/host', 'src/log', 'src/storage', 'src/library', 'src/server', 'src/cli', 'scripts']
+const suites = ['src/host', 'src/log', 'src/storage', 'src/library', 'src/server', 'src/cli', 'scripts/']
 
 /** The program, once it is installed. */
 function install() {
@@ -36,6 +37,8 @@ function run() {
   return runVitest(repositoryRoot, { PATH: path }, suites, node)
 }
 
+await prepare(repositoryRoot, { tools: true })
 const totals = run()
+for (const failure of failures) console.log(`failed: ${failure}`)
 console.log(formatTotals(totals))
 process.exitCode = totals.failed > 0 ? 1 : 0

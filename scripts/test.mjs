@@ -35,7 +35,7 @@ const longestReason = 300
  * What failed, said once more in front of the totals: the output in between is long, and is not always kept whole.
  * @type {string[]}
  */
-const failures = []
+export const failures = []
 
 /** @type {Totals} */
 const oneFailure = { passed: 0, failed: 1, skipped: 0 }
@@ -116,6 +116,7 @@ function runStep(root, step) {
   })
   process.stdout.write(result.stdout)
   const isOk = result.status === 0
+  failures.push(...[...result.stdout.matchAll(/^failed: (.*)$/gm)].map(([, name = '']) => name))
   if (!isOk) {
     const outcome = `${step.name} ended with ${result.error?.message ?? `status ${result.status ?? result.signal}`}`
     console.log(outcome)

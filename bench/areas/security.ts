@@ -22,6 +22,7 @@ const files: TlsPaths = {
   authority: resolve('test/certificates/authority.pem'),
 }
 const tlsArguments = ['--tls-cert', files.certificate, '--tls-key', files.key]
+const collector = fileURLToPath(new URL('../collector.js', import.meta.url))
 const ping = '*1\r\n$4\r\nPING\r\n'
 
 export const security: Area = {
@@ -147,11 +148,12 @@ async function* idleRows({ quick, pairs }: BenchOptions): AsyncGenerator<Row> {
   const count = quick ? 1000 : 10_000
   for (const isTls of [false, true]) {
     const ours = {
-      run: () => idleBytes(() => startPolylog({ durability: 'memory', args: tlsArguments }), count, isTls),
+      run: () =>
+        idleBytes(() => startPolylog({ durability: 'memory', args: tlsArguments, imports: collector }), count, isTls),
     }
-    const bare = (): Promise<Running> => startScript(canned, isTls ? [files.certificate, files.key] : [])
+    const bare = (): Promise<Running> => startScript(canned, isTls ? [files.certificate, files.key] : [], collector)
     const peers: Peer[] = [{ name: 'bare Node', version: process.version, run: () => idleBytes(bare, count, isTls) }]
-    const notes = 'resident memory each, after a PING'
+    const notes = 'resident memory each, after a PING and a collection of garbage'
     const name = `idle/${isTls ? 'tls' : 'open'}`
     yield* await compare(
       { ...rowFor(name, 'bytes', count), lowerIsBetter: true, ours, peers, notes },
@@ -160,7 +162,7 @@ async function* idleRows({ quick, pairs }: BenchOptions): AsyncGenerator<Row> {
   }
 }
 
-/** By how much the server has grown, for each connection. */
+/** By how much the server has grown, for each connection: without what only waits for its collection, which is a matter of time. */
 async function idleBytes(start: () => Promise<Running>, count: number, isTls: boolean): Promise<Measured> {
   const server = await start()
   const ca = readFileSync(files.authority)
@@ -175,16 +177,17 @@ async function idleBytes(start: () => Promise<Running>, count: number, isTls: bo
   try {
     // What is made for the first ones stays.
     for (let i = 0; i < 20; i++) await one()
-    const before = residentBytes(server.pid)
+    const before = await residentBytes(server.pid)
     for (let i = 0; i < count; i += 20) await Promise.all(Array.from({ length: 20 }, one))
-    await sleep(2000)
-    return { value: (residentBytes(server.pid) - before) / count }
+    return { value: ((await residentBytes(server.pid)) - before) / count }
   } finally {
     for (const socket of sockets) socket.destroy()
     await server.stop()
   }
 }
 
-function residentBytes(pid: number): number {
+async function residentBytes(pid: number): Promise<number> {
+  process.kill(pid, 'SIGUSR2')
+  await sleep(2000)
   return Number(/VmRSS:\s*(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
 }

@@ -1,4 +1,5 @@
 /** One question to a running server, over its PostgreSQL door: a start, a login, a simple query, and its rows as texts. */
+import { hear } from '../host/deaf.ts'
 import { PolylogError } from '../base/errors.ts'
 import type { Address, Host, Socket } from '../host/host.ts'
 import { ScramClient } from '../principal/scram-client.ts'
@@ -87,12 +88,11 @@ class Connection {
   constructor(socket: Socket, login: ScramClient | undefined) {
     this.#socket = socket
     this.#login = login
-    socket.onData = (chunk) => {
+    const onData = (chunk: Uint8Array): void => {
       this.#received = Buffer.concat([this.#received, chunk])
       this.#takeMessages()
     }
-    socket.onEnd = () => this.#lost()
-    socket.onClose = () => this.#lost()
+    hear(socket, { onData, onEnd: () => this.#lost(), onClose: () => this.#lost() })
   }
 
   /** Its rows, once the server is ready for another. */

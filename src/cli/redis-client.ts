@@ -2,6 +2,7 @@
  * A client of a Redis server, Polylog's or another: commands go out one behind another, and their replies come in that order.
  * Who sends waits where too much is under way.
  */
+import { hear } from '../host/deaf.ts'
 import { PolylogError } from '../base/errors.ts'
 import type { Address, Host, Socket } from '../host/host.ts'
 import { UsageError } from './arguments.ts'
@@ -70,10 +71,12 @@ export class RedisClient {
 
   constructor(socket: Socket) {
     this.#socket = socket
-    socket.onData = (chunk) => this.#take(chunk)
-    socket.onDrain = () => this.#tellRoom()
-    socket.onEnd = () => this.#lose()
-    socket.onClose = () => this.#lose()
+    hear(socket, {
+      onData: (chunk) => this.#take(chunk),
+      onDrain: () => this.#tellRoom(),
+      onEnd: () => this.#lose(),
+      onClose: () => this.#lose(),
+    })
   }
 
   close(): void {

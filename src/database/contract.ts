@@ -293,6 +293,8 @@ export interface AccessOfTransaction {
   asServer<T>(run: () => T): T
   /** What a rule does to the rows of what is owned: with the rights of its owner, and in its name. */
   asOwner<T>(owned: Owned, run: () => T): T
+  /** What a party of the transaction has put off: as that party, whoever commits. */
+  asParty<T>(party: Principal, run: () => T): T
   giveNamespace(namespace: Namespace, owner: string, ownerId: number | undefined): void
   /** Until the end of the transaction what a rule does with rows of the collection is done as its owner. */
   actForOwner(collection: number): void
@@ -307,20 +309,28 @@ export interface AccessOfTransaction {
 export interface Principal {
   /** As who it acts: PostgreSQL's current_user. */
   readonly user: string
+  /** Who has come in, where that is another: PostgreSQL's session_user. */
+  readonly sessionUser?: string
   /** The number of that role; undefined where nobody is asked who it is. */
   readonly roleId: number | undefined
   /** What it may do, in the state that the running statement began on. */
   readonly rights: Rights
   readonly database: string
   readonly sessionId: number
-  /** As records in the log name it (`history/author.ts`); left out: they do not. */
-  readonly author?: Uint8Array
+  /** Left out: records in the log do not name it. */
+  readonly author?: Author
   /** What it may see of a state of the past: no more than then, and no more than in `present`. Left out: nothing is asked. */
   rightsInPast?(past: Database, present: Catalog): Rights
   /** Of the open transaction. */
   token(): string
   /** The role that owns something: whose rights its rules act with. Left out: it may do everything anyway. */
   asOwner?(owned: Owned): Principal
+}
+
+/** Whom a record of the log names. */
+export interface Author {
+  /** In the form of `history/author.ts`. */
+  readonly authorBytes: Uint8Array
 }
 
 /** A collection or a namespace, as far as who owns it. */

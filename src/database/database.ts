@@ -127,7 +127,7 @@ export class Database implements PreparingKernel {
     this.name = parts.name
     this.log = parts.log
     this.store = parts.store
-    this.#reclaimer = new Reclaimer(parts.host, parts.store)
+    this.#reclaimer = new Reclaimer(parts.host, parts.store, (bytes) => this.memory.pressure.givenBack(bytes))
     this.engines = parts.engines
     this.limits = { ...defaultKernelLimits, ...parts.limits }
     this.recovered = recovered

@@ -11,7 +11,7 @@ const heapBytes = 40 * mib
 const usableBytes = 328 * mib
 
 /** A process whose buffers are what the test says: some of them garbage, of which some is young. */
-function tried(): {
+function tried(limit = limitBytes): {
   pressure: MemoryPressure
   root: MemoryAccount
   buffers: { live: number; young: number; old: number; unused: number; workers: number }
@@ -46,7 +46,7 @@ function tried(): {
     },
   } as unknown as Host
   const root = new MemoryAccount('the server', undefined, { limitBytes: 250 * mib, quantumBytes: 1 })
-  const pressure = new MemoryPressure(limitBytes, root, root.child('stored data'))
+  const pressure = new MemoryPressure(limit, root, root.child('stored data'))
   pressure.watch(host)
   return { pressure, root, buffers, collected, wait: () => void (nowUs += 1_000_000), looks: () => looks, later }
 }
@@ -106,7 +106,7 @@ describe('pressure of memory', () => {
   })
 
   it('collects what closed databases have left, by steps, whatever else is in use', () => {
-    const { pressure, buffers, collected, wait } = tried()
+    const { pressure, buffers, collected, wait, later } = tried()
     const step = limitBytes / 32
     buffers.old = step
     pressure.givenBack(step - 1)
@@ -118,6 +118,18 @@ describe('pressure of memory', () => {
     pressure.givenBack(step)
     expect(collected).toEqual([])
     wait()
+    pressure.givenBack(1)
+    expect(collected.splice(0)).toEqual(['all'])
+    // Somebody may have referred to it still.
+    wait()
+    for (const run of later.splice(0)) run()
+    expect(collected).toEqual(['all'])
+  })
+
+  it('collects what open stores have let go of in steps of 64 MiB, however large the limit is', () => {
+    const { pressure, collected } = tried(100 * 1024 * mib)
+    pressure.givenBack(64 * mib - 1)
+    expect(collected).toEqual([])
     pressure.givenBack(1)
     expect(collected).toEqual(['all'])
   })
@@ -167,11 +179,28 @@ describe('pressure of memory', () => {
     expect(collected.splice(0)).toEqual(['all'])
     buffers.live += 18 * mib
     expect(root.tryCharge(10 * mib)).toBe(false)
-    expect(collected.splice(0)).toEqual([])
+    expect(root.tryCharge(10 * mib)).toBe(false)
+    expect(collected.splice(0)).toEqual(['young'])
     wait()
     expect(root.tryCharge(10 * mib)).toBe(false)
-    expect(root.refusals).toBe(2)
+    expect(root.refusals).toBe(3)
     expect(collected.splice(0)).toEqual(['all'])
+  })
+
+  it('in between takes at least what statements have just let go of', () => {
+    const { pressure, root, buffers, collected, wait } = tried()
+    root.charge(100 * mib)
+    buffers.live = 210 * mib
+    pressure.look()
+    wait()
+    buffers.live += root.availableBytes
+    expect(root.tryCharge(root.availableBytes + 10 * mib)).toBe(false)
+    buffers.live -= 20 * mib
+    buffers.young = 20 * mib
+    collected.length = 0
+    expect(pressure.isAtLimit).toBe(true)
+    expect(pressure.isSurelyAtLimit()).toBe(false)
+    expect(collected).toEqual(['young'])
   })
 
   it('looks again some time later where little was left', () => {

@@ -13,12 +13,13 @@
  * - Buffers lie beside V8's heap, which hardly grows with them: V8 sees no reason to collect until hundreds of megabytes
  *   are garbage. So garbage is collected here, when heap and buffers have grown by a step: the young first, which takes a millisecond
  *   or two, and all of it where that was not enough.
+ * - Stores lie in buffers that threads share, whose size V8 does not look at: what they let go of is told (`givenBack`).
  * - Accounts may hand out no more than what is left up to the limit, and a little for what lies unused: it will be used
  *   again where it fits. So whoever asks for more than the process can have spills, or is refused, whatever has filled it.
  * - Who would be refused makes the process look once more, and collect; and while little is left it is looked at again
  *   some time later, when those who had filled it may have gone.
  *
- * Invariants: nothing is collected where less than a half of the limit is in use, but what closed databases have left; what accounts may hand out is never
+ * Invariants: nothing is collected where less than a half of the limit is in use, but what stores have let go of; what accounts may hand out is never
  * more than without looking, and never less than 16 MiB beside the stored data.
  */
 import type { MemoryAccount } from '../base/memory-account.ts'
@@ -34,12 +35,14 @@ const reusableShare = 0.05
 const leastWorkBytes = 16 * 1024 * 1024
 /** Of the limit: so much garbage is worth a collection. */
 const stepShare = 1 / 32
-/** So much of closed stores lies about at most, however large the limit is. */
-const mostGivenBackBytes = 128 * 1024 * 1024
+/** So much of what stores have let go of lies about at most, however large the limit is. */
+const mostGivenBackBytes = 64 * 1024 * 1024
 /** Of the limit: what may be moved between two looks. */
 const lookEveryShare = 1 / 256
 /** Between two full collections passes so many times what the first one took: they get a tenth of the time at most. */
 const restTimes = 9
+/** A third where somebody would be refused else. */
+const urgentRestTimes = 2
 /** Of the limit: where less is left, the process is looked at once more a little later. */
 const scarceShare = 1 / 8
 const leastRestMs = 100
@@ -68,6 +71,9 @@ export class MemoryPressure {
   #collectedBytes = 0
   /** Before that nothing is collected in full. */
   #restUntilUs = -Infinity
+  /** The same where somebody would be refused. */
+  #urgentFromUs = -Infinity
+  #urgentYoungFromUs = -Infinity
   #looksAgain = false
   /** That may pass before the next look. */
   #slicesLeft = 0
@@ -113,16 +119,16 @@ export class MemoryPressure {
   }
 
   /**
-   * A store of this size was closed. Nothing else is moved where databases come and go, so it is collected also where half of
-   * the limit is not in use; by steps, since it takes a while.
+   * A store of this size was closed, or has let go of so much. Nothing else is moved where databases come and go, so it is collected
+   * also where half of the limit is not in use; by steps, since it takes a while.
    */
   givenBack(bytes: number): void {
     const host = this.#host
     this.#givenBackBytes += bytes
     if (host === undefined || this.#givenBackBytes < Math.min(this.#limitBytes * stepShare, mostGivenBackBytes)) return
-    if (host.monotonic() < this.#restUntilUs) return
-    this.#givenBackBytes = 0
-    this.#tighten(this.#collectAll(host))
+    if (host.monotonic() >= this.#restUntilUs) this.#tighten(this.#collectAll(host))
+    // Whoever has just read something of it may refer to it still.
+    this.#lookAgain(host)
   }
 
   look(): void {
@@ -162,9 +168,11 @@ export class MemoryPressure {
 
   #collectAll(host: Host): MemoryFacts {
     const beganUs = host.monotonic()
+    this.#givenBackBytes = 0
     host.collectGarbage('all')
     const endedUs = host.monotonic()
     this.#restUntilUs = endedUs + restTimes * (endedUs - beganUs)
+    this.#urgentFromUs = endedUs + urgentRestTimes * (endedUs - beganUs)
     const facts = host.memory()
     this.#settledBytes = takenOf(facts)
     this.#collectedBytes = this.#settledBytes
@@ -186,6 +194,26 @@ export class MemoryPressure {
   #refused(missingBytes: number): void {
     const host = this.#host!
     const isFreed = this.giveUp(missingBytes)
-    if (isFreed || host.monotonic() >= this.#restUntilUs) this.#tighten(this.#collectAll(host))
+    if (isFreed) this.#tighten(this.#collectAll(host))
+    else this.#collectForRefused(host)
+  }
+
+  /** The process has what it may have, also without its garbage: asked before somebody is refused for that. */
+  isSurelyAtLimit(): boolean {
+    const host = this.#host
+    if (this.isAtLimit && host !== undefined) this.#collectForRefused(host)
+    return this.isAtLimit
+  }
+
+  /** In full as often as that may be, and in between the young: what statements have just let go of is among it. */
+  #collectForRefused(host: Host): void {
+    const beganUs = host.monotonic()
+    if (beganUs >= this.#urgentFromUs) this.#tighten(this.#collectAll(host))
+    else if (beganUs >= this.#urgentYoungFromUs) {
+      host.collectGarbage('young')
+      const endedUs = host.monotonic()
+      this.#urgentYoungFromUs = endedUs + urgentRestTimes * (endedUs - beganUs)
+      this.#tighten(host.memory())
+    }
   }
 }

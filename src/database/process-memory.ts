@@ -117,6 +117,6 @@ export class ProcessMemory {
   /** `freeBytes`: what stores have asked the system for, and could use without asking for more. */
   isFull(freeBytes: number): boolean {
     const storedShareUsed = (this.stored.usedBytes - freeBytes) / this.#handedOutBytes
-    return storedShareUsed >= storedShare || (storedShareUsed >= surelyStoredShare && this.pressure.isAtLimit)
+    return storedShareUsed >= storedShare || (storedShareUsed >= surelyStoredShare && this.pressure.isSurelyAtLimit())
   }
 }

@@ -86,9 +86,9 @@ test('who ends its half in the middle of a COPY is given up also where a part of
     closed: () => undefined,
   }
   const connection = new Connection(door, 1, socket, {}, { converse: () => conversation as unknown as Conversation })
-  connection.receive(Uint8Array.of(1, 2))
+  connection.onData(Uint8Array.of(1, 2))
   expect(connection.isWaiting).toBe(true)
-  socket.onEnd()
+  socket.listener.onEnd()
   conversation.endPart()
   await new Promise((resolve) => setImmediate(resolve))
   clock.passes()

@@ -22,7 +22,7 @@
  */
 import { PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
-import type { Cancel, ClientCertificate, Socket } from '../host/host.ts'
+import type { Cancel, ClientCertificate, Socket, SocketListener } from '../host/host.ts'
 import type { DoorCounts } from '../session/activity.ts'
 import { answerTo } from '../session/faults.ts'
 import type { SessionLimits } from '../session/limits.ts'
@@ -56,19 +56,20 @@ export interface ConnectionDoor extends DoorParts {
   closed(connection: Connection): void
 }
 
-export class Connection implements OutboxOwner {
+export class Connection implements OutboxOwner, SocketListener {
   readonly id: number
-  readonly remote: string
-  readonly local: string
-  /** From this machine. */
-  readonly isLocal: boolean
   readonly openedMs: number
   lastActiveMs: number
   readonly outbox: Outbox
   /** Of what it holds itself: what arrives, what leaves. */
   readonly memory: MemoryAccount
   readonly #door: ConnectionDoor
-  readonly #entry: Entry
+  /** That its client has shown within TLS, and that was found good. */
+  readonly certificate: ClientCertificate | undefined
+  /** As the client has called the server: the database that it uses where it names none. */
+  readonly database: string | undefined
+  readonly #isInTheOpen: boolean
+  readonly #counted: Entry['place']
   readonly #socket: Socket
   readonly #conversation: Conversation
   readonly #place: Place
@@ -92,14 +93,14 @@ export class Connection implements OutboxOwner {
   constructor(door: ConnectionDoor, id: number, socket: Socket, entry: Entry, state: ProtocolState) {
     const { sessions } = door
     this.#door = door
-    this.#entry = entry
+    this.certificate = entry.certificate
+    this.database = entry.database
+    this.#isInTheOpen = entry.isExposed === true
+    this.#counted = entry.place
     this.#socket = socket
     this.#queuedBytes = door.limits.maxPendingOutputBytes
     this.#place = door.turns.place(this)
     this.id = id
-    this.remote = socket.remote
-    this.local = socket.local ?? ''
-    this.isLocal = socket.isLocal
     this.openedMs = sessions.host.now()
     this.lastActiveMs = this.openedMs
     this.outbox = new Outbox(socket, nothingSeen, this)
@@ -113,9 +114,20 @@ export class Connection implements OutboxOwner {
     this.#conversation = state.converse(this)
     this.#conversation.input.chargeTo(this.memory)
     if (sessions.principals.areProved) this.mustLogIn(entry.loginMs ?? loginMs)
-    socket.onData = (chunk) => this.receive(chunk)
-    socket.onEnd = () => this.#endInput()
-    socket.onClose = () => this.#close()
+    socket.listener = this
+  }
+
+  get remote(): string {
+    return this.#socket.remote
+  }
+
+  get local(): string {
+    return this.#socket.local ?? ''
+  }
+
+  /** From this machine. */
+  get isLocal(): boolean {
+    return this.#socket.isLocal
   }
 
   /** It has shown that it speaks the protocol, and may hold as much as a session: as its session, where it has one. */
@@ -134,17 +146,7 @@ export class Connection implements OutboxOwner {
 
   /** Others may read what passes: a proof of who it is would be theirs, too. Says so. */
   get isExposed(): boolean {
-    return this.#entry.isExposed === true && this.#door.sessions.principals.areProved
-  }
-
-  /** That its client has shown within TLS, and that was found good. */
-  get certificate(): ClientCertificate | undefined {
-    return this.#entry.certificate
-  }
-
-  /** As the client has called the server: the database that it uses where it names none. */
-  get database(): string | undefined {
-    return this.#entry.database
+    return this.#isInTheOpen && this.#door.sessions.principals.areProved
   }
 
   /** It is known who it is, or nobody asks. */
@@ -170,7 +172,7 @@ export class Connection implements OutboxOwner {
 
   // ---- requests
 
-  receive(chunk: Uint8Array): void {
+  onData(chunk: Uint8Array): void {
     if (this.hasEnded) return
     this.lastActiveMs = this.#door.sessions.host.now()
     this.#door.counts.bytesReceived += chunk.length
@@ -321,13 +323,19 @@ export class Connection implements OutboxOwner {
 
   /** Reads on while there is little to do, so that a client that goes away is noticed; stops it while there is much. */
   #regulate(): void {
-    const { bufferedBytes } = this.#conversation.input
-    const waitsForTurn = this.#place.isWaiting && bufferedBytes > waitingTurnBytes
-    const isFull = waitsForTurn || (!this.#mayBegin && bufferedBytes > readAheadBytes)
+    const isFull = this.#isFull
     if (isFull === this.#paused) return
     this.#paused = isFull
     if (isFull) this.#socket.pause()
     else this.#socket.resume()
+  }
+
+  get #isFull(): boolean {
+    const waitsForTurn = this.#place.isWaiting
+    const mayBegin = this.#mayBegin
+    if (mayBegin && !waitsForTurn) return false
+    const { bufferedBytes } = this.#conversation.input
+    return (waitsForTurn && bufferedBytes > waitingTurnBytes) || (!mayBegin && bufferedBytes > readAheadBytes)
   }
 
   // ---- what nobody has asked for
@@ -358,7 +366,7 @@ export class Connection implements OutboxOwner {
 
   // ---- the end
 
-  #endInput(): void {
+  onEnd(): void {
     if (this.hasEnded) return
     this.#inputEnded = true
     if (this.#isAtRest && !this.#place.isWaiting) this.#end()
@@ -437,10 +445,14 @@ export class Connection implements OutboxOwner {
 
   cut(): void {
     this.#socket.destroy()
-    this.#close()
+    this.onClose()
   }
 
-  #close(): void {
+  onDrain(): void {
+    this.outbox.drained()
+  }
+
+  onClose(): void {
     if (this.#state === 'closed') return
     const wasEnded = this.#state === 'ended'
     this.#state = 'closed'
@@ -452,7 +464,7 @@ export class Connection implements OutboxOwner {
     if (!wasEnded) this.#conversation.close()
     this.#conversation.input.drop()
     this.memory.close()
-    this.#entry.place?.close()
+    this.#counted?.close()
     this.#door.closed(this)
   }
 }

@@ -73,7 +73,7 @@ export class Door implements Gateway, ConnectionDoor {
     this.#connections.add(connection)
     const refusal = entry.place?.refusal
     if (refusal !== undefined) connection.fail(refusal)
-    else if (first.length > 0) connection.receive(first)
+    else if (first.length > 0) connection.onData(first)
   }
 
   closed(connection: Connection): void {

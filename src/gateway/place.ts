@@ -5,24 +5,29 @@
 import { PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 
+/** Where it is one of those that there are. */
+interface Counted {
+  leave(): void
+}
+
 export class Place {
   /** Why it cannot be served. */
   readonly refusal: PolylogError | undefined
   readonly #account: MemoryAccount
   #bytes: number
-  readonly #leave: () => void
+  readonly #counted: Counted | undefined
   #isClosed = false
 
-  private constructor(account: MemoryAccount, bytes: number, refusal: PolylogError | undefined, leave: () => void) {
+  private constructor(account: MemoryAccount, bytes: number, refusal: PolylogError | undefined, counted?: Counted) {
     this.#account = account
     this.#bytes = bytes
     this.refusal = refusal
-    this.#leave = leave
+    this.#counted = counted
   }
 
   /** `entered`: as `ConnectionCounts.enter` answers. */
-  static take(connections: MemoryAccount, sizeBytes: number, entered: PolylogError | (() => void)): Place {
-    if (entered instanceof PolylogError) return new Place(connections, 0, entered, () => undefined)
+  static take(connections: MemoryAccount, sizeBytes: number, entered: PolylogError | Counted): Place {
+    if (entered instanceof PolylogError) return new Place(connections, 0, entered)
     if (!connections.tryCharge(sizeBytes)) return new Place(connections, 0, noMemory(), entered)
     return new Place(connections, sizeBytes, undefined, entered)
   }
@@ -48,7 +53,7 @@ export class Place {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#account.release(this.#bytes)
-    this.#leave()
+    this.#counted?.leave()
   }
 }
 

@@ -56,7 +56,7 @@ export class ReceiveBuffer {
   }
 
   /** From here on; a buffer that nobody pays for is a test's. */
-  chargeTo(memory: MemoryAccount): void {
+  chargeTo(memory: MemoryAccount | undefined): void {
     this.memory = memory
   }
 

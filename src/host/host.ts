@@ -220,6 +220,15 @@ export interface Listener {
   close(): Promise<void>
 }
 
+export interface SocketListener {
+  onData(chunk: Uint8Array): void
+  /** The other side has ended its half. */
+  onEnd(): void
+  /** What `write` answered false to has been taken. */
+  onDrain(): void
+  onClose(): void
+}
+
 /**
  * A stream of bytes. Events are given by assigning the handlers, before the turn in which the socket was handed over
  * ends. No data arrives between `pause()` and `resume()`. `onClose` is called once, last.
@@ -230,11 +239,8 @@ export interface Socket {
   readonly local?: string
   /** From this machine itself: by loopback, or by a socket in the file system. */
   readonly isLocal: boolean
-  onData: (chunk: Uint8Array) => void
-  /** The other side has ended its half. */
-  onEnd: () => void
-  onDrain: () => void
-  onClose: () => void
+  /** Who is told what comes; one object, since functions of their own would be memory of each connection. */
+  listener: SocketListener
   /** False where the caller should wait for `onDrain`. The bytes are not copied: hand them over and forget them. After
    *  `end`, `destroy` or the close, bytes are dropped and the answer is true. */
   write(bytes: Uint8Array): boolean

@@ -1,3 +1,4 @@
+import { hear } from './deaf.ts'
 import { describe, expect, test } from 'vitest'
 import type { Host, Listener, Socket } from './host.ts'
 import { createRealHost } from './real/real-host.ts'
@@ -33,10 +34,12 @@ class Witness {
 
   constructor(socket: Socket) {
     this.socket = socket
-    socket.onData = (chunk) => this.#add('data ', Buffer.from(chunk).toString('latin1'))
-    socket.onEnd = () => this.#add('end')
-    socket.onDrain = () => this.#add('drain')
-    socket.onClose = () => this.#add('close')
+    hear(socket, {
+      onData: (chunk) => this.#add('data ', Buffer.from(chunk).toString('latin1')),
+      onEnd: () => this.#add('end'),
+      onDrain: () => this.#add('drain'),
+      onClose: () => this.#add('close'),
+    })
   }
 
   async until(condition: (events: string[]) => boolean): Promise<void> {

@@ -2,10 +2,12 @@
  * Who there is, for all doors: roles as the newest catalog of the database `system` has them, and their changes.
  *
  *   no user    whoever connects is believed its name, and may do everything: the listener serves this machine alone
+ *   guests     the same; at Redis's door a client may prove that it is one, and then has what that one has
  *   a user     everybody proves who it is, on this machine, too (`proofs.ts`)
  *
  * A user is a role that may log in and has a password. One is made by `polylog user add`, `CREATE ROLE`, or the environment of
- * the first start; sessions that are open by then stay.
+ * the first start, and the first is a superuser; sessions that are open by then stay. Guests are users that ACL SETUSER has made
+ * before there was one (docs/decisions/164-guests.md); they are users like others once there is.
  */
 import { everybody } from '../database/access/access-list.ts'
 import type { Member } from '../database/access/rights.ts'
@@ -29,6 +31,7 @@ import {
   renameRole,
   type Role,
   type RoleAttributes,
+  type RoleEffects,
   removeMember,
   requireRole,
   roleById,
@@ -85,6 +88,11 @@ export interface Joins {
   readonly inRoles?: readonly string[]
   readonly members?: readonly string[]
   readonly admins?: readonly string[]
+}
+
+export interface ChangeOptions {
+  /** Where nobody is asked, nobody is by this change either, unless it makes a superuser. */
+  readonly asGuest?: boolean
 }
 
 interface Joined {
@@ -162,6 +170,11 @@ export class Principals {
   get areProved(): boolean {
     const catalog = this.#parts.catalog()
     return catalog === undefined ? this.#parts.exists() : this.#lookAt(catalog).hasUsers
+  }
+
+  /** Nobody must, and at Redis's door somebody can. */
+  get haveGuests(): boolean {
+    return !this.areProved && this.roles.some(({ redis }) => redis !== null)
   }
 
   /** In order of names. */
@@ -307,33 +320,42 @@ export class Principals {
 
   // ---- changes
 
-  async create(name: string, role: RoleChange, by: Actor = theServer, joins: Joins = {}): Promise<void> {
+  async create(
+    name: string,
+    role: RoleChange,
+    by: Actor = theServer,
+    options: Joins & ChangeOptions = {},
+  ): Promise<void> {
     const { password, ...attributes } = role
     checkCreate(askerOf(by), attributes)
     const secret = await this.#secretText(password)
-    const { inRoles = [], members = [], admins = [] } = joins
+    const { inRoles = [], members = [], admins = [] } = options
     const entries: AuditEntry[] = [
       { event: 'role created', by, object: name, detail: told(role) },
       ...memberEntries('member added', inRoles, [name], by),
       ...memberEntries('member added', [name], [...members, ...admins], by),
     ]
     await this.#change(entries, (tx) => {
-      createRole(tx, name, { ...newRole, ...attributes, secret }, chanceFrom(this.#parts.host, 32))
+      createRole(tx, name, { ...newRole, ...attributes, secret }, this.#effects(options))
       this.#addMembers(tx, inRoles, [name], false, askerOf(by))
       this.#addMembers(tx, [name], members, false, askerOf(by))
       this.#addMembers(tx, [name], admins, true, askerOf(by))
     })
   }
 
-  async alter(name: string, role: RoleChange, by: Actor = theServer): Promise<void> {
+  async alter(name: string, role: RoleChange, by: Actor = theServer, options: ChangeOptions = {}): Promise<void> {
     const { password, ...attributes } = role
     const secret = password === undefined ? undefined : await this.#secretText(password)
     const isPassword = Object.keys(attributes).length === 0
     const entry: AuditEntry = { event: 'role altered', by, object: name, detail: told(role) }
     await this.#change([entry], (tx) => {
       checkAlter(askerOf(by), requireRole(tx.catalog, name), attributes, isPassword)
-      alterRole(tx, name, { ...attributes, ...(secret !== undefined && { secret }) }, chanceFrom(this.#parts.host, 32))
+      alterRole(tx, name, { ...attributes, ...(secret !== undefined && { secret }) }, this.#effects(options))
     })
+  }
+
+  #effects({ asGuest = false }: ChangeOptions): RoleEffects {
+    return { chance: chanceFrom(this.#parts.host, 32), asGuest }
   }
 
   rename(name: string, newName: string, by: Actor = theServer): Promise<void> {
@@ -466,6 +488,7 @@ function memberOf(catalog: Catalog, role: Role): Member {
     createsDatabases: createDatabase,
     createsRoles,
     bypassesPolicies: role.bypassPolicies,
+    replicates: role.replication,
     ...(redis?.commands !== undefined && { redisCommands: redis.commands }),
     ...(redis?.channels?.includes('*') === false && { redisChannels: redis.channels }),
   }

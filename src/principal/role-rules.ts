@@ -18,11 +18,12 @@ function denied(message: string, sqlState = '42501'): PolylogError {
 }
 
 /** What only a superuser gives. */
-type Powers = Partial<Pick<RoleAttributes, 'superuser' | 'bypassPolicies'>>
+type Powers = Partial<Pick<RoleAttributes, 'superuser' | 'bypassPolicies' | 'replication'>>
 
-export function checkCreate(asker: Asker, { superuser, bypassPolicies }: Powers): void {
+export function checkCreate(asker: Asker, { superuser, bypassPolicies, replication }: Powers): void {
   if (mayAll(asker)) return
   if (superuser === true) throw denied('must be superuser to create superusers')
+  if (replication === true) throw denied('must be superuser to create replication users')
   if (bypassPolicies === true) throw denied('must be superuser to create bypassrls users')
   if (!asker!.createsRoles) throw denied('permission denied to create role')
 }
@@ -32,6 +33,9 @@ export function checkAlter(asker: Asker, role: Role, change: Powers, isOwnPasswo
   if (mayAll(asker)) return
   if (role.superuser || change.superuser !== undefined) {
     throw denied('must be superuser to alter superuser roles or change superuser attribute')
+  }
+  if (role.replication || change.replication !== undefined) {
+    throw denied('must be superuser to alter replication roles or change replication attribute')
   }
   if (change.bypassPolicies !== undefined) throw denied('must be superuser to change bypassrls attribute')
   if (asker!.createsRoles || (isOwnPassword && asker!.roleId === role.id)) return

@@ -25,6 +25,8 @@ export interface RoleAttributes {
   readonly inherit: boolean
   /** Policies of rows do not concern it; nor a superuser. */
   readonly bypassPolicies: boolean
+  /** The feed of every database is open to it; nor does a superuser need that. */
+  readonly replication: boolean
   /** Sessions at once; −1: any number. */
   readonly connectionLimit: number
   /** Milliseconds since 1970 from which on its password counts no more. */
@@ -61,6 +63,7 @@ export const newRole: RoleAttributes = {
   createDatabase: false,
   inherit: true,
   bypassPolicies: false,
+  replication: false,
   connectionLimit: -1,
   validUntilMs: null,
   secret: null,
@@ -134,23 +137,31 @@ function objectOf(transaction: Transaction, name: string): GlobalObject {
   throw missing(name)
 }
 
-/** `chance`: random bytes, kept with the first role. */
+/** What a change of a role brings about beside it. */
+export interface RoleEffects {
+  /** Random bytes, kept with the first user that is no guest. */
+  readonly chance: Uint8Array
+  /** Where nobody is asked, a user that is no superuser is made a guest: still nobody is. */
+  readonly asGuest: boolean
+}
+
 export function createRole(
   transaction: Transaction,
   name: string,
   attributes: RoleAttributes,
-  chance: Uint8Array,
+  effects: RoleEffects,
 ): void {
   checkName(name)
   if (transaction.catalog.findGlobal(roleKind, name) !== undefined) throw duplicate(name)
-  keepChance(transaction, attributes, chance)
+  keepChance(transaction, attributes, effects)
   transaction.globals.create(roleKind, name, definitionOf(attributes))
   checkSomebodyRules(transaction)
 }
 
-/** With the first user; from then on everybody is asked. */
-function keepChance(transaction: Transaction, attributes: RoleAttributes, chance: Uint8Array): void {
+/** With the first user that is no guest; from then on everybody is asked. */
+function keepChance(transaction: Transaction, attributes: RoleAttributes, { chance, asGuest }: RoleEffects): void {
   if (!isUser(attributes) || transaction.catalog.globalsOf(chanceKind).length > 0) return
+  if (asGuest && !attributes.superuser) return
   transaction.globals.create(chanceKind, 'of unknown names', { bytes: Buffer.from(chance).toString('hex') })
 }
 
@@ -169,12 +180,14 @@ export function alterRole(
   transaction: Transaction,
   name: string,
   change: Partial<RoleAttributes>,
-  chance: Uint8Array,
+  { chance, asGuest }: RoleEffects,
 ): void {
   const object = objectOf(transaction, name)
-  const after = { ...roleOf(object), ...change }
+  const before = roleOf(object)
+  const after = { ...before, ...change }
   transaction.globals.alter(object, { definition: definitionOf(after) })
-  keepChance(transaction, after, chance)
+  // Where nobody is asked, who is a user is a guest, and stays one.
+  keepChance(transaction, after, { chance, asGuest: asGuest || isUser(before) })
   checkSomebodyRules(transaction)
 }
 
@@ -297,6 +310,7 @@ function definitionOf(attributes: RoleAttributes): JsonObject {
     createDatabase,
     inherit,
     bypassPolicies,
+    replication,
     connectionLimit,
     validUntilMs,
     secret,
@@ -308,6 +322,7 @@ function definitionOf(attributes: RoleAttributes): JsonObject {
   return {
     ...own,
     ...(bypassPolicies && { bypassPolicies }),
+    ...(replication && { replication }),
     ...(customData !== undefined && { customData }),
     ...(memberOf.length > 0 && { memberOf: memberOf.map((each) => ({ ...each })) }),
     ...(redis !== null && { redis: JSON.parse(JSON.stringify(redis)) as JsonObject }),

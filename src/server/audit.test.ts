@@ -140,7 +140,8 @@ async function inSystem(run: Parameters<ReturnType<Sessions['openSession']>['run
 
 test('who is no superuser may not read it', async () => {
   const secret = secretText(await secretOf('x', new Uint8Array(16)))
-  await inSystem((tx) => createRole(tx, 'bob', { ...newRole, login: true, secret }, new Uint8Array(32)))
+  const effects = { chance: new Uint8Array(32), asGuest: false }
+  await inSystem((tx) => createRole(tx, 'bob', { ...newRole, login: true, secret }, effects))
   const client = await connect('bob', 'x')
   await expect(client.query('SELECT * FROM polylog.audit')).rejects.toMatchObject({ code: '42501' })
   await expect(client.query('SELECT count(*) FROM polylog.audit')).rejects.toMatchObject({ code: '42501' })

@@ -123,6 +123,26 @@ describe('changes of rows', () => {
     ])
   })
 
+  test('of lists are those of their items, wherever these lie', async () => {
+    const random = numbersFrom(7)
+    for (const key of ['a', 'b']) for (let i = 0; i < 120; i++) await changeList(key, random)
+    for (const key of ['a', 'b']) {
+      const told = await rows(
+        `SELECT before, after FROM polylog_history('redis.db0_list') WHERE key->>'key' = '${key}' ORDER BY transaction`,
+      )
+      const items = new Map<number, string>()
+      for (const [before, after] of told as (ItemImage | null)[][]) {
+        const { position } = (before ?? after)!
+        expect(before?.item).toBe(items.get(position))
+        expect(after?.item).not.toBe(before?.item)
+        if (after) items.set(position, after.item)
+        else items.delete(position)
+      }
+      const positions = [...items.keys()].sort((x, y) => x - y)
+      expect(positions.map((position) => items.get(position))).toEqual(await redis.lrange(key, 0, -1))
+    }
+  })
+
   test('of several doors in one transaction are told with all of them', async () => {
     await sql.query('CREATE TABLE t (id int PRIMARY KEY)')
     await sql.query('BEGIN; INSERT INTO t VALUES (1)')
@@ -141,6 +161,54 @@ describe('changes of rows', () => {
     ])
   })
 })
+
+interface ItemImage {
+  readonly position: number
+  readonly item: string
+}
+
+/** The same ones for the same seed. */
+function numbersFrom(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+/** By one transaction. */
+async function changeList(key: string, random: (below: number) => number): Promise<void> {
+  const item = (): string => `${random(40)}`.padEnd(random(9) === 0 ? 100 : 1)
+  const items = Array.from({ length: random(4) === 0 ? 40 : random(5) + 1 }, item)
+  const at = random(80)
+  const known = (await redis.lindex(key, at)) ?? '0'
+  switch (random(9)) {
+    case 0:
+      return void (await redis.lpop(key, items.length))
+    case 1:
+      return void (await redis.rpop(key, items.length))
+    case 2:
+      return void (await redis.lrem(key, 1 - random(3), known))
+    case 3:
+      return void (await redis.linsert(key, 'BEFORE', known, item()))
+    case 4:
+      return void (await redis.lset(key, at, item()).catch(() => undefined))
+    case 5:
+      return void (await redis.ltrim(key, random(9), -1 - random(9)))
+    case 6:
+      return void (await (random(4) > 0
+        ? redis.lpush(key, ...items)
+        : redis
+            .multi()
+            .del(key)
+            .rpush(key, ...items)
+            .exec()))
+    case 7:
+      return void (await redis.lpush(key, ...items))
+    default:
+      return void (await redis.rpush(key, ...items))
+  }
+}
 
 function itemOf(image: unknown): unknown {
   return (image as { item?: string } | null)?.item

@@ -2,6 +2,7 @@
  * One server for the contract of gateways, its clients, and what can be planted in its statements and on its disk. Nothing
  * outside of tests imports this.
  */
+import { hear } from '../host/deaf.ts'
 import { expect } from 'vitest'
 import { assert } from '../base/errors.ts'
 import type { StatementSteps } from '../database/contract.ts'
@@ -211,9 +212,11 @@ export class Client {
     this.#socket = socket
     this.#host = host
     this.#probe = probe
-    socket.onData = (chunk) => (this.received = Buffer.concat([this.received, chunk]))
-    socket.onEnd = () => socket.end()
-    socket.onClose = () => (this.isClosed = true)
+    hear(socket, {
+      onData: (chunk) => (this.received = Buffer.concat([this.received, chunk])),
+      onEnd: () => socket.end(),
+      onClose: () => (this.isClosed = true),
+    })
   }
 
   send(bytes: Uint8Array): void {

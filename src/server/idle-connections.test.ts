@@ -9,17 +9,15 @@ import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Door } from '../gateway/door.ts'
 import { defaultGatewayLimits } from '../gateway/gateway.ts'
-import type { Socket } from '../host/host.ts'
+import { deaf } from '../host/deaf.ts'
+import type { Socket, SocketListener } from '../host/host.ts'
 import { openTestSessions, type TestSessions } from '../session/testing.ts'
 import { probes } from './gateway-probes.ts'
 import { protocols, type ProtocolName } from './protocols.ts'
 
 class Peer implements Socket {
   received: Buffer | undefined
-  onData: (chunk: Uint8Array) => void = () => undefined
-  onEnd: () => void = () => undefined
-  onDrain: () => void = () => undefined
-  onClose: () => void = () => undefined
+  listener: SocketListener = deaf
   readonly remote = 'peer:1'
   readonly isLocal = true
   readonly pendingBytes = 0
@@ -79,7 +77,8 @@ async function used(door: Door, name: ProtocolName): Promise<Peer> {
   const { openings, request, countAnswers } = probes[name]
   const peer = new Peer(() => undefined)
   door.accept(peer, Buffer.alloc(0))
-  for (const message of [openings[0]!, request]) await ask(peer, countAnswers, () => peer.onData(Buffer.from(message)))
+  for (const message of [openings[0]!, request])
+    await ask(peer, countAnswers, () => peer.listener.onData(Buffer.from(message)))
   Object.assign(peer, { onAnswer: undefined })
   return peer
 }
@@ -100,7 +99,7 @@ test.each<[ProtocolName, number]>([
   const before = await heldBytes()
   await open(200)
   const each = ((await heldBytes()) - before) / 200
-  for (const peer of peers) peer.onClose()
+  for (const peer of peers) peer.listener.onClose()
   await door.close(0)
   expect(each).toBeLessThan(mostBytes)
 })

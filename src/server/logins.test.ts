@@ -83,6 +83,26 @@ describe('before there is a user', () => {
       message: expect.stringContaining('polylog user add') as string,
     })
   })
+
+  test('guests prove who they are at Redis’s door; nobody else is asked, and none reaches the server from outside', async () => {
+    await redis().call('ACL', 'SETUSER', 'alice', 'on', '>pw', '~a', '+@all')
+    await stop()
+    await start()
+    expect(await redis('alice', 'pw').set('a', 1)).toBe('OK')
+    await expect(redis('alice', 'pw').set('z', 1)).rejects.toThrow('NOPERM')
+    expect(await redis().set('z', 1)).toBe('OK')
+    const believed = await connect('alice', 'anything')
+    expect((await believed.query('SELECT rolsuper FROM pg_roles WHERE rolname = current_user')).rowCount).toBe(1)
+    await believed.query('CREATE TABLE t (n int)')
+    await expect(believed.query("CREATE ROLE bob LOGIN PASSWORD 'x'")).rejects.toThrow('no superuser would be left')
+    await expect(Server.listen({ ...host, disk }, sessions, { port: 0, host: '0.0.0.0' })).rejects.toMatchObject({
+      code: 'denied',
+    })
+    await sessions.principals.create('ada', ada)
+    await expect(connect('alice', 'anything')).rejects.toMatchObject({ code: '28P01' })
+    const proved = await connect('alice', 'pw')
+    await expect(proved.query('DROP TABLE t')).rejects.toMatchObject({ code: '42501' })
+  })
 })
 
 describe('once there is a user', () => {

@@ -1,4 +1,5 @@
 /** What strangers may do before and within a handshake, over real sockets and in simulated time; and that nothing stays of them. */
+import { hear } from '../host/deaf.ts'
 import { readFileSync } from 'node:fs'
 import { createConnection, type Socket as NodeSocket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
@@ -247,9 +248,11 @@ describe('in simulated time', () => {
       const connect: Ground['connect'] = async () => {
         const socket = await away.network.connect({ host: 'server', port: 7 })
         const heard: string[] = []
-        socket.onData = (chunk) => heard.push(Buffer.from(chunk).toString('latin1'))
-        socket.onEnd = () => socket.end()
-        socket.onClose = () => heard.push('close')
+        hear(socket, {
+          onData: (chunk) => heard.push(Buffer.from(chunk).toString('latin1')),
+          onEnd: () => socket.end(),
+          onClose: () => heard.push('close'),
+        })
         return { socket, heard }
       }
       const wait = (ms: number): Promise<void> => new Promise((resolve) => void away.at(ms, resolve))

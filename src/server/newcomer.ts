@@ -12,6 +12,7 @@
  *
  * What a connection takes is charged from its first moment on: itself, what has gathered, and what OpenSSL keeps for it.
  */
+import { hear } from '../host/deaf.ts'
 import { loginMs } from '../gateway/connection.ts'
 import type { EncryptionRequest, Gateway } from '../gateway/gateway.ts'
 import type { Place } from '../gateway/place.ts'
@@ -85,9 +86,11 @@ export class Newcomer {
   }
 
   #follow(socket: Socket): void {
-    socket.onEnd = () => (this.#tls === 'waiting' ? this.cut() : socket.end())
-    socket.onClose = () => this.#leave()
-    socket.onData = (chunk) => this.#receive(chunk)
+    hear(socket, {
+      onEnd: () => (this.#tls === 'waiting' ? this.cut() : socket.end()),
+      onClose: () => this.#leave(),
+      onData: (chunk) => this.#receive(chunk),
+    })
   }
 
   #limit(): void {

@@ -167,3 +167,21 @@ test('shows no more than may be seen now, and could be seen then', async () => {
   )
   await expect(ada.query(`SELECT id FROM polylog_as_of('t', '${shown}')`)).rejects.toMatchObject({ code: '42501' })
 })
+
+test('is read with the rights of owners where a function of then acts with them', async () => {
+  await server.addUser('maker')
+  await server.addUser('reader')
+  await sql.query(`CREATE TABLE held (id int); INSERT INTO held VALUES (1);
+    GRANT SELECT ON held TO maker; GRANT CREATE ON SCHEMA public TO maker; GRANT CONNECT, HISTORY ON DATABASE polylog TO maker, reader`)
+  const maker = await server.pg('maker')
+  await maker.query(`CREATE FUNCTION held_ids() RETURNS SETOF int LANGUAGE sql SECURITY DEFINER AS $$ SELECT id FROM held $$;
+    CREATE VIEW ids AS SELECT id FROM held_ids() AS id; GRANT SELECT ON ids TO reader`)
+  const then = library.sequence
+  const reader = await server.pg('reader')
+  const asOf = async (): Promise<unknown> =>
+    (await reader.query({ text: `SELECT * FROM polylog_as_of('ids', '${then}')`, rowMode: 'array' })).rows
+  expect(await asOf()).toEqual([[1]])
+  // What the owner has lost since, nobody reads by way of it.
+  await sql.query('REVOKE SELECT ON held FROM maker')
+  await expect(asOf()).rejects.toMatchObject({ code: '42501' })
+})

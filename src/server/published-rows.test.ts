@@ -402,15 +402,39 @@ describe('a slot', () => {
 })
 
 describe('who may follow', () => {
+  /** The publication and the slot of that name. */
+  async function startAs(user: string, name: string): Promise<Subscriber> {
+    const one = await subscriber(user)
+    one.start(name, name, messages)
+    return one
+  }
+
+  it('or is a role of REPLICATION, which superusers make', async () => {
+    await sql.query('create table open (id int primary key); create publication open for table open')
+    await server.addUser('replica')
+    await createSlot('open')
+    const start = (): Promise<Subscriber> => startAs('replica', 'open')
+    await sql.query('grant select on open to replica; insert into open values (1)')
+    expect(await errorOf((await start()).untilMark(await mark()))).toContain('42501')
+    await sql.query('alter role replica replication createrole')
+    const one = await start()
+    expect(await one.untilMark(await mark())).toContainEqual(expect.objectContaining({ row: { id: '1' } }))
+    await one.stop()
+    const shown = `select rolreplication, userepl from pg_roles join pg_user on usename = rolname where rolname = 'replica'`
+    expect((await sql.query(shown)).rows).toEqual([{ rolreplication: true, userepl: true }])
+    for (const statement of ['create role more replication', 'alter role replica noreplication']) {
+      expect(await errorOf(sql.query(`set role replica; ${statement}`))).toMatch(/42501|must be superuser/)
+      await sql.query('reset role')
+    }
+    await sql.query('alter role replica noreplication')
+    expect(await errorOf((await start()).untilMark(await mark()))).toContain('42501')
+  })
+
   it('has FEED on the database, and may read the tables, all of them, at every transaction', async () => {
     await sql.query('create table secret (id int primary key); create publication secret for table secret')
     await server.addUser('reader')
     await createSlot('secret')
-    const start = async (): Promise<Subscriber> => {
-      const one = await subscriber('reader')
-      one.start('secret', 'secret', messages)
-      return one
-    }
+    const start = (): Promise<Subscriber> => startAs('reader', 'secret')
     await sql.query('insert into secret values (1)')
     expect(await errorOf((await start()).untilMark(await mark()))).toContain('42501')
     await sql.query('grant connect, feed on database polylog to reader')

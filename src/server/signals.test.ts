@@ -73,3 +73,26 @@ test('a superuser, who belongs to the role, and pg_signal_backend, but not to a 
     ['session n of signaler', 'session n of low'].sort(),
   )
 })
+
+test('within SECURITY DEFINER the owner asks, whoever has called', async () => {
+  const ada = await connect('ada')
+  for (const role of ['low', 'other', 'weak']) await ada.query(`create role ${role} login password 'p'`)
+  await ada.query('grant create on schema public to weak')
+  const define = (name: string): string =>
+    `create function ${name}(id int) returns boolean language sql security definer ` +
+    `as 'select pg_cancel_backend(id)'`
+  await ada.query(`${define('strong_cancel')}; set role weak; ${define('weak_cancel')}; reset role`)
+  const [low, other] = [await connect('low'), await connect('other')]
+  const [adaId, lowId] = [await backend(ada), await backend(low)]
+  const ask = async (client: pg.Client, call: string): Promise<unknown> =>
+    client.query(`select ${call} done`).then(
+      ({ rows }) => rows[0].done,
+      (error: unknown) => (error as pg.DatabaseError).message,
+    )
+  expect(await ask(other, `strong_cancel(${lowId})`)).toBe(true)
+  expect(await ask(other, `strong_cancel(${adaId})`)).toBe(true)
+  const mustBelong = 'must be a member of the role whose query is being canceled or member of pg_signal_backend'
+  expect(await ask(ada, `weak_cancel(${lowId})`)).toBe(mustBelong)
+  expect(await ask(other, `weak_cancel(${adaId})`)).toBe('must be a superuser to cancel superuser query')
+  expect(await ask(other, `pg_cancel_backend(${lowId})`)).toBe(mustBelong)
+})

@@ -22,7 +22,7 @@ const put = (tx: Transaction): void => tx.put(key, sliceOf(Buffer.from('value'))
 
 function open(door = 'test'): Session {
   const session = opened.sessions.openSession({ user: 'me', door })
-  session.describeStatement = () => 'the statement'
+  session.describer = { describeStatement: () => 'the statement' }
   return session
 }
 
@@ -93,7 +93,7 @@ test('a statement that ends with an error is no longer running, and one that too
 
 test('of slow statements the newest are kept, and of long texts the beginning', async () => {
   const session = open()
-  session.describeStatement = () => 'x'.repeat(100_000)
+  session.describer = { describeStatement: () => 'x'.repeat(100_000) }
   for (let i = 0; i < 140; i++) {
     await session.run(function* () {
       yield undefined

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { PolylogError } from '../base/errors.ts'
-import { ConnectionCounts } from './connection-counts.ts'
+import { AddressCount, ConnectionCounts } from './connection-counts.ts'
 
 const from = (remote: string, isLocal = false): { remote: string; isLocal: boolean } => ({ remote, isLocal })
 
-function messageOf(entered: PolylogError | (() => void)): string | undefined {
+function messageOf(entered: PolylogError | AddressCount): string | undefined {
   return entered instanceof PolylogError ? entered.message : undefined
 }
 
@@ -15,7 +15,7 @@ test('an address has so many, whatever its ports, and the others have theirs', (
     expect(messageOf(counts.enter(from('10.0.0.1:3')))).toBe('too many connections from address 10.0.0.1')
   }
   expect(messageOf(counts.enter(from('10.0.0.2:1')))).toBeUndefined()
-  if (typeof first === 'function') first()
+  if (first instanceof AddressCount) first.leave()
   expect(messageOf(counts.enter(from('10.0.0.1:4')))).toBeUndefined()
   expect(messageOf(counts.enter(from('10.0.0.1:5')))).toBeDefined()
 })
@@ -32,11 +32,11 @@ test('this machine has no limit of its own unless one is asked for', () => {
 
 test('all of them have a limit, which may become less than there are', () => {
   const counts = new ConnectionCounts({ most: 3 })
-  const leaves = [1, 2, 3].map((i) => counts.enter(from(`10.0.0.${i}:1`)) as () => void)
+  const leaves = [1, 2, 3].map((i) => counts.enter(from(`10.0.0.${i}:1`)) as AddressCount)
   expect(messageOf(counts.enter(from('10.0.0.4:1')))).toBe('sorry, too many clients already')
   counts.most = 1
-  for (const leave of leaves.slice(1)) leave()
+  for (const one of leaves.slice(1)) one.leave()
   expect(messageOf(counts.enter(from('10.0.0.4:1')))).toBeDefined()
-  leaves[0]!()
+  leaves[0]!.leave()
   expect(messageOf(counts.enter(from('10.0.0.4:1')))).toBeUndefined()
 })

@@ -27,7 +27,7 @@ export class ConnectionCounts {
   most: number
   readonly reserved: number
   readonly #perAddress: number | undefined
-  readonly #byAddress = new Map<string, number>()
+  readonly #byAddress = new Map<string, AddressCount>()
   #count = 0
 
   constructor({ most = defaultMost, mostPerAddress, reserved = defaultReserved }: ConnectionLimits = {}) {
@@ -52,22 +52,40 @@ export class ConnectionCounts {
       throw tooMany('remaining connection slots are reserved for non-replication superuser connections')
   }
 
-  /** Why it is one too many, and is not counted; or what says that it has gone. */
-  enter({ remote, isLocal }: Pick<Socket, 'remote' | 'isLocal'>): PolylogError | (() => void) {
+  /** Why it is one too many, and is not counted; or whom to tell that it has gone. */
+  enter({ remote, isLocal }: Pick<Socket, 'remote' | 'isLocal'>): PolylogError | AddressCount {
     const address = remote.replace(/:\d+$/, '')
-    const ofAddress = this.#byAddress.get(address) ?? 0
+    const ofAddress = this.#byAddress.get(address) ?? new AddressCount(this, address)
     if (this.#count >= this.most) return tooMany('sorry, too many clients already')
-    if (ofAddress >= (this.#perAddress ?? (isLocal ? Infinity : defaultPerAddress))) {
+    if (ofAddress.count >= (this.#perAddress ?? (isLocal ? Infinity : defaultPerAddress))) {
       return tooMany(`too many connections from address ${address}`)
     }
     this.#count++
-    this.#byAddress.set(address, ofAddress + 1)
-    return () => {
-      this.#count--
-      const left = this.#byAddress.get(address)! - 1
-      if (left === 0) this.#byAddress.delete(address)
-      else this.#byAddress.set(address, left)
-    }
+    if (ofAddress.count++ === 0) this.#byAddress.set(address, ofAddress)
+    return ofAddress
+  }
+
+  /** One of an address has gone. */
+  leave(of: AddressCount): void {
+    this.#count--
+    if (--of.count === 0) this.#byAddress.delete(of.address)
+  }
+}
+
+/** What all connections of an address have together. */
+export class AddressCount {
+  count = 0
+  readonly address: string
+  readonly #counts: ConnectionCounts
+
+  constructor(counts: ConnectionCounts, address: string) {
+    this.#counts = counts
+    this.address = address
+  }
+
+  /** Of one of them, once. */
+  leave(): void {
+    this.#counts.leave(this)
   }
 }
 

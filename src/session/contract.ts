@@ -64,6 +64,16 @@ export interface DatabaseFacts {
 
 export type Outcome = 'committed' | 'aborted'
 
+/** Objects that are there anyway, and no functions of their own: those would be memory of each connection. */
+export interface SessionKeeper {
+  fail(reason: PolylogError): void
+}
+
+export interface StatementDescriber {
+  /** The text of what runs, for those who look. */
+  describeStatement(): string
+}
+
 /** A session is what its connection's outbox asks before a reply leaves. */
 export interface Session extends Witness {
   readonly id: number
@@ -83,7 +93,10 @@ export interface Session extends Witness {
   /** Everything that is kept for this session beyond a statement is charged to it: queues, portals, cursors. */
   readonly memory: MemoryAccount
   /** By what was given to its role and its database. */
+  /** Not to be changed: others may have the same. */
   readonly limits: SessionLimits
+  /** Those of this session alone, to be changed. */
+  ownLimits(): SessionLimits
   /** For what outlives a statement and may spill; whoever opens it closes it. */
   openWorkspace(name: string): Workspace
   durability: Durability
@@ -178,10 +191,10 @@ export interface Session extends Witness {
   /** Ends this session's part in a joined transaction without deciding it, after its end: the POLYLOG.LEAVE of contract.md. */
   leave(): Promise<Outcome> | Outcome
 
-  /** Told where the session has been closed by somebody else, as with its database: whoever serves a client by it ends that. */
-  onTerminated: ((reason: PolylogError) => void) | undefined
-  /** Asked when a statement has to wait: its text, for those who look at what runs. */
-  describeStatement: (() => string) | undefined
+  /** Who serves a client by it: told where the session has been closed by somebody else, as with its database. */
+  keeper: SessionKeeper | undefined
+  /** Asked when a statement has to wait. */
+  describer: StatementDescriber | undefined
   readonly databaseFacts: DatabaseFacts
   /** Of its database: who listens to what. */
   readonly hub: Hub

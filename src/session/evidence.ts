@@ -328,7 +328,7 @@ function sessionTable(
       session.durability,
       BigInt(session.seen),
       ...(session === asker
-        ? [asker.describeStatement?.() ?? null, null, null, null]
+        ? [asker.describer?.describeStatement() ?? null, null, null, null]
         : runningColumns(session, activity, maySee(asker, isSame(session, asker)))),
       maySee(asker, isSame(session, asker)) ? session.report.clientName : null,
       millisecondsOf(session.report.openedMs),

@@ -7,7 +7,7 @@
 import { PastRights } from '../database/access/past-rights.ts'
 import { type Rights, unlimited } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
-import type { Owned, Principal } from '../database/contract.ts'
+import type { Author, Owned, Principal } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
 import { encodeAuthor } from '../database/history/author.ts'
 
@@ -17,19 +17,11 @@ export interface RightsSource {
   rightsIn(roleId: number, database: Database, catalog: Catalog): Rights
 }
 
-export interface IdentityParts {
-  readonly user: string
-  /** Undefined where nobody asks who it is, and of the server itself: it may do everything. */
-  readonly roleId: number | undefined
-  readonly database: string
-  readonly door: string
-  readonly sessionId: number
-  readonly session: SessionOfIdentity
-  readonly source: RightsSource
-}
-
 /** Whose it is. */
-interface SessionOfIdentity {
+interface SessionOfIdentity extends RightsSource {
+  readonly id: number
+  readonly door: string
+  readonly database: string
   token(): string
   /** What a role may do where the session is. */
   rightsOf(roleId: number): Rights
@@ -40,22 +32,34 @@ export class Identity implements Principal {
   roleId: number | undefined
   /** Who has come in. */
   readonly ownRoleId: number | undefined
+  readonly sessionUser: string
   /** Of the statement that runs. */
   rights: Rights = unlimited
-  readonly database: string
-  readonly sessionId: number
-  readonly author: Uint8Array
+  /** Made for who writes. */
+  #authorBytes: Uint8Array | undefined
   readonly #session: SessionOfIdentity
-  readonly #source: RightsSource
 
-  constructor(parts: IdentityParts) {
-    this.user = parts.user
-    this.roleId = this.ownRoleId = parts.roleId
-    this.database = parts.database
-    this.sessionId = parts.sessionId
-    this.author = encodeAuthor(parts.door, parts.sessionId, parts.roleId)
-    this.#session = parts.session
-    this.#source = parts.source
+  /** `roleId`: undefined where nobody asks who it is, and of the server itself: it may do everything. */
+  constructor(user: string, roleId: number | undefined, session: SessionOfIdentity) {
+    this.user = this.sessionUser = user
+    this.roleId = this.ownRoleId = roleId
+    this.#session = session
+  }
+
+  get database(): string {
+    return this.#session.database
+  }
+
+  get sessionId(): number {
+    return this.#session.id
+  }
+
+  get author(): Author {
+    return this
+  }
+
+  get authorBytes(): Uint8Array {
+    return (this.#authorBytes ??= encodeAuthor(this.#session.door, this.sessionId, this.ownRoleId))
   }
 
   token(): string {
@@ -72,10 +76,11 @@ export class Identity implements Principal {
   asOwner({ owner, ownerId }: Owned): Principal {
     if (this.roleId === undefined || ownerId === this.roleId) return this
     const rights = ownerId === undefined ? unlimited : this.#session.rightsOf(ownerId)
-    const { database, sessionId, author } = this
+    const { database, sessionId, sessionUser, author } = this
     const token = (): string => this.token()
     return {
       user: owner,
+      sessionUser,
       roleId: ownerId,
       rights,
       database,
@@ -90,7 +95,7 @@ export class Identity implements Principal {
   /** Nothing is looked up for who may do everything. `open`: the transaction whose own changes of the lists count, too. */
   rightsIn(database: Database, open: { readonly newestCatalog: Catalog } | undefined): Rights {
     if (this.roleId === undefined) return unlimited
-    return this.#source.rightsIn(this.roleId, database, open?.newestCatalog ?? database.catalog)
+    return this.#session.rightsIn(this.roleId, database, open?.newestCatalog ?? database.catalog)
   }
 
   rightsInPast(past: Database, present: Catalog): Rights {
@@ -99,11 +104,11 @@ export class Identity implements Principal {
 
   #rightsInPast(roleId: number | undefined, rights: Rights, past: Database, present: Catalog): Rights {
     if (roleId === undefined) return unlimited
-    return PastRights.of(this.#source.rightsIn(roleId, past, past.catalog), rights, present)
+    return PastRights.of(this.#session.rightsIn(roleId, past, past.catalog), rights, present)
   }
 
   /** Of any role. */
   rightsOf(roleId: number, database: Database): Rights {
-    return this.#source.rightsIn(roleId, database, database.catalog)
+    return this.#session.rightsIn(roleId, database, database.catalog)
   }
 }

@@ -40,12 +40,12 @@ export class SessionLimits implements CallerLimits {
   countsRows: boolean
   /** Of the session, and of its connection. */
   readonly sessionBytes: number
-  /** What the principal has in all its sessions and connections. */
-  readonly principalMemory: MemoryAccount
   /** Above it the session's connection is not served until its client has read. */
   readonly queuedBytes: number
   #operatorBytes: number
+  readonly #principal: PrincipalBudget
   readonly #space: SpaceBudget | undefined
+  #isOwn = false
   /** What it was asked for last, and what it said. */
   #asked: WorkspaceParts | undefined
   #answered: WorkspaceParts | undefined
@@ -53,7 +53,7 @@ export class SessionLimits implements CallerLimits {
   constructor(settings: ReadonlyMap<string, string>, principal: PrincipalBudget) {
     this.settings = settings
     this.sessionBytes = limitBytes(settings, 'polylog.session_memory')
-    this.principalMemory = principal.memory
+    this.#principal = principal
     this.statementTimeoutMs = durationMs(settings.get('statement_timeout'))
     this.lockTimeoutMs = durationMs(settings.get('lock_timeout'))
     this.countsRows = settings.get('track_counts') !== 'off'
@@ -64,6 +64,24 @@ export class SessionLimits implements CallerLimits {
     if (ownBytes !== Infinity || space.limitBytes !== Infinity) {
       this.#space = new SpaceBudget('the session', ownBytes, space)
     }
+  }
+
+  /** What the principal has in all its sessions and connections. */
+  get principalMemory(): MemoryAccount {
+    return this.#principal.memory
+  }
+
+  /** Several sessions may have them: nothing is counted here. */
+  get areShared(): boolean {
+    return this.#space === undefined && !this.#isOwn
+  }
+
+  /** Those of one session alone, which changes them. */
+  own(): SessionLimits {
+    if (!this.areShared) return this
+    const own = new SessionLimits(this.settings, this.#principal)
+    own.#isOwn = true
+    return own
   }
 
   /** As `work_mem` is set in the session; undefined: as it began. */

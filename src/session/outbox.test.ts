@@ -1,6 +1,7 @@
+import { deaf } from '../host/deaf.ts'
 import { describe, expect, test } from 'vitest'
 import { PolylogError } from '../base/errors.ts'
-import type { Socket } from '../host/host.ts'
+import type { SocketListener, Socket } from '../host/host.ts'
 import type { Durability, Sequence } from '../log/commit-log.ts'
 import { nothingSeen, Outbox, type DurabilityWatch, type StandIn, type Witness } from './outbox.ts'
 
@@ -56,10 +57,7 @@ class Peer {
   text = ''
   writes = 0
   pendingBytes = 0
-  onDrain: () => void = () => undefined
-  onData: () => void = () => undefined
-  onEnd: () => void = () => undefined
-  onClose: () => void = () => undefined
+  listener: SocketListener = deaf
   remote = 'peer'
   isLocal = true
 
@@ -158,7 +156,7 @@ describe('the outbox', () => {
     expect(askedIn(() => outbox.flush())).toBe(1)
     expect(outbox.mayReach(1000)).toBe(true)
     held = 0
-    expect(askedIn(() => peer.onDrain())).toBe(1)
+    expect(askedIn(() => outbox.drained())).toBe(1)
     held = 1000
     expect(askedIn(() => outbox.askSocket())).toBe(1)
     expect(outbox.mayReach(1000)).toBe(true)
@@ -384,7 +382,7 @@ describe('the outbox', () => {
     await Promise.resolve()
     expect(hasRoom).toBe(false)
     peer.pendingBytes = 0
-    peer.onDrain()
+    outbox.drained()
     await room
     expect(hasRoom).toBe(true)
   })
@@ -395,7 +393,7 @@ describe('the outbox', () => {
     outbox.afterwards(() => seen.push('empty'))
     say('a', 1)
     outbox.afterwards(() => seen.push(peer.text))
-    peer.onDrain()
+    outbox.drained()
     expect(seen).toEqual(['empty'])
     log.reach('synced', 1)
     expect(seen).toEqual(['empty', 'a'])

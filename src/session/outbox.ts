@@ -100,6 +100,10 @@ interface Held {
 }
 
 const nothing = new Uint8Array(0)
+/** Of who rests: nothing is ever written there. */
+const resting = new ByteWriter(0)
+/** Until something is held: never added to. */
+const noneHeld: Held[] = []
 
 /** Codes that say that what was told of was certainly not done. */
 const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['disk_full', 'not_leading', 'too_large'])
@@ -110,13 +114,12 @@ const copyLimitBytes = 64 * 1024
 const freeBytes = 8 * 1024
 
 export class Outbox<W extends Witness = Witness> {
-  /** Has no memory while the connection rests. */
-  #writer = new ByteWriter(0)
+  #writer = resting
   readonly #socket: Socket
   readonly #owner: OutboxOwner
   #witness: W
   /** Flushed but not durable yet, in order. */
-  #held: Held[] = []
+  #held = noneHeld
   #heldBytes = 0
   /** What the bytes in the writer wait for, as far as the witness was asked. */
   #needs: Sequence = 0
@@ -124,7 +127,7 @@ export class Outbox<W extends Witness = Witness> {
   /** Of the database that they have seen. */
   #watch: DurabilityWatch = nothingSeen.durabilityWatch
   #closed = false
-  #drains: (() => void)[] = []
+  #drains: (() => void)[] | undefined
   #memory: MemoryAccount | undefined
   #chargedBytes = 0
   /** Of the socket, when it was last asked. */
@@ -138,12 +141,10 @@ export class Outbox<W extends Witness = Witness> {
   /** Bytes that flushes have taken since the connection began. */
   flushedBytes = 0
 
-  /** Takes over the socket's `onDrain`. */
   constructor(socket: Socket, witness: W, owner: OutboxOwner) {
     this.#socket = socket
     this.#witness = witness
     this.#owner = owner
-    socket.onDrain = () => this.#drained()
   }
 
   /** From here on; an outbox that nobody pays for is a test's. */
@@ -168,6 +169,7 @@ export class Outbox<W extends Witness = Witness> {
   get writer(): ByteWriter {
     // The witness has gone on to the successor of a database that has stepped down.
     if (this.#writer.end > 0 && this.#witness.durabilityWatch !== this.#watch) this.flush()
+    if (this.#writer === resting) this.#writer = new ByteWriter(0)
     if (this.#writer.bytes.length === 0) lendMemory(this.#writer)
     this.#ask()
     return this.#writer
@@ -175,7 +177,9 @@ export class Outbox<W extends Witness = Witness> {
 
   /** Nothing is being answered: what comes next begins with others' memory. */
   rest(): void {
-    if (this.#writer.end === 0) takeMemoryBack(this.#writer)
+    if (this.#writer.end > 0 || this.#writer === resting) return
+    takeMemoryBack(this.#writer)
+    this.#writer = resting
   }
 
   /** What was written elsewhere comes behind what is written here. It is taken over, and not copied where it is large. */
@@ -298,6 +302,7 @@ export class Outbox<W extends Witness = Witness> {
    * progress, looked at later, does not tell.
    */
   #hold(held: Held): void {
+    if (this.#held === noneHeld) this.#held = []
     this.#held.push(held)
     this.#heldBytes += held.bytes.length
     this.#charge()
@@ -369,9 +374,9 @@ export class Outbox<W extends Witness = Witness> {
     const room = new Promise<void>((resolve) => {
       const check = (): void => {
         if (this.#closed || this.pendingBytes < limitBytes) resolve()
-        else this.#drains.push(check)
+        else this.#whenDrained(check)
       }
-      this.#drains.push(check)
+      this.#whenDrained(check)
     })
     this.#witness.waitsForClient?.(this, room)
     return room
@@ -381,7 +386,7 @@ export class Outbox<W extends Witness = Witness> {
   afterwards(run: () => void): void {
     this.flush()
     if (this.#held.length === 0) run()
-    else this.#drains.push(() => this.afterwards(run))
+    else this.#whenDrained(() => this.afterwards(run))
   }
 
   /** Nothing more is sent; waiters for room go on. */
@@ -389,13 +394,13 @@ export class Outbox<W extends Witness = Witness> {
     this.#closed = true
     // Whoever still waits for the log must not keep them.
     for (const held of this.#held) held.bytes = nothing
-    this.#held = []
+    this.#held = noneHeld
     this.#heldBytes = 0
     this.#memory?.release(this.#chargedBytes)
     this.#memory = undefined
     this.#writer.reset()
     this.rest()
-    this.#drained()
+    this.drained()
   }
 
   #takeWritten(): Uint8Array {
@@ -404,7 +409,7 @@ export class Outbox<W extends Witness = Witness> {
     this.#bareEnd = 0
     this.flushedBytes += writer.end
     if (writer.end > copyLimitBytes) {
-      this.#writer = new ByteWriter(0)
+      this.#writer = resting
       return writer.bytes.subarray(0, writer.end)
     }
     const bytes = Buffer.allocUnsafe(writer.end)
@@ -423,25 +428,31 @@ export class Outbox<W extends Witness = Witness> {
       count++
     }
     this.#held.splice(0, count)
-    this.#drained()
+    this.drained()
   }
 
   #fail(error: PolylogError): void {
-    this.#held = []
+    this.#held = noneHeld
     this.#heldBytes = 0
     this.#bareEnd = 0
     this.#writer.reset()
     this.#witness.forgetRefused?.()
     this.#owner.repliesLost(error)
-    this.#drained()
+    this.drained()
   }
 
-  #drained(): void {
+  #whenDrained(run: () => void): void {
+    this.#drains ??= []
+    this.#drains.push(run)
+  }
+
+  /** Told by who listens to the socket. */
+  drained(): void {
     if (this.#chargedBytes > 0) this.#charge()
     else this.askSocket()
-    if (this.#drains.length === 0) return
     const waiting = this.#drains
-    this.#drains = []
+    if (waiting === undefined) return
+    this.#drains = undefined
     for (const run of waiting) run()
   }
 }

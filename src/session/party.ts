@@ -23,12 +23,12 @@ export interface TransactionRegistry {
   find(token: string, database: Database): SharedTransaction | undefined
 }
 
-export interface PartyParts {
-  /** Where the session is now. */
-  readonly database: () => Database
-  readonly defaultIsolation: () => Isolation
+/** The session whose part it is. */
+export interface PartyOwner extends Caller {
+  /** Where it is now. */
+  readonly currentDatabase: Database
+  readonly defaultIsolation: Isolation
   readonly runner: StatementRunner
-  readonly caller: Caller
   readonly registry: TransactionRegistry
 }
 
@@ -36,12 +36,14 @@ export class Party {
   /** Undefined where none is open. */
   shared: SharedTransaction | undefined
   isBeginner = false
-  readonly #parts: PartyParts
-  readonly #cancellation: Cancellation
+  readonly #owner: PartyOwner
 
-  constructor(parts: PartyParts) {
-    this.#parts = parts
-    this.#cancellation = parts.caller.cancellation
+  constructor(owner: PartyOwner) {
+    this.#owner = owner
+  }
+
+  get #cancellation(): Cancellation {
+    return this.#owner.cancellation
   }
 
   get status(): TransactionStatus {
@@ -70,9 +72,9 @@ export class Party {
   #runInTurn<T>(shared: SharedTransaction, statement: Statement<T>): T | Promise<T> {
     const { kernel } = shared
     shared.begin(this.#cancellation, this)
-    this.#cancellation.begin(() => this.#parts.database().locks.stopWaiting(kernel, canceled()))
+    this.#cancellation.begin(() => this.#owner.currentDatabase.locks.stopWaiting(kernel, canceled()))
     try {
-      const result = this.#parts.runner.run(kernel, statement, this.#parts.caller)
+      const result = this.#owner.runner.run(kernel, statement, this.#owner)
       if (!(result instanceof Promise)) {
         this.#statementEnded(shared)
         return result
@@ -97,7 +99,7 @@ export class Party {
 
   /** Throws where the commit was lost after all: nobody may be told of it any more. */
   #hear(shared: SharedTransaction): void {
-    this.#parts.caller.sight.saw(shared.committedAt)
+    this.#owner.sight.saw(shared.committedAt)
     if (shared.lost !== undefined) throw shared.lost
   }
 
@@ -121,14 +123,14 @@ export class Party {
     if (this.shared !== undefined) {
       throw new PolylogError('active_transaction', 'there is already a transaction in progress')
     }
-    const kernel = this.#parts.database().begin({
-      isolation: options.isolation ?? this.#parts.defaultIsolation(),
+    const kernel = this.#owner.currentDatabase.begin({
+      isolation: options.isolation ?? this.#owner.defaultIsolation,
       readOnly: options.readOnly ?? false,
       interactive: true,
       failFast: options.failFast ?? false,
     })
-    kernel.ownerAccount = this.#parts.caller.account
-    this.shared = this.#parts.registry.share(kernel, this.#parts.database())
+    kernel.ownerAccount = this.#owner.account
+    this.shared = this.#owner.registry.share(kernel, this.#owner.currentDatabase)
     this.isBeginner = true
   }
 
@@ -177,7 +179,7 @@ export class Party {
   /** Answers `aborted` of a failed one. */
   prepare(gid: string, by: Preparer, check: Statement<void>): Promise<Outcome> | Outcome {
     const shared = this.#open()
-    const { prepared } = this.#parts.database()
+    const { prepared } = this.#owner.currentDatabase
     const prepare = async (interruption: Interruption): Promise<Sequence> => {
       if (shared.parties === 1) return prepared.prepare(shared.kernel, gid, by, interruption)
       throw new PolylogError('unsupported', 'a transaction that others have joined cannot be prepared')
@@ -232,9 +234,9 @@ export class Party {
 
   #decided(shared: SharedTransaction, outcome: Outcome): Outcome {
     this.shared = undefined
-    this.#parts.caller.sight.saw(shared.committedAt)
+    this.#owner.sight.saw(shared.committedAt)
     if (shared.parties > 1) {
-      this.#parts.database().whenDurable(shared.committedAt, 'synced', (error) => (shared.lost = error))
+      this.#owner.currentDatabase.whenDurable(shared.committedAt, 'synced', (error) => (shared.lost = error))
     }
     return outcome
   }
@@ -274,14 +276,14 @@ export class Party {
   token(): string {
     const shared = this.#open()
     this.#checkOpen(shared)
-    return this.#parts.registry.tokenOf(shared, this.#parts.database())
+    return this.#owner.registry.tokenOf(shared, this.#owner.currentDatabase)
   }
 
   join(token: string): void {
     if (this.shared !== undefined) {
       throw new PolylogError('active_transaction', 'a transaction is open here: joining comes first')
     }
-    const shared = this.#parts.registry.find(token, this.#parts.database())
+    const shared = this.#owner.registry.find(token, this.#owner.currentDatabase)
     if (shared === undefined) throw new PolylogError('no_transaction', 'no open transaction has this token')
     shared.join()
     this.shared = shared

@@ -14,7 +14,6 @@ import { limitBytes, type PrincipalBudget } from './limits.ts'
 
 /** A session's, until it ends. */
 export interface BudgetPlace {
-  readonly counted: Counted
   readonly user: string
   readonly database: string
   readonly isConnection: boolean
@@ -52,7 +51,7 @@ export class PrincipalBudgets {
    * For a session that begins; `leave` is for its end. Its limits are from then on those of the principal's sessions that
    * are there already. Errors: `too_many_connections`.
    */
-  enter({ user, roleId, database, isConnection, instead }: Entering): BudgetPlace {
+  enter({ user, roleId, database, isConnection, instead }: Entering): Counted {
     const settings = this.#principals.settingsOf(user, '')
     const counted = this.#byUser.get(user) ?? newBudget(user)
     const inDatabase = this.#byDatabase.get(database) ?? 0
@@ -70,10 +69,10 @@ export class PrincipalBudgets {
     if (isConnection) counted.connections++
     this.#byUser.set(user, counted)
     if (isConnection) this.#byDatabase.set(database, inDatabase + 1)
-    return { counted, user, database, isConnection }
+    return counted
   }
 
-  leave({ counted, user, database, isConnection }: BudgetPlace): void {
+  leave(counted: Counted, { user, database, isConnection }: BudgetPlace): void {
     if (isConnection) {
       counted.connections--
       this.#left(database)

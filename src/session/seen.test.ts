@@ -1,4 +1,5 @@
 /** What a session's answers wait for, in the ways of answering that are no result of a statement. */
+import { deaf } from '../host/deaf.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { PolylogError } from '../base/errors.ts'
 import { sliceOf } from '../base/slice.ts'
@@ -126,10 +127,7 @@ function forgetfulDoor(session: Session): { outbox: Outbox; sent: () => string; 
       remote: 'peer',
       isLocal: true,
       pendingBytes: 0,
-      onData: () => undefined,
-      onEnd: () => undefined,
-      onDrain: () => undefined,
-      onClose: () => undefined,
+      listener: deaf,
       write: (bytes) => {
         sent += Buffer.from(bytes).toString()
         return true

@@ -7,25 +7,31 @@ import type { Activity } from './activity.ts'
 import type { RightsSource } from './identity.ts'
 import type { SessionLimits } from './limits.ts'
 import type { TransactionRegistry } from './party.ts'
-import type { BudgetPlace } from './principal-budgets.ts'
+import type { Counted } from './principal-budgets.ts'
 import type { ClientSession } from './session.ts'
 import type { Sight } from './sight.ts'
 import type { StatementRunner } from './statement-runner.ts'
 
 /** What a session needs of the server: the transactions that can be joined, and who else is there. */
 export interface SessionRegistry extends TransactionRegistry, RightsSource {
+  readonly runner: StatementRunner
+  readonly activity: Activity
+  readonly principals: Principals
   /** All sessions of the server, for those who ask who is there. */
   all(): Iterable<ClientSession>
   /** It has ended. */
   left(session: ClientSession, place: SessionPlace): void
 }
 
-/** Where it is counted, until it ends. */
+/** Where it is counted, until it ends: what all sessions of a user in a database share. */
 export interface SessionPlace {
-  readonly budget: BudgetPlace
-  readonly principal: { sessions: number }
-  /** As it was opened, whatever the session has moved on to. */
+  readonly counted: Counted
+  readonly account: MemoryAccount
+  /** As they were opened, whatever one has moved on to. */
   readonly database: Database
+  sessions: number
+  /** Of those that have not changed them. */
+  limits: SessionLimits | undefined
 }
 
 export interface SessionParts {
@@ -36,13 +42,10 @@ export interface SessionParts {
   readonly remote: string
   readonly database: Database
   readonly durability: Durability
-  readonly runner: StatementRunner
   readonly sight: Sight
   readonly registry: SessionRegistry
   readonly place: SessionPlace
   readonly account: MemoryAccount
   readonly limits: SessionLimits
   readonly isConnection: boolean
-  readonly activity: Activity
-  readonly principals: Principals
 }

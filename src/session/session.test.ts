@@ -499,3 +499,11 @@ describe('a read-committed transaction between its statements', () => {
     expect(session.commit()).toBe('committed')
   })
 })
+
+test('what a session limits for itself is its own', () => {
+  const [one, other] = [openSession(), openSession()]
+  one.ownLimits().lockTimeoutMs = 5
+  one.ownLimits().countsRows = false
+  expect([one.limits.lockTimeoutMs, one.limits.countsRows]).toEqual([5, false])
+  for (const { limits } of [other, openSession()]) expect([limits.lockTimeoutMs, limits.countsRows]).toEqual([0, true])
+})

@@ -17,11 +17,19 @@ import { Workspace } from '../database/transaction/workspace.ts'
 import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import type { StoreStatistics } from '../storage/store.ts'
 import type { Durability } from '../log/commit-log.ts'
-import type { Principals } from '../principal/principals.ts'
 import { runAtomic } from './atomic-run.ts'
-import type { BeginOptions, DatabaseFacts, Outcome, RunOptions, Session, TransactionStatus } from './contract.ts'
+import type {
+  BeginOptions,
+  DatabaseFacts,
+  Outcome,
+  RunOptions,
+  Session,
+  SessionKeeper,
+  StatementDescriber,
+  TransactionStatus,
+} from './contract.ts'
 import { evidenceOf, type EvidenceTable } from './evidence.ts'
-import type { Activity, RunningStatement } from './activity.ts'
+import type { RunningStatement } from './activity.ts'
 import { commitOf } from './faults.ts'
 import type { DurabilityWatch, SlowClient } from './outbox.ts'
 import type { SessionParts, SessionPlace, SessionRegistry } from './session-parts.ts'
@@ -33,8 +41,10 @@ import { Party } from './party.ts'
 import { finishPrepared } from './prepared.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
 import type { Sight } from './sight.ts'
-import { canceled, Cancellation, type Caller, type StatementRunner } from './statement-runner.ts'
+import { canceled, Cancellation, type StatementRunner } from './statement-runner.ts'
 import { Watches } from './watches.ts'
+
+const asUsual: BeginOptions = {}
 
 export class ClientSession implements Session {
   readonly id: number
@@ -43,24 +53,23 @@ export class ClientSession implements Session {
   readonly remote: string
   readonly sight: Sight
   readonly memory: MemoryAccount
-  readonly limits: SessionLimits
+  limits: SessionLimits
   readonly isConnection: boolean
   durability: Durability
   defaultIsolation: Isolation = 'read committed'
-  describeStatement: (() => string) | undefined
-  onTerminated: ((reason: PolylogError) => void) | undefined
+  keeper: SessionKeeper | undefined
+  describer: StatementDescriber | undefined
   #home: Database
   /** Where it reads what was. */
   #past: LookingBack | undefined
   /** Of the last transaction that it has begun. */
-  #asked: BeginOptions = {}
-  readonly #runner: StatementRunner
-  readonly #registry: SessionRegistry
+  #asked = asUsual
+  readonly registry: SessionRegistry
   readonly #place: SessionPlace
-  readonly #cancellation = new Cancellation()
-  readonly #caller: Caller
+  readonly cancellation: Cancellation = new Cancellation()
   readonly identity: Identity
-  readonly #party: Party
+  /** Made for who begins a transaction, or joins one. */
+  #party: Party | undefined
   /** The statement that runs as a transaction of its own, while it must wait. */
   #alone: KernelTransaction | undefined
   #busy: Promise<unknown> | undefined
@@ -68,8 +77,6 @@ export class ClientSession implements Session {
   #watches: Watches | undefined
   #workspaces: Set<Workspace> | undefined
   #closed = false
-  readonly #activity: Activity
-  readonly #principals: Principals
   readonly report: SessionReport
 
   constructor(parts: SessionParts) {
@@ -79,27 +86,36 @@ export class ClientSession implements Session {
     this.remote = parts.remote
     this.durability = parts.durability
     this.#home = parts.database
-    this.#runner = parts.runner
     this.sight = parts.sight
     this.memory = parts.account
-    const { user, roleId, id: sessionId, sight, account, limits, registry: source } = parts
-    const own = { user, roleId, source, sessionId, door: parts.door, database: parts.database.name, session: this }
-    const principal = (this.identity = new Identity(own))
-    this.limits = limits
+    this.limits = parts.limits
+    this.identity = new Identity(parts.user, parts.roleId, this)
     this.isConnection = parts.isConnection
-    this.#caller = { cancellation: this.#cancellation, sight, account, principal, limits }
-    this.#party = new Party({
-      database: () => this.#database,
-      defaultIsolation: () => this.defaultIsolation,
-      runner: parts.runner,
-      caller: this.#caller,
-      registry: parts.registry,
-    })
-    this.#registry = parts.registry
+    this.registry = parts.registry
     this.#place = parts.place
-    this.#activity = parts.activity
-    this.#principals = parts.principals
-    this.report = new SessionReport(parts.activity, parts.door, parts.database.name)
+    this.report = new SessionReport(parts.registry.activity, parts.door, parts.database.name)
+  }
+
+  // ---- as the caller of its statements
+
+  get principal(): Identity {
+    return this.identity
+  }
+
+  get account(): MemoryAccount {
+    return this.memory
+  }
+
+  get runner(): StatementRunner {
+    return this.registry.runner
+  }
+
+  get #ownParty(): Party {
+    return (this.#party ??= new Party(this))
+  }
+
+  ownLimits(): SessionLimits {
+    return (this.limits = this.limits.own())
   }
 
   get database(): string {
@@ -110,7 +126,7 @@ export class ClientSession implements Session {
    * Where the next statement runs: after a step down with the successor, once nothing is open here, and the client has heard
    * of what it had seen and was taken back.
    */
-  get #database(): Database {
+  get currentDatabase(): Database {
     if (this.#past !== undefined) return this.#past.database
     return this.#present
   }
@@ -121,7 +137,7 @@ export class ClientSession implements Session {
 
   #moveOn(): Database {
     while (this.#home.successor !== undefined) {
-      const isOpen = this.#party.shared !== undefined || this.#alone !== undefined
+      const isOpen = this.#party?.shared !== undefined || this.#alone !== undefined
       const isTold = this.#home.isClosed || this.#home.isDurable(this.sight.sequence, this.durability)
       if (isOpen || !isTold) break
       this.#home.locks.endSession(this.id)
@@ -136,7 +152,7 @@ export class ClientSession implements Session {
   openWorkspace(name: string): Workspace {
     this.#workspaces ??= new Set()
     for (const one of this.#workspaces) if (one.isClosed) this.#workspaces.delete(one)
-    const workspace = new Workspace(name, this.memory, this.#database.workspaces, this.limits)
+    const workspace = new Workspace(name, this.memory, this.currentDatabase.workspaces, this.limits)
     this.#workspaces.add(workspace)
     return workspace
   }
@@ -157,50 +173,56 @@ export class ClientSession implements Session {
 
   /** Of an outbox: it concerns others where a statement of this session keeps them waiting in a transaction. */
   waitsForClient(client: SlowClient, room: Promise<void>): void {
-    if (this.#cancellation.isRunning) this.#party.shared?.waitForClient(client, room)
+    if (this.cancellation.isRunning) this.#party?.shared?.waitForClient(client, room)
   }
 
   get evidence(): readonly EvidenceTable[] {
-    return evidenceOf(this.#present, this, () => this.#registry.all(), this.#activity, this.#principals)
+    return evidenceOf(this.#present, this, () => this.registry.all(), this.registry.activity, this.registry.principals)
   }
 
   get status(): TransactionStatus {
-    return this.#party.status
+    return this.#party?.status ?? 'none'
   }
 
   get joined(): boolean {
-    return this.#party.joined
+    return this.#party?.joined === true
   }
 
   get hasWritten(): boolean {
-    return (this.#party.shared?.kernel.writes.count ?? 0) > 0
+    return (this.#party?.shared?.kernel.writes.count ?? 0) > 0
   }
 
   get isolation(): Isolation {
-    return this.#party.shared?.kernel.isolation ?? this.defaultIsolation
+    return this.#party?.shared?.kernel.isolation ?? this.defaultIsolation
   }
 
   get readOnly(): boolean {
-    return this.#party.readOnly
+    return this.#party?.readOnly === true
   }
 
   /** Whoever looks at it may tell of it (a statement that does not bind, the columns of one that does). */
   get catalog(): Catalog {
-    this.sight.saw(this.#database.newestSequence)
-    const shared = this.#party.shared
-    return shared === undefined || shared.outcome !== undefined ? this.#database.catalog : shared.kernel.nextCatalog
+    this.sight.saw(this.currentDatabase.newestSequence)
+    const shared = this.#party?.shared
+    return shared === undefined || shared.outcome !== undefined
+      ? this.currentDatabase.catalog
+      : shared.kernel.nextCatalog
   }
 
   get rights(): Rights {
     const past = this.#past
     if (past !== undefined) return past.ownRights((database) => this.identity.rightsIn(database, undefined))
-    const open = this.#party.shared?.outcome === undefined ? this.#party.shared?.kernel : undefined
-    return this.identity.rightsIn(this.#database, open)
+    const open = this.#party?.shared?.outcome === undefined ? this.#party?.shared?.kernel : undefined
+    return this.identity.rightsIn(this.currentDatabase, open)
+  }
+
+  rightsIn(roleId: number, database: Database, catalog: Catalog): Rights {
+    return this.registry.rightsIn(roleId, database, catalog)
   }
 
   rightsOf(roleId: number): Rights {
     const of = (database: Database): Rights => this.identity.rightsOf(roleId, database)
-    return this.#past === undefined ? of(this.#database) : this.#past.rights(of)
+    return this.#past === undefined ? of(this.currentDatabase) : this.#past.rights(of)
   }
 
   // ---- looking back
@@ -214,15 +236,14 @@ export class ClientSession implements Session {
   }
 
   async #lookBack(moment: Moment | undefined): Promise<void> {
-    const { shared } = this.#party
-    if (shared !== undefined && !this.#party.isUntouched) {
+    if (this.#party?.isUntouched === false) {
       throw new PolylogError('active_transaction', 'a transaction that has begun to read or write stays where it is')
     }
     const rights = this.identity.rightsIn(this.#present, undefined)
     const past = moment === undefined ? undefined : await LookingBack.to(this.#present, rights, moment)
     if (this.#closed) past?.end(this.id)
     if (this.#closed) throw new PolylogError('shutting_down', 'the session is closed')
-    this.#party.beginAnew(() => {
+    this.#ownParty.beginAnew(() => {
       this.#past?.end(this.id)
       this.#past = past
       return this.#options
@@ -246,7 +267,7 @@ export class ClientSession implements Session {
       throw error
     }
     if (!(result instanceof Promise)) return result
-    return this.#track(this.report.watch(result, this, this.describeStatement?.() ?? ''))
+    return this.#track(this.report.watch(result, this, this.describer?.describeStatement() ?? ''))
   }
 
   /** What runs and has to wait. */
@@ -285,23 +306,23 @@ export class ClientSession implements Session {
 
   /** The one in which its statements run now. */
   get transaction(): KernelTransaction | undefined {
-    return this.#alone ?? this.#party.shared?.kernel
+    return this.#alone ?? this.#party?.shared?.kernel
   }
 
   get transactionStartedMs(): number | undefined {
-    return this.#party.shared?.startedMs ?? this.running?.startedMs
+    return this.#party?.shared?.startedMs ?? this.running?.startedMs
   }
 
   /** What the running statement waits for, where it is not the processor. */
   get waitsFor(): 'lock' | undefined {
     const { transaction } = this
-    return transaction !== undefined && this.#database.locks.isWaiting(transaction) ? 'lock' : undefined
+    return transaction !== undefined && this.currentDatabase.locks.isWaiting(transaction) ? 'lock' : undefined
   }
 
   #runNow<T>(statement: Statement<T>, options: RunOptions | undefined): T | Promise<T> {
     this.identity.rights = this.rights
-    const { shared } = this.#party
-    return shared === undefined ? this.#runAlone(statement, options) : this.#party.run(shared, statement)
+    const shared = this.#party?.shared
+    return shared === undefined ? this.#runAlone(statement, options) : this.#ownParty.run(shared, statement)
   }
 
   /**
@@ -325,17 +346,17 @@ export class ClientSession implements Session {
   #runAlone<T>(statement: Statement<T>, options: RunOptions | undefined): T | Promise<T> {
     if (this.#closed) throw new PolylogError('shutting_down', 'the session is closed')
     const readOnly = options?.readOnly === true || this.#past !== undefined
-    const transaction = this.#database.beginAlone(this.defaultIsolation, readOnly)
+    const transaction = this.currentDatabase.beginAlone(this.defaultIsolation, readOnly)
     transaction.staysInTurn = options?.isAtomic === true
     let result: T | Promise<T>
     try {
-      result = this.#runner.run(transaction, statement, this.#caller)
+      result = this.runner.run(transaction, statement, this)
       if (!(result instanceof Promise)) {
-        const committed = commitOf(transaction, this.#cancellation)
+        const committed = commitOf(transaction, this.cancellation)
         if (typeof committed !== 'number') return this.#finishAlone(transaction, result, committed)
         this.sight.saw(committed)
         this.report.databaseCounts.commits++
-        this.#database.recycle(transaction)
+        this.currentDatabase.recycle(transaction)
         return result
       }
     } catch (error) {
@@ -354,9 +375,9 @@ export class ClientSession implements Session {
 
   #runAtomic<T>(statement: Statement<T>): Promise<T> {
     return runAtomic({
-      begin: (isolation) => this.#database.beginAlone(isolation, false),
-      run: (transaction, statementOfRun) => this.#runner.run(transaction, statementOfRun, this.#caller),
-      commit: (transaction) => commitOf(transaction, this.#cancellation),
+      begin: (isolation) => this.currentDatabase.beginAlone(isolation, false),
+      run: (transaction, statementOfRun) => this.runner.run(transaction, statementOfRun, this),
+      commit: (transaction) => commitOf(transaction, this.cancellation),
       finish: (transaction, running, committing) => this.#finishAlone(transaction, running, committing),
       statement,
     })
@@ -369,10 +390,10 @@ export class ClientSession implements Session {
     committing?: Sequence | Promise<Sequence>,
   ): Promise<T> {
     this.#alone = transaction
-    this.#cancellation.begin(() => this.#database.locks.stopWaiting(transaction, canceled()))
+    this.cancellation.begin(() => this.currentDatabase.locks.stopWaiting(transaction, canceled()))
     try {
       const result = await running
-      this.sight.saw(await (committing ?? commitOf(transaction, this.#cancellation)))
+      this.sight.saw(await (committing ?? commitOf(transaction, this.cancellation)))
       this.report.databaseCounts.commits++
       return result
     } catch (error) {
@@ -381,7 +402,7 @@ export class ClientSession implements Session {
       throw error
     } finally {
       this.#alone = undefined
-      this.#cancellation.end()
+      this.cancellation.end()
     }
   }
 
@@ -389,12 +410,12 @@ export class ClientSession implements Session {
 
   begin(options: BeginOptions = {}): void {
     this.#asked = options
-    this.#party.begin(this.#options)
+    this.#ownParty.begin(this.#options)
   }
 
   configure(options: BeginOptions): void {
     this.#asked = { ...this.#asked, ...options }
-    this.#party.configure(options)
+    this.#ownParty.configure(options)
   }
 
   /** Of the transaction that is open, or begins. */
@@ -403,12 +424,12 @@ export class ClientSession implements Session {
   }
 
   commit(): Promise<Outcome> | Outcome {
-    return this.#inOrder(() => this.#party.commit())
+    return this.#inOrder(() => this.#ownParty.commit())
   }
 
   prepareTransaction(gid: string, check: Statement<void>): Promise<Outcome> | Outcome {
     const by = { owner: this.identity.user, ownerId: this.identity.roleId }
-    return this.#inOrder(() => this.#party.prepare(gid, by, check))
+    return this.#inOrder(() => this.#ownParty.prepare(gid, by, check))
   }
 
   async finishPrepared(gid: string, commits: boolean): Promise<void> {
@@ -417,15 +438,15 @@ export class ClientSession implements Session {
   }
 
   rollback(): Promise<void> | void {
-    return this.#inOrder(() => this.#party.rollback())
+    return this.#inOrder(() => this.#ownParty.rollback())
   }
 
   leave(): Promise<Outcome> | Outcome {
-    return this.#inOrder(() => this.#party.leave())
+    return this.#inOrder(() => this.#ownParty.leave())
   }
 
   fail(): void {
-    this.#party.fail()
+    this.#party?.fail()
   }
 
   savepoint(name: string): Promise<void> | void {
@@ -441,7 +462,7 @@ export class ClientSession implements Session {
   }
 
   #onSavepoints(change: (shared: SharedTransaction) => void | Promise<void>): Promise<void> | void {
-    return this.#inOrder(() => this.#party.onSavepoints(change))
+    return this.#inOrder(() => this.#ownParty.onSavepoints(change))
   }
 
   // ---- watching
@@ -467,36 +488,36 @@ export class ClientSession implements Session {
   // ---- joining
 
   token(): string {
-    return this.#party.token()
+    return this.#ownParty.token()
   }
 
   join(token: string): void {
-    this.#party.join(token)
+    this.#ownParty.join(token)
   }
 
   // ---- the end
 
   cancel(): void {
-    this.#cancellation.request()
+    this.cancellation.request()
   }
 
   get cancelRequests(): number {
-    return this.#cancellation.requests
+    return this.cancellation.requests
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#cancellation.request()
+    this.cancellation.request()
     this.unwatch()
-    this.#party.abort()
-    if (this.#alone !== undefined) this.#database.locks.stopWaiting(this.#alone, canceled())
+    this.#party?.abort()
+    if (this.#alone !== undefined) this.currentDatabase.locks.stopWaiting(this.#alone, canceled())
     this.#home.logUse.slots.endSession(this.id)
     this.#home.locks.endSession(this.id)
     this.#past?.end(this.id)
     this.#past = undefined
     if (this.#workspaces !== undefined) for (const one of this.#workspaces) one.close()
     this.memory.close()
-    this.#registry.left(this, this.#place)
+    this.registry.left(this, this.#place)
   }
 }

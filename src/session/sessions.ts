@@ -1,6 +1,5 @@
 /** All sessions of a server, and the open transactions that can be joined by token. */
 import { assert, PolylogError } from '../base/errors.ts'
-import type { MemoryAccount } from '../base/memory-account.ts'
 import { type AccessItem, firstList, given, noOwner, noRole } from '../database/access/access-list.ts'
 import { ofDatabases, privilege } from '../database/access/privileges.ts'
 import { type Member, Rights, rightsOfSuperuser } from '../database/access/rights.ts'
@@ -25,8 +24,8 @@ import { Activity } from './activity.ts'
 import { ConnectionCounts, type ConnectionLimits } from './connection-counts.ts'
 import type { ChangeLog, Session, SessionHost, SessionOptions } from './contract.ts'
 import { IdleDatabases, type IdleLimits } from './idle-databases.ts'
-import { limitBytes, type PrincipalBudget, SessionLimits } from './limits.ts'
-import { PrincipalBudgets } from './principal-budgets.ts'
+import { limitBytes, SessionLimits } from './limits.ts'
+import { type Counted, PrincipalBudgets } from './principal-budgets.ts'
 import { Scheduler } from './scheduler.ts'
 import { ClientSession } from './session.ts'
 import type { SessionPlace, SessionRegistry } from './session-parts.ts'
@@ -78,11 +77,6 @@ const assuredBytes = 16 * 1024
  */
 const lastingBytes = 256 * 1024
 
-interface Principal {
-  readonly account: MemoryAccount
-  sessions: number
-}
-
 /** What the server does by itself keeps nobody from dropping a database. */
 export const housekeepingDoor = 'housekeeping'
 
@@ -102,6 +96,7 @@ const nobodyMember: Member = {
   createsDatabases: false,
   createsRoles: false,
   bypassesPolicies: false,
+  replicates: false,
 }
 
 function noDatabase(name: string): PolylogError {
@@ -114,6 +109,13 @@ function inUse(name: string, sessions: number): PolylogError {
   return new PolylogError('active_transaction', `database "${name}" is being accessed by other users`, {
     detail: { sqlState: '55006', detail: `There ${noun} using the database.` },
   })
+}
+
+/** Those of a session that begins: of the last one, where nothing has changed since. */
+function limitsIn(place: SessionPlace, settings: ReadonlyMap<string, string>): SessionLimits {
+  const last = place.limits
+  if (last?.settings === settings && last.areShared) return last
+  return (place.limits = new SessionLimits(settings, place.counted))
 }
 
 interface Joinable {
@@ -130,13 +132,13 @@ export class Sessions implements SessionHost, SessionRegistry {
   readonly scheduler: Scheduler
   readonly memory: ProcessMemory
   /** By database and user; as long as there are sessions of it. */
-  readonly #principals = new Map<string, Principal>()
+  readonly #places = new Map<string, SessionPlace>()
   /** The last of each role, so that it is the same for all its sessions. */
   readonly #rights = new WeakMap<Database, Map<number, Rights>>()
   readonly connections: ConnectionCounts
   readonly activity: Activity
   readonly principals: Principals
-  readonly #runner: StatementRunner
+  readonly runner: StatementRunner
   readonly #budgets: PrincipalBudgets
   readonly #databases: () => ReadonlyMap<string, Database>
   readonly #sessions = new Map<number, ClientSession>()
@@ -156,7 +158,7 @@ export class Sessions implements SessionHost, SessionRegistry {
     this.scheduler = new Scheduler(host, () => memory.pressure.sliceDone())
     this.activity = new Activity(host)
     this.connections = new ConnectionCounts(options.connections)
-    this.#runner = new StatementRunner(this.scheduler, host)
+    this.runner = new StatementRunner(this.scheduler, host)
     this.#databases = databases
     this.principals =
       options.principals ??
@@ -183,7 +185,7 @@ export class Sessions implements SessionHost, SessionRegistry {
 
   /** How often statements had to be run again. */
   get repeats(): Readonly<RepeatCounts> {
-    return this.#runner.repeats
+    return this.runner.repeats
   }
 
   get defaultDatabase(): string {
@@ -232,16 +234,16 @@ export class Sessions implements SessionHost, SessionRegistry {
     const { isConnection = false } = options
     const roleId = this.#roleOf(options)
     if (roleId !== undefined && roleId !== noRole) this.#checkConnect(roleId, database)
-    const budget = this.#budgets.enter({
+    const counted = this.#budgets.enter({
       user: options.user,
       roleId,
       database: name,
       isConnection,
       instead: options.instead,
     })
-    const limits = new SessionLimits(this.principals.settingsOf(options.user, name), budget.counted)
+    const place = this.#placeOf(database, options.user, counted)
+    const limits = limitsIn(place, this.principals.settingsOf(options.user, name))
     const id = ++this.#lastId
-    const principal = this.#principalOf(database, options.user, budget.counted)
     database.account.limitBytes = limitBytes(this.principals.settingsOf('', name), 'polylog.database_memory')
     const session = new ClientSession({
       id,
@@ -251,31 +253,29 @@ export class Sessions implements SessionHost, SessionRegistry {
       remote: options.remote ?? '',
       database,
       durability: options.durability ?? this.options.durability,
-      runner: this.#runner,
       sight: this.#sightBeside(options.beside, name) ?? new Sight(),
       registry: this,
-      place: { budget, principal, database },
-      activity: this.activity,
-      principals: this.principals,
+      place,
       isConnection,
       limits,
-      account: principal.account.child('the session', {
+      account: place.account.child('the session', {
         limitBytes: Math.min(this.memory.sessionBytes, limits.sessionBytes),
         quantumBytes: 4096,
         assuredBytes,
         id,
       }),
     })
-    principal.sessions++
+    place.sessions++
     this.#sessions.set(id, session)
     return session
   }
 
-  left({ id, door, user }: ClientSession, { budget, principal, database }: SessionPlace): void {
+  left({ id, door, user, isConnection }: ClientSession, place: SessionPlace): void {
+    const { counted, database } = place
     this.#sessions.delete(id)
-    this.#budgets.leave(budget)
+    this.#budgets.leave(counted, { user, database: database.name, isConnection })
     if (door !== housekeepingDoor) this.#idle.used(database.name, this.host.now())
-    if (--principal.sessions === 0) this.#endPrincipal(database, user)
+    if (--place.sessions === 0) this.#endPlace(place, user)
   }
 
   /** Undefined of those who may do everything: the server itself, its process, everybody where nobody is asked. */
@@ -307,21 +307,20 @@ export class Sessions implements SessionHost, SessionRegistry {
     return rights
   }
 
-  #principalOf(database: Database, user: string, { memory: beside }: PrincipalBudget): Principal {
+  #placeOf(database: Database, user: string, counted: Counted): SessionPlace {
     const key = `${database.name}\0${user}`
-    let principal = this.#principals.get(key)
-    if (principal === undefined) {
-      const account = database.account.child(`the user ${user}`, { quantumBytes: 16 * 1024, beside })
-      principal = { account, sessions: 0 }
-      this.#principals.set(key, principal)
-    }
-    return principal
+    const found = this.#places.get(key)
+    if (found?.database === database && found.counted === counted) return found
+    const account = database.account.child(`the user ${user}`, { quantumBytes: 16 * 1024, beside: counted.memory })
+    const place = { counted, account, database, sessions: 0, limits: undefined }
+    this.#places.set(key, place)
+    return place
   }
 
-  #endPrincipal(database: Database, user: string): void {
-    const key = `${database.name}\0${user}`
-    this.#principals.get(key)?.account.close()
-    this.#principals.delete(key)
+  #endPlace(place: SessionPlace, user: string): void {
+    const key = `${place.database.name}\0${user}`
+    place.account.close()
+    if (this.#places.get(key) === place) this.#places.delete(key)
   }
 
   #sightBeside(beside: Session | undefined, database: string): Sight | undefined {
@@ -371,7 +370,7 @@ export class Sessions implements SessionHost, SessionRegistry {
     const reason = new PolylogError('shutting_down', 'terminating connection due to administrator command')
     for (const session of users) {
       session.close()
-      session.onTerminated?.(reason)
+      session.keeper?.fail(reason)
     }
     this.#failures.delete(name)
     await catalog.drop(name)

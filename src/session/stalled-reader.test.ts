@@ -2,6 +2,8 @@
  * A party of a transaction whose client does not read: others wait behind its statement, no longer than for one that has
  * fallen silent. The clock is simulated.
  */
+import type { SocketListener } from '../host/host.ts'
+import { deaf, hear } from '../host/deaf.ts'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ByteWriter } from '../base/bytes.ts'
 import type { StatementSteps } from '../database/contract.ts'
@@ -29,10 +31,7 @@ class Peer {
   readonly remote = 'peer'
   readonly isLocal = true
   pendingBytes = 0
-  onDrain: () => void = () => undefined
-  onData: () => void = () => undefined
-  onEnd: () => void = () => undefined
-  onClose: () => void = () => undefined
+  listener: SocketListener = deaf
 
   write(bytes: Uint8Array): boolean {
     this.pendingBytes += bytes.length
@@ -41,7 +40,7 @@ class Peer {
 
   take(count: number): void {
     this.pendingBytes -= Math.min(count, this.pendingBytes)
-    if (this.pendingBytes === 0) this.onDrain()
+    if (this.pendingBytes === 0) this.listener.onDrain()
   }
 
   pause(): void {}
@@ -61,6 +60,7 @@ function openParty(): Party {
   const session = server.sessions.openSession({ user: 'test', door: 'test' })
   const peer = new Peer()
   const outbox = new Outbox(peer, session, { repliesLost: () => undefined })
+  hear(peer, { onDrain: () => outbox.drained() })
   function* rows(times: number): StatementSteps<void> {
     for (let i = 0; i < times; i++) {
       outbox.writer.copy(new ByteWriter(limitBytes).bytes.subarray(0, limitBytes))

@@ -281,7 +281,9 @@ export class StatementRunner {
 
 function noteAuthor(transaction: KernelTransaction, { author }: Principal): void {
   if (author === undefined || transaction.author === author) return
-  transaction.author = transaction.author === undefined ? author : joinAuthors(transaction.author, author)
+  const { author: first } = transaction
+  transaction.author =
+    first === undefined ? author : { authorBytes: joinAuthors(first.authorBytes, author.authorBytes) }
 }
 
 /** Who has waited for `wait` goes on with what is newest then. */

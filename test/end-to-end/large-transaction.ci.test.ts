@@ -130,11 +130,11 @@ onLinux(
       await client.query('CREATE TABLE t (id int PRIMARY KEY, n int, s text)')
       await expect(insert(client, 30_000)).rejects.toMatchObject({ code: '53200' })
       expect(await rowsIn(other)).toBe(0)
-      // Each of the two has room by itself.
+      // Each of the two has room by itself, and the second one beside what the first one holds.
       await client.query('BEGIN')
-      await insert(client, rows * 2)
+      await insert(client, rows * 2.5)
       await other.query('CREATE TABLE u (id int PRIMARY KEY, n int, s text)')
-      await other.query(`INSERT INTO u SELECT g, g, repeat(md5(g::text), 320) FROM generate_series(1, ${rows * 2.5}) g`)
+      await other.query(`INSERT INTO u SELECT g, g, repeat(md5(g::text), 320) FROM generate_series(1, ${rows * 1.1}) g`)
       await expect(client.query('COMMIT')).rejects.toMatchObject({ code: '53200' })
       expect(await rowsIn(other)).toBe(0)
     }),

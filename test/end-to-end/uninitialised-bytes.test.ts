@@ -179,6 +179,79 @@ async function useMongo(clients: Clients): Promise<void> {
   await things.insertOne({ $bad: 1 }).catch(() => undefined)
 }
 
+/** Values in Redis's own forms, messages that nobody has asked for, scripts. */
+async function useRedisFurther(clients: Clients): Promise<void> {
+  const [redis, listener] = [clients.redis(), clients.redis()]
+  await listener.call('HELLO', '3')
+  await listener.call('CLIENT', 'TRACKING', 'ON', 'BCAST')
+  await listener.subscribe('news')
+  await redis.publish('news', long.slice(0, 90_000))
+  await redis.setbit('bits', 90_000, 1)
+  await redis.call('BITFIELD', 'bits', 'SET', 'u8', '800000', '255', 'OVERFLOW', 'SAT', 'INCRBY', 'i5', '100', '30')
+  await redis.call('BITOP', 'NOT', 'inverse', 'bits')
+  await redis.pfadd('sketch', ...Array.from({ length: 3000 }, (_, i) => `${i}`))
+  await redis.geoadd('places', 13.4, 52.5, 'a', 2.3, 48.8, 'b')
+  for (let i = 0; i < 300; i++) await redis.xadd('stream', '*', 'i', i, 'text', 'x'.repeat(i))
+  await redis.xgroup('CREATE', 'stream', 'group', '0')
+  await redis.xreadgroup('GROUP', 'group', 'one', 'COUNT', 200, 'STREAMS', 'stream', '>')
+  await redis.sadd('numbers', 1, 2, 70_000)
+  await redis.rpush('packed', 'a', 'b', long.slice(0, 9000))
+  for (const key of ['bits', 'inverse', 'sketch', 'places', 'stream', 'numbers', 'packed', 'text']) {
+    await redis.set('text', long)
+    const dumped = await redis.dumpBuffer(key)
+    await redis.restore(`again ${key}`, 0, dumped, 'REPLACE')
+    await redis.dump(`again ${key}`)
+  }
+  await redis.eval(
+    "return { cmsgpack.pack({ 1, 'x', { a = 2.5 } }), cjson.encode({ a = { 1, 2 } }), struct.pack('>I2', 5) }",
+    0,
+  )
+  await redis.sort('numbers', 'BY', 'nosort', 'GET', '#', 'GET', 'text')
+}
+
+/** Those to whom the server goes on telling: a replica of Redis's, who reads published rows, a change stream, compressed. */
+async function follow(clients: Clients, port: number): Promise<void> {
+  const client = await clients.postgres()
+  await client.query('CREATE TABLE told (id int PRIMARY KEY, t text, b bytea); CREATE PUBLICATION told FOR TABLE told')
+  const reader = await RawConnection.open(port)
+  reader.send(
+    Buffer.concat([
+      startupPacket({ user: 'me', database: 'polylog', replication: 'database' }),
+      frontendMessage('Q', 'CREATE_REPLICATION_SLOT told LOGICAL pgoutput\0'),
+      frontendMessage(
+        'Q',
+        "START_REPLICATION SLOT told LOGICAL 0/0 (proto_version '1', publication_names 'told', binary 'true')\0",
+      ),
+    ]),
+  )
+  await reader.until((received) => received.includes('W\0'))
+  await client.query(
+    "INSERT INTO told SELECT n, repeat('é', n), decode(repeat('cd', n), 'hex') FROM generate_series(1, 400) n",
+  )
+  await client.query("INSERT INTO told VALUES (0, 'the last one')")
+  await reader.until((received) => received.includes('the last one'))
+  reader.destroy()
+  const replica = await RawConnection.open(port)
+  replica.send(Buffer.concat([redisCommand('REPLCONF', 'capa', 'eof'), redisCommand('PSYNC', '?', '-1')]))
+  await replica.until((received) => received.includes('REDIS00'))
+  const redis = clients.redis()
+  await redis.set('of the stream', 'the last one')
+  await replica.until((received) => received.includes('the last one'))
+  replica.destroy()
+  const things = clients
+    .mongo({ compressors: ['zlib'] })
+    .db('kinds')
+    .collection('compressed')
+  const changes = things.watch([], { fullDocument: 'updateLookup' })
+  // It is open then.
+  await changes.tryNext()
+  await things.insertMany(Array.from({ length: 300 }, (_, i) => ({ i, text: 'x'.repeat(i) })))
+  await things.updateMany({}, { $set: { more: 'y' } })
+  for (let left = 500; left > 0; left--) await changes.next()
+  await changes.close()
+  await things.find().toArray()
+}
+
 /** Messages that are cut, that never end, and errors before a login. */
 async function useBadly(port: number): Promise<void> {
   for (const bytes of [
@@ -214,6 +287,8 @@ test('no memory of others in any reply or file', async () => {
       useSqlInPieces(clients),
       copyRaw(listening.port),
       useRedis(clients),
+      useRedisFurther(clients),
+      follow(clients, listening.port),
       useMongo(clients),
       useBadly(listening.port),
     ])

@@ -5,12 +5,22 @@
  * what must be found in it. `REWRITE=1` writes the one of the present version anew, which is only right before that
  * version has been released; older ones are never written again.
  */
+import assert from 'node:assert'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { type Slice, sliceOf, sliceToLatin1 } from '../../src/base/slice.ts'
+import type { Collection } from '../../src/database/catalog/catalog.ts'
 import type { Database } from '../../src/database/database.ts'
 import { formatVersion } from '../../src/database/directory/data-directory.ts'
+import type { StatementSteps } from '../../src/database/contract.ts'
+import { runSteps } from '../../src/database/testing.ts'
+import type { KernelTransaction } from '../../src/database/transaction/transaction.ts'
+import { inPlace } from '../../src/database/transaction/wait.ts'
+import { type Header, kind } from '../../src/model/keyvalue/codec.ts'
+import { findCollection, openCollection, saveCollection } from '../../src/model/keyvalue/keyvalue.ts'
+import { insertItem, locateItem, pushItem, walkItems } from '../../src/model/keyvalue/lists.ts'
 import { Instance } from '../../src/database/instance.ts'
 import { createRealHost } from '../../src/host/real/real-host.ts'
 import { EmbeddedDatabase, type EmbeddedTransaction } from '../../src/library/library.ts'
@@ -68,6 +78,73 @@ async function fillLargely(tx: EmbeddedTransaction): Promise<void> {
   await tx.sql("INSERT INTO many SELECT g, repeat('word ', g % 9) FROM generate_series(1, 100) g")
 }
 
+/** Of format 5: the items of a list lie one by one, at even distances as long as none was put in the middle. */
+const listNames = ['small', 'large', 'uneven'] as const
+const lengths = { small: 20, large: 200, uneven: 200 }
+
+function* fillLists(tx: KernelTransaction): StatementSteps<void> {
+  const space = redisOf(tx)
+  for (const name of listNames) {
+    const key = textOf(name)
+    const list = yield* inPlace(tx, () => openCollection(tx, space, key, kind.list))
+    for (let i = 0; i < lengths[name]; i++) yield* push(tx, list, `item ${i}`, i % 3 === 0)
+    const position = yield* locateItem(tx, space, list, 100)
+    if (name === 'uneven') yield* insertItem(tx, space, list, position, true, textOf('between'))
+    yield* inPlace(tx, () => saveCollection(tx, space, key, list))
+  }
+}
+
+/** One more at each end and in the middle, as of any list. */
+function* changeLists(tx: KernelTransaction): StatementSteps<void> {
+  const space = redisOf(tx)
+  for (const name of listNames) {
+    const key = textOf(name)
+    const list = yield* inPlace(tx, () => findCollection(tx, space, key, kind.list)!)
+    for (const atHead of [true, false]) yield* push(tx, list, 'new', atHead)
+    const position = yield* locateItem(tx, space, list, 10)
+    yield* insertItem(tx, space, list, position, true, textOf('new'))
+    yield* inPlace(tx, () => saveCollection(tx, space, key, list))
+  }
+}
+
+function* push(tx: KernelTransaction, list: Header, item: string, atHead: boolean): StatementSteps<void> {
+  const steps = yield* inPlace(tx, () => pushItem(tx, redisOf(tx), list, textOf(item), atHead))
+  if (steps !== undefined) yield* steps
+}
+
+function* listsOf(tx: KernelTransaction): StatementSteps<Record<string, string[]>> {
+  const lists: Record<string, string[]> = {}
+  for (const name of listNames) {
+    const list = yield* inPlace(tx, () => findCollection(tx, redisOf(tx), textOf(name), kind.list)!)
+    const items: string[] = (lists[name] = [])
+    const visitor = {
+      short: (item: Slice) => void items.push(sliceToLatin1(item)),
+      long: () => assert.fail('none is long'),
+    }
+    yield* walkItems(tx, redisOf(tx), list, 0, list.count - 1, visitor)
+  }
+  return lists
+}
+
+function redisOf(tx: KernelTransaction): Collection {
+  return [...tx.catalog.collectionsOf('redis')].find(({ name }) => name === 'db0')!
+}
+
+const textOf = (text: string): Slice => sliceOf(Buffer.from(text))
+
+const expectedLists = Object.fromEntries(
+  listNames.map((name) => {
+    const items: string[] = []
+    for (let i = 0; i < lengths[name]; i++) items.splice(i % 3 === 0 ? 0 : items.length, 0, `item ${i}`)
+    if (name === 'uneven') items.splice(100, 0, 'between')
+    return [name, items]
+  }),
+)
+
+const changedLists = Object.fromEntries(
+  Object.entries(expectedLists).map(([name, items]) => [name, ['new', ...items, 'new'].toSpliced(10, 0, 'new')]),
+)
+
 async function manyOf(db: EmbeddedDatabase): Promise<unknown> {
   const rows = await db.read((tx) => tx.sql('SELECT count(*)::text, sum(length(word))::text AS length FROM many'))
   return rows[0]
@@ -112,6 +189,7 @@ async function writeGolden(name: string): Promise<void> {
   await db.write(fillBeforeCheckpoint)
   await instance.databases.get('polylog')!.checkpoint()
   await db.write(fillAfterCheckpoint)
+  await runSteps(instance.databases.get('polylog')!, fillLists)
   await db.write(fillLargely)
   await prepareOn(instance.databases.get('polylog')!)
   cpSync(scratch, join(folder, 'data'), { recursive: true, filter: (path) => !path.includes('LOCK') })
@@ -136,7 +214,13 @@ describe('a directory of every format version', () => {
       expect(await contentOf(db)).toEqual(JSON.parse(readFileSync(join(goldens, version, 'expected.json'), 'utf8')))
       if (version === encrypted || Number(version) >= 4)
         expect(await manyOf(db)).toEqual({ count: '100', length: '1985' })
-      if (Number(version) >= 5) await endPrepared(instance.databases.get('polylog')!)
+      if (version === encrypted || Number(version) >= 5) {
+        const database = instance.databases.get('polylog')!
+        await endPrepared(database)
+        expect(await runSteps(database, listsOf, true)).toEqual(expectedLists)
+        await runSteps(database, changeLists)
+        expect(await runSteps(database, listsOf, true)).toEqual(changedLists)
+      }
       await db.write((tx) => tx.sql("INSERT INTO item (id, name) VALUES (3, 'three')"))
       await db.write((tx) => tx.sql(`INSERT INTO redis.db0_stream VALUES ('of ids', '5-1', '{"f": "v"}')`))
       await db.close()

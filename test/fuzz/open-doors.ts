@@ -1,7 +1,8 @@
 /** Doors over one database in memory, with nobody in between: bytes of clients go in, bytes of the server come out. */
+import { deaf } from '../../src/host/deaf.ts'
 import { Door } from '../../src/gateway/door.ts'
 import { defaultGatewayLimits, type Gateway, type Protocol } from '../../src/gateway/gateway.ts'
-import type { Host, Socket } from '../../src/host/host.ts'
+import type { SocketListener, Host, Socket } from '../../src/host/host.ts'
 import { createRealHost } from '../../src/host/real/real-host.ts'
 import { openTestSessions, type TestSessions } from '../../src/session/testing.ts'
 import { Unexpected } from './target.ts'
@@ -10,10 +11,7 @@ class ListeningSocket implements Socket {
   readonly remote = '127.0.0.1:1'
   readonly isLocal = true
   readonly pendingBytes = 0
-  onData: (chunk: Uint8Array) => void = () => undefined
-  onEnd: () => void = () => undefined
-  onDrain: () => void = () => undefined
-  onClose: () => void = () => undefined
+  listener: SocketListener = deaf
   readonly received: Uint8Array[] = []
   isClosed = false
 
@@ -32,7 +30,7 @@ class ListeningSocket implements Socket {
   destroy(): void {
     if (this.isClosed) return
     this.isClosed = true
-    this.onClose()
+    this.listener.onClose()
   }
 }
 
@@ -130,7 +128,7 @@ export class Line {
   }
 
   send(bytes: Uint8Array): void {
-    if (!this.isClosed) this.#socket.onData(bytes)
+    if (!this.isClosed) this.#socket.listener.onData(bytes)
   }
 
   take(): Buffer {

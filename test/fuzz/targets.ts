@@ -19,6 +19,7 @@ const loaders: Readonly<Record<string, () => Promise<Target>>> = {
   'sorted-file': async () => (await stored()).sortedFileTarget,
   checkpoint: async () => (await stored()).checkpointTarget,
   'small-files': async () => (await stored()).smallFileTarget,
+  'redis-files': async () => (await import('./targets/redis-files.ts')).redisFileTarget,
   'sql-values': async () => (await texts()).typeTarget,
   patterns: async () => (await texts()).patternTarget,
   scram: async () => (await texts()).scramTarget,

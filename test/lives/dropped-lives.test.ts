@@ -5,6 +5,7 @@
  * the time in pieces, stops reading or goes on, and goes away at a random moment, by a reset or by the end of its half.
  * They meet each other at the same table, so some wait for locks of others who are about to go.
  */
+import { hear } from '../../src/host/deaf.ts'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Holder } from '../../src/base/memory-account.ts'
@@ -158,7 +159,7 @@ async function live(host: Host, socket: Socket, life: Life): Promise<void> {
   const { greeting, stories } = doors[life.door]!
   const told = life.stories.flatMap((number) => stories[number % stories.length]!)
   let isClosed = false
-  socket.onClose = () => (isClosed = true)
+  hear(socket, { onClose: () => (isClosed = true) })
   for (const [i, bytes] of [greeting, ...told].slice(0, 1 + life.messages).entries()) {
     if (isClosed) return
     if (i === life.pausesAt) socket.pause()

@@ -18,6 +18,7 @@ const isWhole: ReadonlySet<string> = new Set([
   'the owner of a partitioned table',
   'the owner of a schema',
   '`dbOwner` of both',
+  '`REPLICATION`',
   '`~a:* +@all`',
 ])
 

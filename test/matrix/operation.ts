@@ -25,6 +25,7 @@ export const kinds = [
   'users',
   'databases',
   'watch',
+  'follow',
   'end others',
   'settings',
   'own session',

@@ -11,6 +11,7 @@
  *  6. An owner may do everything with what it owns. Who owns a namespace may drop what is in it, no more.
  *  7. Who may write everything in a namespace, in any way, draws from its sequences and makes things of its types. Those of pg_read_all_data and
  *     pg_write_all_data have what their names say, on everything.
+ *     Those of REPLICATION have the feed of everything, and may use no namespace for it.
  *  8. A pattern of keys counts at Redis's door. For each key one pattern, with what is given for all keys, has to allow all
  *     that is done with it.
  *  9. Everybody may call a function and use a type, where its namespace may be used, unless that was taken away (`closed`).
@@ -59,6 +60,7 @@ export type Standing =
   | 'writes all'
   | 'monitor'
   | 'signal'
+  | 'replication'
   | 'checkpoint'
 
 /** Of one collection, all of which spread from its namespace and the database. */
@@ -87,6 +89,11 @@ function onAllOf(held: Holdings, namespace: string, privilege: Privilege): boole
   if (is(held, 'superuser')) return true
   if (is(held, 'reads all') && privilege === 'read') return true
   if (is(held, 'writes all') && changing.includes(privilege)) return true
+  if (is(held, 'replication') && privilege === 'feed') return true
+  return givenOnAllOf(held, namespace, privilege)
+}
+
+function givenOnAllOf(held: Holdings, namespace: string, privilege: Privilege): boolean {
   return given(held, 'database', privilege) || given(held, namespace, privilege)
 }
 
@@ -94,7 +101,8 @@ function onAllOf(held: Holdings, namespace: string, privilege: Privilege): boole
 function mayUse(held: Holdings, namespace: string): boolean {
   const isEverybodys = namespace === 'public'
   if (isEverybodys || owns(held, namespace) || onAllOf(held, namespace, 'usage')) return true
-  return ofCollections.some((privilege) => onAllOf(held, namespace, privilege))
+  if (is(held, 'superuser') || is(held, 'reads all') || is(held, 'writes all')) return true
+  return ofCollections.some((privilege) => givenOnAllOf(held, namespace, privilege))
 }
 
 /** Rule 5. */
@@ -195,6 +203,7 @@ const standings: ReadonlySet<string> = new Set([
   'createdb',
   'monitor',
   'signal',
+  'replication',
   'checkpoint',
 ])
 

@@ -55,6 +55,27 @@ export const serverOperations: readonly Operation[] = [
           { tells: (held) => [[!seesAll(held)]] },
         ],
       ],
+      follow: [
+        ['all create of database', 'CREATE PUBLICATION fresh', { sql: 'DROP PUBLICATION fresh' }],
+        [
+          'all create of database + owner of shop.items',
+          'CREATE PUBLICATION fresh FOR TABLE shop.items',
+          { sql: 'DROP PUBLICATION fresh' },
+        ],
+        ['superuser', 'CREATE PUBLICATION fresh FOR ALL TABLES', { sql: 'DROP PUBLICATION fresh' }],
+        ['superuser', 'CREATE PUBLICATION fresh FOR TABLES IN SCHEMA shop', { sql: 'DROP PUBLICATION fresh' }],
+        [
+          'superuser',
+          'ALTER PUBLICATION told ADD TABLE shop.guarded',
+          { sql: 'ALTER PUBLICATION told DROP TABLE shop.guarded' },
+        ],
+        ['superuser', 'DROP PUBLICATION told', { sql: 'CREATE PUBLICATION told FOR TABLE shop.items' }],
+        [
+          'all feed of database',
+          "SELECT pg_drop_replication_slot(slot_name) FROM pg_create_logical_replication_slot('fresh', 'pgoutput')",
+          'nothing',
+        ],
+      ],
       settings: [
         ['anybody', 'SET temp_file_limit = 1000', { lacks: '55P02' }],
         ['anybody', "SET work_mem = '4MB'"],

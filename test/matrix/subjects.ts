@@ -186,6 +186,7 @@ const attributes: readonly Subject[] = [
   sql('`SUPERUSER`', ['ALTER ROLE ada SUPERUSER'], { is: ['superuser'] }),
   sql('`CREATEROLE`', ['ALTER ROLE ada CREATEROLE'], { is: ['createrole'] }),
   sql('`CREATEDB`', ['ALTER ROLE ada CREATEDB'], { is: ['createdb'] }),
+  sql('`REPLICATION`', ['ALTER ROLE ada REPLICATION'], { is: ['replication'] }),
 ]
 
 const predefined: readonly Subject[] = [

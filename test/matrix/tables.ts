@@ -35,6 +35,8 @@ export const tables: readonly string[] = [
   "CREATE PROCEDURE shop.step() LANGUAGE sql AS 'INSERT INTO shop.trail (id) VALUES (1)'",
   "CREATE TYPE shop.mood AS ENUM ('sad', 'glad')",
   'REVOKE USAGE ON TYPE shop.mood FROM PUBLIC',
+  'DROP PUBLICATION IF EXISTS told',
+  'CREATE PUBLICATION told FOR TABLE shop.items',
 ]
 
 export const itemsAnew = "DELETE FROM shop.items; INSERT INTO shop.items VALUES (1, 'one', 10), (2, 'two', 20)"
@@ -48,7 +50,7 @@ export const takingAll: readonly string[] = [
   'REVOKE crew, mate, pg_read_all_data, pg_write_all_data, pg_monitor, pg_read_all_stats, pg_signal_backend, ' +
     'pg_checkpoint FROM ada',
   'REVOKE crew FROM mate',
-  'ALTER ROLE ada NOSUPERUSER NOCREATEROLE NOCREATEDB INHERIT',
+  'ALTER ROLE ada NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION INHERIT',
 ]
 
 /** The collections of `shop`, in the order of their names; of SQL's views, MongoDB knows nothing. */

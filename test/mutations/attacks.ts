@@ -48,6 +48,52 @@ export const attackMutations: readonly Mutation[] = [
     ['src/gateway/redis/glob.test.ts'],
     [['what stands in a class costs nothing', 'this.#steps += at - start', 'this.#steps += 0']],
   ),
+  ...mutationsOf(
+    'src/database/messages/channels.ts',
+    ['src/database/messages/hub.test.ts'],
+    [
+      [
+        'patterns that do not fit are all compared at once',
+        'yield doesMatch ? receivers : undefined',
+        'if (doesMatch) yield receivers',
+      ],
+      ['a pattern that takes long to compare counts as any other', 'let left = unitsDone() - before;', 'let left = 0;'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/lua/machine.ts',
+    ['src/gateway/redis/scripts/scripts.test.ts'],
+    [
+      [
+        'an interpreter that cannot hold what a script is given ends in a trap',
+        "throw new LuaFailure(this.textAt(thread, -1) ?? 'unknown error')",
+        "throw new RangeError('trap')",
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/mql/evaluation.ts',
+    ['src/language/mql/evaluation.test.ts'],
+    [
+      [
+        'each document is sent with memory for the specification',
+        '(sentSpecification ??= sent(specification))',
+        '(sentSpecification = sent(specification))',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/mql/bucket.ts',
+    ['src/language/mql/bucket.test.ts', 'src/gateway/mongodb/aggregate.test.ts'],
+    [
+      [
+        'the boundaries of $bucket are checked at once',
+        'gatherInParts(edges, () => ({}), check)',
+        'for (const edge of edges) check({}, edge)',
+      ],
+      ['an interval of $bucket holds its upper boundary', 'edges[middle]!, value) > 0', 'edges[middle]!, value) >= 0'],
+    ],
+  ),
   ...mutationsOf('src/gateway/redis/request-rules.ts', attacks, [
     ['a browser may post', "new Set(['post', 'host:'])", 'new Set<string>([])'],
   ]),

@@ -57,6 +57,11 @@ export const historyMutations: readonly Mutation[] = [
     [['triggers of statements hear of what is put back', 'if (isRestored() || ', 'if (']],
   ),
   ...mutationsOf(
+    'src/query/changed-entries.ts',
+    ['src/server/change-history.test.ts'],
+    [['what a key holds now is told of what it held', ' || header.generation !== generation', '']],
+  ),
+  ...mutationsOf(
     'src/language/sql/functions/history-functions.ts',
     ['src/server/change-history.test.ts'],
     [
@@ -172,8 +177,8 @@ export const historyMutations: readonly Mutation[] = [
       ['one relation of the past needs no right to it', 'requireHistory(principal.rights, principal.database)', ''],
       [
         'one relation of the past is seen with the rights of now',
-        'rightsThen(transaction, database)',
-        'transaction.principal.rights',
+        'principalThen(transaction.principal, database, transaction.catalog)',
+        'transaction.principal',
       ],
       [
         'columns of then go by the names of now',

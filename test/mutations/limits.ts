@@ -26,7 +26,11 @@ export const limitMutations: readonly Mutation[] = [
     [
       ['an address is one with each port', "remote.replace(/:\\d+$/, '')", 'remote'],
       ['this machine has the limit of others', 'isLocal ? Infinity : defaultPerAddress', 'defaultPerAddress'],
-      ['connections of an address that have gone count', 'else this.#byAddress.set(address, left)', ''],
+      [
+        'connections of an address that have gone count',
+        'if (--of.count === 0) this.#byAddress.delete(of.address)',
+        '',
+      ],
     ],
   ),
   ...mutationsOf(
@@ -106,4 +110,27 @@ export const limitMutations: readonly Mutation[] = [
   ...mutationsOf('src/gateway/connection.ts', limits, [
     ['replies queue up to the limit of all', 'limits?.queuedBytes ?? Infinity', 'Infinity'],
   ]),
+  ...mutationsOf(
+    'src/session/limits.ts',
+    ['src/session/session.test.ts'],
+    [
+      [
+        'what one session limits is limited in all',
+        'if (!this.areShared) return this',
+        'if (this.areShared) return this',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/gateway/redis/wire.ts',
+    ['src/gateway/redis/spare-parsers.test.ts'],
+    [
+      ['a parser of half a request is given to another', 'return this.bufferedBytes === 0 &&', 'return'],
+      [
+        'arguments stay charged to who has sent them',
+        '      this.arguments.forget()\n      this.#releaseArguments()\n',
+        '      this.arguments.forget()\n',
+      ],
+    ],
+  ),
 ]

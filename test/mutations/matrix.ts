@@ -67,8 +67,13 @@ export const matrixMutations: readonly Mutation[] = [
     ],
     [
       'who may use a schema may make something in it',
-      'return (all & ofCollections) === noPrivileges ? all : all | privilege.usage | creating(all)',
-      'return (all & ofCollections) === noPrivileges ? all : all | privilege.usage | privilege.create',
+      'noPrivileges : privilege.usage | creating(all)',
+      'noPrivileges : privilege.usage | privilege.create',
+    ],
+    [
+      'who replicates uses every schema',
+      'this.#spread = member === undefined ? allPrivileges : (given & spreading)',
+      'this.#spread = member === undefined ? allPrivileges : (this.#ofDatabase & spreading)',
     ],
     [
       'who gives what is given on all around gives nothing in SQL',

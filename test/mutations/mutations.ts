@@ -16,6 +16,7 @@ import { matrixMutations } from './matrix.ts'
 import { privilegeMutations } from './privileges.ts'
 import { modelMutations } from './model.ts'
 import { mongodbUserMutations } from './mongodb-users.ts'
+import { givenBackMemoryMutations } from './given-back-memory.ts'
 import { redisUserMutations } from './redis-users.ts'
 import { blockingMutations } from './blocking.ts'
 import { messageMutations } from './messages.ts'
@@ -29,6 +30,7 @@ import { ruleMutations } from './rules.ts'
 import { baseStoreMutations } from './base-stores.ts'
 import { pipelineMutations } from './pipelines.ts'
 import { planMutations } from './plans.ts'
+import { planningMutations } from './planning.ts'
 import { queryMutations } from './queries.ts'
 import { statementMutations } from './statements.ts'
 import { preparedMutations } from './prepared.ts'
@@ -54,6 +56,7 @@ export const mutations: readonly Mutation[] = [
   ...modelMutations,
   ...ruleMutations,
   ...planMutations,
+  ...planningMutations,
   ...queryMutations,
   ...statementMutations,
   ...pipelineMutations,
@@ -65,6 +68,7 @@ export const mutations: readonly Mutation[] = [
   ...rowSecurityMutations,
   ...transportMutations,
   ...mongodbUserMutations,
+  ...givenBackMemoryMutations,
   ...redisUserMutations,
   ...redisServerMutations,
   ...replicaMutations,

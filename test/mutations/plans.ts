@@ -212,7 +212,7 @@ export const planMutations: readonly Mutation[] = [
     ],
     ['a condition on an aggregate goes below the grouping', 'grouping.keys[target.index]', 'grouping.keys[0]'],
     ['a condition goes below DISTINCT ON', ' || distinctOn !== undefined', ''],
-    ['a condition goes to one side of a set', 'right && {', 'left && {'],
+    ['a condition goes to one side of a set', 'right: right.with(all)', 'right: body.right'],
     ['a WITH query is made for each of its readers', 'item.readers.count !== 1', 'item.readers.count === 0'],
   ]),
   ...mutationsOf('src/language/sql/plan/extremes.ts', reached, [
@@ -291,6 +291,11 @@ export const planMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/sql/plan/measures.ts', joins, [
     ['what no row of a sample fulfils no row does', 'const foundOfNone = 0.5', 'const foundOfNone = 60'],
   ]),
+  ...mutationsOf(
+    'src/language/sql/plan/join-estimates.ts',
+    ['src/language/sql/wide-plans.test.ts'],
+    [['a join within joins is estimated at each of their levels', 'return conditions.length > 0\n', 'return true\n']],
+  ),
   ...mutationsOf('src/language/sql/plan/join-estimates.ts', joins, [
     [
       'columns of one index have nothing to do with each other',

@@ -3,6 +3,7 @@ import { mutationsOf, type Mutation } from './mutation.ts'
 
 const access = ['src/gateway/redis/permissions.test.ts']
 const users = ['src/gateway/redis/acl.test.ts']
+const guests = ['src/gateway/redis/guests.test.ts']
 
 export const redisUserMutations: readonly Mutation[] = [
   ...mutationsOf('src/gateway/redis/permissions.ts', access, [
@@ -42,6 +43,30 @@ export const redisUserMutations: readonly Mutation[] = [
       'if (rights.areUnlimited) return noOwner',
       'if (!rights.areUnlimited) return noOwner',
     ],
+  ]),
+  ...mutationsOf('src/gateway/redis/commands/acl.ts', guests, [
+    ['everybody is changed before there is a user', '    checkStaysEverybody(edit)\n', ''],
+    [
+      '`default` becomes a role before there is a user',
+      'checkStaysEverybody(edit)\n    call.reply.ok()\n    return\n',
+      'checkStaysEverybody(edit)\n',
+    ],
+    ['everybody of one command is that of the next', 'return { ...everybody }', 'return everybody'],
+  ]),
+  ...mutationsOf('src/gateway/redis/commands/connection.ts', guests, [
+    ['guests are believed', "(principals.haveGuests && name !== 'default')", 'false'],
+    ['a guest has everything', 'becomeUser(call, role.name, role.id)', 'becomeUser(call, role.name)'],
+    ['who was believed stays so', 'roleId === session.identity.ownRoleId && ', ''],
+  ]),
+  ...mutationsOf('src/principal/roles.ts', guests, [
+    [
+      'a guest that becomes a superuser closes nothing',
+      'if (asGuest && !attributes.superuser) return',
+      'if (asGuest) return',
+    ],
+    ['guests close the server', 'if (asGuest && !attributes.superuser) return', ''],
+    ['a guest that is changed closes the server', 'asGuest: asGuest || isUser(before)', 'asGuest'],
+    ['every door makes guests', 'if (asGuest && !attributes.superuser) return', 'if (!attributes.superuser) return'],
   ]),
   ...mutationsOf('src/principal/proofs.ts', users, [
     ['a hash of Redis is right at every door', '(door === redisDoor && isRight) ||', 'isRight ||'],

@@ -152,6 +152,17 @@ export const sessionMutations: readonly Mutation[] = [
     ],
   ]),
   ...mutationsOf(
+    'src/gateway/postgres/client-context.ts',
+    ['src/server/signals.test.ts'],
+    [
+      [
+        'who has called a function signals, not its owner',
+        'signalSession({ session, rights },',
+        'signalSession({ session, rights: rights && session.rights },',
+      ],
+    ],
+  ),
+  ...mutationsOf(
     'src/gateway/postgres/signals.ts',
     ['src/server/signals.test.ts'],
     [

@@ -16,7 +16,11 @@ export const textStyleMutations: readonly Mutation[] = [
   ]),
   ...mutationsOf('src/model/table/types/text-style.ts', styles, [
     ['a style stays in force behind its statement', '    current = before\n', ''],
-    ['what waits goes on in another style', 'inStyle(style, () => steps.next())', 'steps.next()'],
+    [
+      'what waits goes on in another style',
+      'inStretches(steps, (stretch) => inStyle(style, stretch))',
+      'steps as Generator<Y, R, void>',
+    ],
   ]),
   ...mutationsOf('src/language/sql/statement/prepared.ts', styles, [
     ['a prepared statement keeps the style that it was made in', ' || style !== this.#style', ''],

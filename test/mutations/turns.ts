@@ -42,6 +42,29 @@ export const turnMutations: readonly Mutation[] = [
     ],
   ),
   ...mutationsOf(
+    'src/model/table/rows.ts',
+    ['src/language/sql/large-arrays.test.ts'],
+    [['a large row is read anew for each dear call of it', 'readFound(reader, value)', 'reader.read(value)']],
+  ),
+  ...mutationsOf(
+    'src/model/table/types/bit.ts',
+    ['src/language/sql/large-arrays.test.ts'],
+    [
+      ['bits are read from the wrong end of their byte', '>> (7 - (at & 7))', '>> (at & 7)'],
+      ['a piece of bits is written where it ends', 'into[at + ((place - from) >> 3)]', 'into[at + (place >> 3)]'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/sql/functions/bit-functions.ts',
+    ['src/language/sql/large-arrays.test.ts'],
+    [['the last bits are not combined', '(bits.length + 3) >> 2', 'bits.length >> 2']],
+  ),
+  ...mutationsOf(
+    'src/language/sql/functions/cost.ts',
+    ['src/language/sql/functions/cost.test.ts'],
+    [['bits of any number are cheap', '  oid.bit,\n  oid.varbit,\n', '']],
+  ),
+  ...mutationsOf(
     'src/language/sql/sorted-distinct.ts',
     ['src/language/sql/large-arrays.test.ts'],
     [['sorting the list of an = ANY is free', 'charge(values.length * unitsPerSorted)\n', '']],
@@ -117,6 +140,12 @@ export const turnMutations: readonly Mutation[] = [
     ['src/database/memory-pressure.test.ts'],
     [
       ['what other threads have is charged to nobody', '    this.#workers.force(workerBytes)\n', ''],
+      [
+        'nothing is collected for who is refused soon after another',
+        'else if (beganUs >= this.#urgentYoungFromUs) {',
+        'else if (beganUs < 0) {',
+      ],
+      ['the young are collected for each who is refused', 'else if (beganUs >= this.#urgentYoungFromUs) {', 'else {'],
       [
         'what other threads have can be used again',
         'heapBytes - workerBytes - this.#nativeBytes',

@@ -3,6 +3,8 @@ import { mutationsOf, type Mutation } from './mutation.ts'
 
 const inPrivileges = ['src/server/view-privileges.test.ts']
 const inGolden = ['src/language/sql/golden.test.ts']
+const inWide = ['src/language/sql/wide-plans.test.ts']
+const inKept = ['src/server/kept-queries.test.ts']
 const inFunctions = ['src/server/function-privileges.test.ts']
 const inTemporary = ['src/server/temporary-tables.test.ts']
 
@@ -34,12 +36,44 @@ export const viewMutations: readonly Mutation[] = [
       '  const under = below === undefined ? [] : checksOf(below, isCascaded)\n',
     ],
   ]),
-  ...mutationsOf('src/language/sql/routine/invoke.ts', inFunctions, [
+  ...mutationsOf('src/gateway/postgres/client.ts', inKept, [
     [
-      'a function that acts as its owner says as whom the session goes on',
-      'if (!asWhom.has(name)) return',
-      'if (name.length > 0) return',
+      'a role outlives who took it',
+      "    if (name === 'session_authorization') this.settings.set('role', 'none', scope)\n",
+      '',
     ],
+  ]),
+  ...mutationsOf('src/database/access/transaction-access.ts', inKept, [
+    [
+      'what a party has put off is done as who commits',
+      'return party.sessionId === this.#transaction.principal.sessionId ? run() : this.#as(party, run)',
+      'return party.sessionId === this.#transaction.principal.sessionId ? run() : run()',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/trigger/runner.ts', inKept, [
+    ['what follows a change becomes somebody else', 'setSetting: refuseToBecome,', 'setSetting: () => undefined,'],
+    ['what follows a change forgets who has come in', 'principal.sessionUser ?? ', ''],
+  ]),
+  ...mutationsOf('src/language/sql/bind/binder.ts', inWide, [
+    ['views are read as often as they are named', '++this.#viewsRead > mostViewsRead', 'this.#viewsRead < 0'],
+  ]),
+  ...mutationsOf('src/language/sql/plan/explain-text.ts', inWide, [
+    [
+      'EXPLAIN shows a query below each of its readers',
+      'children.filter((one) => !known.has(one) && known.add(one))',
+      'children',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/routine/as-owner.ts', inKept, [
+    ['what is refreshed writes and changes the session', '    isRestricted: { value: true },\n', ''],
+    ['what is refreshed changes settings', '    setSetting: { value: setSetting },\n    signal', '    signal'],
+    ['what is refreshed ends others', '    signalSession: { value: signalSession },\n', ''],
+  ]),
+  ...mutationsOf('src/language/sql/statement/views/materialized-views.ts', inKept, [
+    ['who refreshes a view lends it all rights', 'yield* asOwner(run, collection, held())', 'yield* held()'],
+  ]),
+  ...mutationsOf('src/language/sql/routine/as-owner.ts', inFunctions, [
+    ['a function that acts as its owner says as whom the session goes on', '    refuseToBecome(name)\n', ''],
   ]),
   ...mutationsOf('src/language/sql/bind/type-access.ts', inFunctions, [
     ['types are anybody’s', '(rights.onCollection(collection) & privilege.usage) !== 0', 'rights !== unlimited'],

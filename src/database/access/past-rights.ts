@@ -6,7 +6,7 @@
  * What has been dropped since has nobody's rights of today: those of then count alone. Patterns of keys are today's.
  */
 import type { Catalog, Collection, Namespace } from '../catalog/catalog.ts'
-import type { Transaction } from '../contract.ts'
+import type { Principal, Transaction } from '../contract.ts'
 import type { Database } from '../database.ts'
 import { findKind } from '../catalog/objects.ts'
 import type { AccessItem } from './access-list.ts'
@@ -82,6 +82,22 @@ export function requireHistory(rights: Rights, database: string): void {
 }
 
 /** Of whose statement runs. */
-export function rightsThen({ principal, catalog }: Transaction, past: Database): Rights {
+export function rightsThen({ principal, catalog }: Pick<Transaction, 'principal' | 'catalog'>, past: Database): Rights {
   return principal.rightsInPast?.(past, catalog) ?? principal.rights
+}
+
+/** Who reads in a transaction of the past: with the rights of then, and so do the owners of what it calls there. */
+export function principalThen(principal: Principal, past: Database, present: Catalog): Principal {
+  const { user, sessionUser = user, roleId, database, sessionId } = principal
+  return {
+    user,
+    sessionUser,
+    roleId,
+    rights: rightsThen({ principal, catalog: present }, past),
+    database,
+    sessionId,
+    token: () => principal.token(),
+    rightsInPast: (other, catalog) => rightsThen({ principal, catalog }, other),
+    asOwner: (owned) => principalThen(principal.asOwner?.(owned) ?? principal, past, present),
+  }
 }

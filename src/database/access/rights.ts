@@ -47,6 +47,8 @@ export interface Member {
   readonly createsRoles: boolean
   /** Policies of rows do not concern it. */
   readonly bypassesPolicies: boolean
+  /** It may follow what happens in any database. */
+  readonly replicates: boolean
   /** Narrow what it may send at Redis's door, whatever it may do; left out: nothing does. */
   readonly redisCommands?: readonly string[]
   /** Likewise the channels that it may use there, as Redis's patterns. */
@@ -98,6 +100,8 @@ export class Rights {
   readonly #known = new Map<number, Known>()
   readonly #spread: Privileges
   readonly #ofDatabase: Privileges
+  /** Because it replicates: it is told everything, and may use no more for it. */
+  readonly #replicating: Privileges
 
   constructor(
     member: Member | undefined,
@@ -108,8 +112,10 @@ export class Rights {
     this.access = access
     this.redisCommands = redisCommands
     this.redisChannels = redisChannels
-    this.#ofDatabase = member === undefined ? allPrivileges : this.#givenIn(0, firstList('database', ''))
-    this.#spread = member === undefined ? allPrivileges : (this.#ofDatabase & spreading) | builtIn(member)
+    const given = member === undefined ? allPrivileges : this.#givenIn(0, firstList('database', ''))
+    this.#replicating = member?.replicates === true ? privilege.feed : noPrivileges
+    this.#ofDatabase = given | this.#replicating
+    this.#spread = member === undefined ? allPrivileges : (given & spreading) | builtIn(member)
   }
 
   /** Everything, whatever it is. */
@@ -143,7 +149,8 @@ export class Rights {
     if (this.member === undefined) return allPrivileges
     const all = this.#spread | (namespace === undefined ? noPrivileges : this.#ofOne(namespace))
     // What may be done to all of it could not be done without.
-    return (all & ofCollections) === noPrivileges ? all : all | privilege.usage | creating(all)
+    const using = (all & ofCollections) === noPrivileges ? noPrivileges : privilege.usage | creating(all)
+    return all | using | this.#replicating
   }
 
   #ofOne(namespace: Namespace): Privileges {
@@ -226,7 +233,7 @@ export class Rights {
 
   /** All of these on all of it, by whoever names it. */
   require(collection: Collection, wanted: Privileges): void {
-    if (this.member === undefined) return
+    if (this.member === undefined || (this.#replicating & wanted) === wanted) return
     this.requireUse(collection.namespace)
     if ((this.onCollection(collection) & wanted) !== wanted) throw this.refusal(collection)
   }

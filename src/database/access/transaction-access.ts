@@ -14,7 +14,7 @@ import type { Slice } from '../../base/slice.ts'
 import { keyspaceOf } from '../../base/tuple.ts'
 import { firstCollectionId } from '../catalog/catalog-entries.ts'
 import type { Catalog, Collection, Namespace } from '../catalog/catalog.ts'
-import type { Owned } from '../contract.ts'
+import type { Owned, Principal } from '../contract.ts'
 import { findKind } from '../catalog/objects.ts'
 import { changeAccess, changeNamespaceOwner } from '../catalog/access-changes.ts'
 import { nobody } from '../nobody.ts'
@@ -126,25 +126,28 @@ export class TransactionAccess {
 
   /** What the server does of its own, for a caller that may have it done. */
   asServer<T>(run: () => T): T {
-    const transaction = this.#transaction
-    const { principal } = transaction
-    transaction.principal = nobody
-    try {
-      return run()
-    } finally {
-      transaction.principal = principal
-    }
+    return this.#as(nobody, run)
   }
 
   /** What a rule does to the rows of what is owned: with the rights of its owner, and in its name. */
   asOwner<T>(owned: Owned, run: () => T): T {
+    const { principal } = this.#transaction
+    return this.#as(principal.asOwner?.(owned) ?? principal, run)
+  }
+
+  /** As it is where that is the same session: whoever it acts as by then. */
+  asParty<T>(party: Principal, run: () => T): T {
+    return party.sessionId === this.#transaction.principal.sessionId ? run() : this.#as(party, run)
+  }
+
+  #as<T>(principal: Principal, run: () => T): T {
     const transaction = this.#transaction
-    const { principal } = transaction
-    transaction.principal = principal.asOwner?.(owned) ?? principal
+    const before = transaction.principal
+    transaction.principal = principal
     try {
       return run()
     } finally {
-      transaction.principal = principal
+      transaction.principal = before
     }
   }
 

@@ -136,7 +136,8 @@ beforeEach(async () => {
       const soon = setImmediate(run)
       return () => clearImmediate(soon)
     }
-    timers.push(run)
+    // What the store keeps is looked at again in between.
+    if (delayMs >= 1000) timers.push(run)
     return () => undefined
   }
   host = { ...createRealHost(), monotonic: () => clockUs, at }

@@ -55,7 +55,7 @@ function encodeRecord({ kernel, origin, author, writes }: KernelTransaction): nu
   const { pipeline } = kernel
   for (;;) {
     const { writer } = pipeline
-    writer.begin(originCodes[origin], 0, author)
+    writer.begin(originCodes[origin], 0, author?.authorBytes)
     let recordBytes: number
     try {
       encodeAll(writer, writes)

@@ -257,7 +257,7 @@ class LargeCommit {
 
   #beginPiece(): void {
     const { origin, author } = this.#transaction
-    this.#writer.begin(originCodes[origin], 0, author)
+    this.#writer.begin(originCodes[origin], 0, author?.authorBytes)
   }
 
   /** The piece at hand goes to the log, and the next one begins. */

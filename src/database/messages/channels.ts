@@ -4,6 +4,7 @@
  * Who listens is told of what is published after it has begun to, and before it ends, however late a message is delivered:
  * each has the moment in which it began, and who has come later than a message is passed over.
  */
+import { unitsDone } from '../../base/work.ts'
 import type { Message } from './effects.ts'
 
 /** Of a connection. */
@@ -23,9 +24,15 @@ interface Pattern {
   readonly matches: (channel: string) => boolean
 }
 
+/** Of comparing patterns with a channel, in one look: some microseconds. */
+const unitsPerLook = 16_384
+/** A comparison of one byte of a channel with one of a pattern. */
+const unitsPerByte = 4
+
 export class Channels {
   readonly #exact = new Map<string, { readonly pattern: undefined; readonly subscribers: Map<Subscriber, number> }>()
   readonly #patterns = new Map<string, Pattern>()
+  #patternBytes = 0
   /** Counts messages and beginnings, so that they can be told apart in time. */
   readonly #moment: () => number
 
@@ -39,6 +46,11 @@ export class Channels {
 
   get patternCount(): number {
     return this.#patterns.size
+  }
+
+  /** How often `receivers` stops at most until all patterns have been compared with the channel. */
+  mostLooks(channel: string): number {
+    return this.#patterns.size + Math.ceil((this.#patternBytes * channel.length * unitsPerByte) / unitsPerLook)
   }
 
   /** With how many listen to it. */
@@ -71,6 +83,7 @@ export class Channels {
     if (found === undefined) {
       found = { receivers: { pattern, subscribers: new Map() }, matches }
       this.#patterns.set(pattern, found)
+      this.#patternBytes += pattern.length
     }
     found.receivers.subscribers.set(subscriber, this.#moment())
   }
@@ -78,14 +91,24 @@ export class Channels {
   leavePattern(pattern: string, subscriber: Subscriber): void {
     const subscribers = this.#patterns.get(pattern)?.receivers.subscribers
     subscribers?.delete(subscriber)
-    if (subscribers?.size === 0) this.#patterns.delete(pattern)
+    if (subscribers?.size !== 0) return
+    this.#patterns.delete(pattern)
+    this.#patternBytes -= pattern.length
   }
 
-  /** All that hear of a message there: those of the channel, then those of patterns. Stops between two patterns. */
-  *receivers(channel: string): Generator<Receivers> {
+  /**
+   * All that hear of a message there: those of the channel, then those of patterns. Stops behind each pattern, with undefined
+   * where that does not match, and the more often the more it took to find out.
+   */
+  *receivers(channel: string): Generator<Receivers | undefined> {
     const exact = this.#exact.get(channel)
     if (exact !== undefined) yield exact
-    for (const { receivers, matches } of this.#patterns.values()) if (matches(channel)) yield receivers
+    for (const { receivers, matches } of this.#patterns.values()) {
+      const before = unitsDone()
+      const doesMatch = matches(channel)
+      for (let left = unitsDone() - before; left >= unitsPerLook; left -= unitsPerLook) yield undefined
+      yield doesMatch ? receivers : undefined
+    }
   }
 
   /** Nobody listens to anything. */

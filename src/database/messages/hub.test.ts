@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { PolylogError } from '../../base/errors.ts'
 import { MemoryAccount } from '../../base/memory-account.ts'
+import { charge } from '../../base/work.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Effect, Message } from './effects.ts'
 import { Hub, type MessageLog, type Touched } from './hub.ts'
@@ -51,6 +52,41 @@ class World {
     this.hub.committed([this.message(channel, text)], sequence, this.kernel)
   }
 }
+
+describe('patterns that do not fit', () => {
+  it('are looked at in as many turns as that takes', () => {
+    const world = new World()
+    const channels = world.hub.channels('a')
+    let looked = 0
+    const fit = (units: number) => (): boolean => {
+      looked++
+      charge(units)
+      return false
+    }
+    for (let i = 0; i < 5000; i++) channels.listenTo(`cheap ${i}`, fit(0), world.listener('ada'))
+    world.publish('news', 'x')
+    expect(looked).toBe(1000)
+    for (let turn = world.turns.shift(); turn !== undefined; turn = world.turns.shift()) turn()
+    expect(looked).toBe(5000)
+  })
+
+  it('take the longer the more has to be compared', () => {
+    const world = new World()
+    const channels = world.hub.channels('a')
+    let looked = 0
+    const fit = (): boolean => {
+      looked++
+      charge(4_000_000)
+      return false
+    }
+    for (let i = 0; i < 100; i++) channels.listenTo(`dear ${i}`, fit, world.listener('ada'))
+    expect(channels.mostLooks('x'.repeat(60_000))).toBeGreaterThan(10_000)
+    world.publish('news', 'x')
+    expect(looked).toBeLessThan(6)
+    for (let turn = world.turns.shift(); turn !== undefined; turn = world.turns.shift()) turn()
+    expect(looked).toBe(100)
+  })
+})
 
 describe('a message', () => {
   it('reaches who listens to its channel, by name and by pattern, at once where nothing is to be waited for', () => {

@@ -63,7 +63,7 @@ interface Sending extends Pick<Outgoing, 'sizeBytes' | 'sequence'> {
 /** How far the first in the queue has been delivered. */
 interface Progress {
   message: number
-  receivers: Iterator<Receivers> | undefined
+  receivers: Iterator<Receivers | undefined> | undefined
   pattern: string | undefined
   subscribers: Iterator<readonly [Subscriber, number]> | undefined
 }
@@ -227,7 +227,7 @@ export class Hub {
     for (const observer of this.#observers) observer.heard?.(message, sequence)
   }
 
-  /** A step: one delivery, or one pattern looked at; false where all have been made. */
+  /** A step: one delivery, or one look at a pattern; false where all have been made. */
   #deliverNext({ messages, moment, sequence }: Outgoing): boolean {
     const progress = this.#progress
     const message = messages[progress.message]
@@ -241,6 +241,7 @@ export class Hub {
         progress.message++
         return true
       }
+      if (receivers.value === undefined) return true
       progress.pattern = receivers.value.pattern
       progress.subscribers = receivers.value.subscribers.entries()
     }

@@ -23,6 +23,7 @@ import type { CatalogChange, CatalogState } from '../catalog/catalog-state.ts'
 import type { Catalog, Collection, Index, JsonObject, Namespace } from '../catalog/catalog.ts'
 import { commitTransaction } from '../commit/commit.ts'
 import type {
+  Author,
   Isolation,
   LockMode,
   LockPolicy,
@@ -89,7 +90,7 @@ export class KernelTransaction implements Transaction {
   createdCollections = false
   usedNumbers = false
   /** `history/author.ts` */
-  author: Uint8Array | undefined
+  author: Author | undefined
   /** Of whoever runs the statement. */
   callerAccount: MemoryAccount
   callerLimits: CallerLimits | undefined

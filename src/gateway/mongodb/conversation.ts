@@ -175,7 +175,7 @@ export class MongoConversation implements Conversation {
       })
       this.#session.report.clientName = this.#clientName
       if (this.#isGreeted) this.#connection.greet(this.#session.limits)
-      this.#session.onTerminated = (reason) => this.#connection.fail(reason)
+      this.#session.keeper = this.#connection
     }
     return this.#session
   }

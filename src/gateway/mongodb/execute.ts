@@ -229,7 +229,7 @@ function runCommand(command: Command, request: Request): Reply | Promise<Reply> 
   request.durability = durabilityOf(request) ?? request.session.durability
   enterSession(command, request)
   const wish = checkReadConcern(command, request)
-  request.session.describeStatement = request.describe
+  request.session.describer = request
   const { logical } = request
   logical?.enter()
   const run = (): Reply | Promise<Reply> => carryOut(command, request)

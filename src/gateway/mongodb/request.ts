@@ -75,7 +75,7 @@ export class Request {
   }
 
   /** For those who look at what runs: the command, and the collection that it names. */
-  readonly describe = (): string => {
+  describeStatement(): string {
     const value = this.fields.get(this.command)
     const name = value?.type === bsonType.string ? readString(value) : undefined
     return name === undefined ? this.command : `${this.command} ${this.database}.${name}`

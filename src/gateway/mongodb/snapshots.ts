@@ -59,7 +59,7 @@ function openBeside(request: Request): Session {
   const roleId = identity.ownRoleId
   const own = gateway.sessions.openSession({ user, roleId, database, remote, door: 'mongodb', beside: session })
   own.report.clientName = request.connection.clientName
-  own.describeStatement = request.describe
+  own.describer = request
   request.session = own
   return own
 }

@@ -1,9 +1,10 @@
 /** A listener for this gateway alone, and a client that sends what bytes it likes. Nothing outside of tests imports this. */
+import { deaf, hear } from '../../host/deaf.ts'
 import { MongoClient } from 'mongodb'
 import { afterAll } from 'vitest'
 import { ByteWriter } from '../../base/bytes.ts'
 import type { TestDatabaseOptions } from '../../database/testing.ts'
-import type { Host, Listener, Socket } from '../../host/host.ts'
+import type { SocketListener, Host, Listener, Socket } from '../../host/host.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits, type DoorChoices, type Gateway, type GatewayLimits } from '../gateway.ts'
 import { Door } from '../door.ts'
@@ -63,14 +64,11 @@ class LocalSocket implements Socket {
   readonly remote = 'test'
   readonly isLocal = true
   readonly pendingBytes = 0
-  onData: (chunk: Uint8Array) => void = () => undefined
-  onEnd: () => void = () => undefined
-  onDrain: () => void = () => undefined
-  onClose: () => void = () => undefined
+  listener: SocketListener = deaf
   peer: LocalSocket | undefined
 
   write(bytes: Uint8Array): boolean {
-    this.peer?.onData(Uint8Array.from(bytes))
+    this.peer?.listener.onData(Uint8Array.from(bytes))
     return true
   }
 
@@ -86,7 +84,7 @@ class LocalSocket implements Socket {
     this.peer = undefined
     if (peer === undefined) return
     peer.destroy()
-    this.onClose()
+    this.listener.onClose()
   }
 }
 
@@ -111,14 +109,13 @@ export class RawClient {
 
   constructor(socket: Socket) {
     this.#socket = socket
-    socket.onData = (chunk) => this.#receive(chunk)
-    socket.onEnd = () => socket.end()
     this.closed = new Promise((resolve) => {
-      socket.onClose = () => {
+      const onClose = (): void => {
         this.#isClosed = true
         for (const waiter of this.#waiting.splice(0)) waiter(undefined)
         resolve()
       }
+      hear(socket, { onData: (chunk) => this.#receive(chunk), onEnd: () => socket.end(), onClose })
     })
   }
 

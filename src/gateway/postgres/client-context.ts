@@ -90,8 +90,9 @@ export class ClientContext implements SqlContext {
     return this.client.session.id
   }
 
-  signalSession(id: number, signal: Signal): boolean {
-    return signalSession(this.client.session, this.sessions, id, signal, this.client.otherConnection(id))
+  signalSession(id: number, signal: Signal, rights: Rights): boolean {
+    const { session } = this.client
+    return signalSession({ session, rights }, this.sessions, id, signal, this.client.otherConnection(id))
   }
 
   isBeingRead(collection: number): boolean {

@@ -113,7 +113,7 @@ export class Client implements BlockClient {
   constructor(parts: ClientParts) {
     this.session = parts.session
     parts.outbox.witness = parts.session
-    parts.session.describeStatement = () => this.runningText
+    parts.session.describer = this
     this.host = parts.sessions.host
     this.outbox = parts.outbox
     this.language = parts.language
@@ -133,6 +133,10 @@ export class Client implements BlockClient {
   }
 
   /** How its statements write values as texts, and read them. */
+  describeStatement(): string {
+    return this.runningText
+  }
+
   get textStyle(): TextStyle {
     return (this.#textStyle ??= textStyleOf((name) => this.settings.get(name)))
   }
@@ -296,6 +300,8 @@ export class Client implements BlockClient {
       this.notice({ severity: 'WARNING', sqlState: '25P01', message })
       return
     }
+    // Whoever it becomes, it is that one itself.
+    if (name === 'session_authorization') this.settings.set('role', 'none', scope)
     this.settings.set(name, value, scope)
   }
 
@@ -305,12 +311,11 @@ export class Client implements BlockClient {
     const value = this.settings.get(name)
     if (name === 'application_name') this.session.report.clientName = (value ?? '').slice(0, longestName)
     if (textSettings.has(name)) this.#textStyle = undefined
-    const { limits } = this.session
     if (name === 'role' || name === 'session_authorization') actAsSet(this)
     else if (name === asOfSetting) this.asOf.changed(value)
-    else if (name === 'lock_timeout') limits.lockTimeoutMs = durationMs(value)
-    else if (name === 'work_mem') limits.workMemory = value
-    else if (name === 'track_counts') limits.countsRows = value !== 'off'
+    else if (name === 'lock_timeout') this.session.ownLimits().lockTimeoutMs = durationMs(value)
+    else if (name === 'work_mem') this.session.ownLimits().workMemory = value
+    else if (name === 'track_counts') this.session.ownLimits().countsRows = value !== 'off'
     else if (name === 'synchronous_commit') this.session.durability = value === 'off' ? 'written' : 'synced'
     else if (name === 'default_transaction_isolation') {
       this.session.defaultIsolation = value === 'serializable' || value === 'repeatable read' ? value : 'read committed'

@@ -360,7 +360,7 @@ describe('waiting', () => {
     await holder.ask(query('BEGIN; PUT a 1'))
     const waiter = await connect()
     expect(await waiter.ask(query('PUT a 2'))).toEqual([])
-    holder.socket.onEnd()
+    holder.socket.listener.onEnd()
     expect(await waiter.answers()).toEqual(['C INSERT 0 1', 'Z I'])
   })
 
@@ -526,11 +526,11 @@ it('survives any bytes, before and after the start', async () => {
       fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 8 }),
       async (starts, chunks) => {
         const client = starts ? await connect() : new TestClient(gateway, opened.sessions.host)
-        for (const chunk of chunks) if (!client.socket.isEnded) client.socket.onData(chunk)
-        client.socket.onEnd()
+        for (const chunk of chunks) if (!client.socket.isEnded) client.socket.listener.onData(chunk)
+        client.socket.listener.onEnd()
         const other = await connect()
         expect(await other.ask(query('ECHO alive'))).toContain('D alive')
-        other.socket.onEnd()
+        other.socket.listener.onEnd()
       },
     ),
     { numRuns: 50 },
@@ -548,7 +548,7 @@ it('survives well-framed messages with any contents', async () => {
       const lines = await client.answers()
       const last = lines.at(-1) ?? ''
       expect(client.socket.isEnded || last.startsWith('Z ')).toBe(true)
-      client.socket.onEnd()
+      client.socket.listener.onEnd()
     }),
     { numRuns: 100 },
   )

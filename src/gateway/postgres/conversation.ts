@@ -420,7 +420,7 @@ export class PostgresConversation implements Conversation, Cancelable, Messenger
     }
     this.#client = client
     this.#login = undefined
-    client.session.onTerminated = (reason) => connection.fail(reason)
+    client.session.keeper = connection
     connection.greet(client.session.limits)
     this.#ready(client)
   }

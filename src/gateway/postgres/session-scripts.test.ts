@@ -66,7 +66,7 @@ class Script {
   async run(name: string, text: string): Promise<string[]> {
     const party = await this.#party(name)
     if (text === '\\close') {
-      party.client.socket.onClose()
+      party.client.socket.listener.onClose()
       this.#parties.delete(name)
     } else {
       let sql = text

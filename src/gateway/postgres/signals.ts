@@ -1,9 +1,16 @@
 /** pg_cancel_backend and pg_terminate_backend: what one session does to another one, and who may. */
 import { AccessError } from '../../database/access/rights.ts'
+import type { Rights } from '../../database/access/rights.ts'
 import type { Session, SessionHost } from '../../session/contract.ts'
 import { sqlError } from './errors.ts'
 
 export type Signal = 'cancel' | 'terminate'
+
+/** A session, and as whom it asks. */
+export interface Asker {
+  readonly session: Session
+  readonly rights: Rights
+}
 
 /** A connection of this door. */
 export interface Signaled {
@@ -19,7 +26,7 @@ export interface Connections {
 
 /** False where there is no such session, or none that could be ended from here. Errors: 42501. */
 export function signalSession(
-  asker: Session,
+  asker: Asker,
   sessions: SessionHost,
   id: number,
   signal: Signal,
@@ -28,21 +35,21 @@ export function signalSession(
   const target = sessions.findSession(id)
   // Other doors end their connections by commands of their own.
   if (target === undefined || (signal === 'terminate' && connection === undefined)) return false
-  refuseSignal(asker, target, signal)
+  refuseSignal(asker.rights, target, signal)
   if (signal === 'cancel') {
     if (connection === undefined) target.cancel()
     else connection.cancel()
   } else {
     const object = `session ${target.id} of ${target.user}`
-    sessions.principals.audit.record({ event: 'session terminated', by: asker, object, detail: target.remote })
+    sessions.principals.audit.record({ event: 'session terminated', by: asker.session, object, detail: target.remote })
     connection!.terminate()
   }
   // What asks would not notice before its end.
-  if (target === asker) throw sqlError('canceled', '57014', 'canceling statement due to user request')
+  if (target === asker.session) throw sqlError('canceled', '57014', 'canceling statement due to user request')
   return true
 }
 
-function refuseSignal({ rights }: Session, target: Session, signal: Signal): void {
+function refuseSignal(rights: Rights, target: Session, signal: Signal): void {
   if (rights.areUnlimited) return
   const [superuser, member] =
     signal === 'cancel'

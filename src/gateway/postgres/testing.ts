@@ -1,5 +1,6 @@
 /** A client of the gateway within the process, for its tests. Nothing outside of tests imports this. */
-import type { Host, Socket } from '../../host/host.ts'
+import { deaf } from '../../host/deaf.ts'
+import type { SocketListener, Host, Socket } from '../../host/host.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { Door } from '../door.ts'
 import { defaultGatewayLimits, type Gateway } from '../gateway.ts'
@@ -8,10 +9,7 @@ import { postgresProtocol } from './gateway.ts'
 export class FakeSocket implements Socket {
   readonly remote = 'test'
   readonly isLocal = true
-  onData: (chunk: Uint8Array) => void = () => undefined
-  onEnd: () => void = () => undefined
-  onDrain: () => void = () => undefined
-  onClose: () => void = () => undefined
+  listener: SocketListener = deaf
   received: Buffer = Buffer.alloc(0)
   pendingBytes = 0
   isStuck = false
@@ -26,7 +24,7 @@ export class FakeSocket implements Socket {
 
   drain(): void {
     this.pendingBytes = 0
-    this.onDrain()
+    this.listener.onDrain()
   }
 
   pause(): void {
@@ -140,7 +138,7 @@ export class TestClient {
   }
 
   send(...messages: Uint8Array[]): void {
-    this.socket.onData(Buffer.concat(messages))
+    this.socket.listener.onData(Buffer.concat(messages))
   }
 
   /** What has arrived once the server has nothing left to do at once. */

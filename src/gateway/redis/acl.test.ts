@@ -211,9 +211,11 @@ describe('what is told', () => {
   it('of a server without users is one whom everybody is', async () => {
     await server.close()
     server = await openTestServerWithUsers({ hasUsers: false })
-    expect(
-      await say(server.connect(), 'ACL LIST', 'ACL USERS', 'ACL DRYRUN default get x', 'ACL SETUSER bob on >x'),
-    ).toEqual(['[user default on nopass ~* &* +@all]', '[default]', '+OK', expect.stringContaining('-ERR')])
+    expect(await say(server.connect(), 'ACL LIST', 'ACL USERS', 'ACL DRYRUN default get x')).toEqual([
+      '[user default on nopass ~* &* +@all]',
+      '[default]',
+      '+OK',
+    ])
   })
 
   it('has what was refused, counted', async () => {

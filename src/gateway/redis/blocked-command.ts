@@ -280,24 +280,24 @@ export class BlockedCommand implements KeyWaiter {
   }
 }
 
+/** Who hears of a command's wait, and of its end. */
+interface Waiter {
+  waitsAs(blocked: BlockedCommand | undefined): void
+}
+
 /**
- * Runs the command of a call: until there is something for it, where it may wait. `note` hears of its wait, and of the end.
+ * Runs the command of a call: until there is something for it, where it may wait.
  */
-export function runBlocking(
-  call: Call,
-  session: Session,
-  options: RunOptions,
-  note: (blocked: BlockedCommand | undefined) => void,
-): void | Promise<void> {
+export function runBlocking(call: Call, session: Session, options: RunOptions, waiter: Waiter): void | Promise<void> {
   const wait = (hasPaused: boolean): Promise<void> | undefined => {
     if (call.blocked === undefined || call.client.hasEnded) return undefined
     const blocked = new BlockedCommand(call, session, options)
-    note(blocked)
+    waiter.waitsAs(blocked)
     return blocked.wait(hasPaused)
   }
   const end = (): void => {
     call.mayBlock = false
-    note(undefined)
+    waiter.waitsAs(undefined)
   }
   call.mayBlock = session.status === 'none'
   let waiting: Promise<void> | undefined

@@ -74,7 +74,7 @@ export interface Client {
   /** What must be waited for before `changeSession` to this database. */
   openDatabase(name: string): Promise<void> | undefined
   /** Goes on as another user or in another database; before anything is answered. */
-  changeSession(change: { user?: string; database?: string }): void
+  changeSession(change: { user?: string; roleId?: number | undefined; database?: string }): void
   /** Back to the state of a new connection. */
   reset(): void
   kill(): void

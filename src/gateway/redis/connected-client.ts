@@ -3,20 +3,35 @@ import type { MemoryAccount } from '../../base/memory-account.ts'
 import type { Session } from '../../session/contract.ts'
 import type { Connection } from '../connection.ts'
 import type { ClientName } from './client.ts'
-import type { RequestParser } from './wire.ts'
+import type { SpareParsers } from './spare-parsers.ts'
+import type { RequestParser, Sender } from './wire.ts'
 
-export abstract class ConnectedClient {
+export abstract class ConnectedClient implements Sender {
   name = ''
   libraryName = ''
   libraryVersion = ''
-  abstract readonly input: RequestParser
   abstract readonly session: Session
+  abstract readonly isIdentified: boolean
   protected readonly connection: Connection
   /** Made for who needs it: most do not. */
   #names: MemoryAccount | undefined
+  readonly #parsers: SpareParsers
+  /** Lent, as long as anything is there. */
+  #input: RequestParser | undefined
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, parsers: SpareParsers) {
     this.connection = connection
+    this.#parsers = parsers
+  }
+
+  abstract meet(): void
+
+  get input(): RequestParser {
+    return (this.#input ??= this.#parsers.take(this, this.connection.memory))
+  }
+
+  protected giveInput(): void {
+    if (this.#input !== undefined && this.#parsers.give(this.#input)) this.#input = undefined
   }
 
   get id(): number {
@@ -48,7 +63,7 @@ export abstract class ConnectedClient {
   }
 
   get receivedBytes(): number {
-    return this.input.bufferedBytes
+    return this.#input?.bufferedBytes ?? 0
   }
 
   get pendingBytes(): number {

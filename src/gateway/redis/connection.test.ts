@@ -41,6 +41,17 @@ describe('a connection', () => {
     },
   )
 
+  it('goes on with its own half of a request, also where others have sent theirs', async () => {
+    for (const [client, half] of [
+      [a, '*2\r\n$4\r\nECHO\r\n'],
+      [b, '*2\r\n$4\r\nECHO\r\n$1'],
+    ] as const)
+      client.sendBytes(half)
+    a.sendBytes('$4\r\nof a\r\n')
+    b.sendBytes('\r\nb\r\n')
+    expect([await a.next(), await b.next()]).toEqual(['"of a"', '"b"'])
+  })
+
   it('is closed after a protocol error, and after QUIT', async () => {
     a.sendBytes('*1\r\n:1\r\n*1\r\n$4\r\nPING\r\n')
     expect(await a.next()).toBe("-ERR Protocol error: expected '$', got ':'")
@@ -59,7 +70,7 @@ describe('a connection', () => {
 
   it('carries out what was sent before the client ended its half', async () => {
     a.sendBytes('SET a 1\r\nGET a\r\n')
-    a.socket.onEnd()
+    a.socket.listener.onEnd()
     expect(await a.next()).toBe('+OK')
     expect(await a.next()).toBe('"1"')
     expect(await a.next()).toBe('(closed)')
@@ -106,7 +117,7 @@ describe('a connection', () => {
     expect(await a.isWaiting()).toBe(true)
     expect(await b.sendLine('EXISTS late')).toBe(':0')
     a.socket.pendingBytes = 0
-    a.socket.onDrain()
+    a.socket.listener.onDrain()
     expect(await a.next()).toBe('+OK')
   })
 

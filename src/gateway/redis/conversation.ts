@@ -41,13 +41,12 @@ import {
 import { Unasked } from './unasked.ts'
 import type { Tracking } from './watching/tracking.ts'
 import { Watches } from './watches.ts'
-import { parsed, RequestParser } from './wire.ts'
+import { parsed } from './wire.ts'
 
 const readOnlyRun: RunOptions = { readOnly: true }
 const writingRun: RunOptions = { isAtomic: true }
 
 export class RedisConversation extends ConnectedClient implements Client, Conversation {
-  readonly input: RequestParser
   session: Session
   database = 0
   homeDatabase: string | undefined
@@ -74,11 +73,9 @@ export class RedisConversation extends ConnectedClient implements Client, Conver
   #protocol = 2
 
   constructor(server: ServerState, connection: Connection) {
-    super(connection)
+    super(connection, server.parsers)
     this.#server = server
     this.homeDatabase = connection.database
-    this.input = new RequestParser(server.limits.maxMessageBytes)
-    this.input.onMany = () => this.#meet()
     this.session = this.#openSession({ isConnection: !server.sessions.principals.areProved })
     connection.outbox.witness = this.session
     server.clients.set(this.id, this)
@@ -114,6 +111,7 @@ export class RedisConversation extends ConnectedClient implements Client, Conver
   }
 
   rest(): void {
+    this.giveInput()
     if (this.#lent === undefined) return
     this.#server.calls.give(this.#lent)
     this.#lent = undefined
@@ -125,15 +123,13 @@ export class RedisConversation extends ConnectedClient implements Client, Conver
 
   identify(): void {
     this.#isIdentified = true
-    this.input.isOfKnown = true
     this.connection.identified()
-    this.#meet()
+    this.meet()
   }
 
   #mustIdentify(): void {
     const { principals } = this.#server.sessions
     this.#isIdentified = !principals.areProved || isOpenToAll(principals.find('default'))
-    this.input.isOfKnown = this.#isIdentified
   }
 
   get role(): ClientRole {
@@ -182,13 +178,13 @@ export class RedisConversation extends ConnectedClient implements Client, Conver
       door: 'redis',
       remote: this.remote,
     })
-    session.describeStatement = () => this.#describeCommand()
-    session.onTerminated = (reason) => this.connection.fail(reason)
+    session.describer = this
+    session.keeper = this.connection
     return session
   }
 
   /** Its name and its key, or what stands there. */
-  #describeCommand(): string {
+  describeStatement(): string {
     const { arguments: args } = this.input
     return args.count > 1 ? `${this.lastCommand} ${this.#call.shownFirst()}` : this.lastCommand
   }
@@ -204,7 +200,7 @@ export class RedisConversation extends ConnectedClient implements Client, Conver
       return this.#goHome(homeDatabase)
     }
     const found = this.input.next()
-    this.#meet()
+    this.meet()
     if (found === parsed.more) return step.more
     if (found === parsed.request) return this.#takeRequest() ?? this.#whole()
     if (found === parsed.pause) return this.#pause()
@@ -246,7 +242,7 @@ export class RedisConversation extends ConnectedClient implements Client, Conver
   // ---- one command
 
   /** Whose first words name a command is no stranger, also where a long argument is still on its way. */
-  #meet(): void {
+  meet(): void {
     if (this.#isGreeted || !this.#isIdentified) return
     const args = this.input.arguments
     if (args.count === 0 || this.#server.table.find(args.at(0)) === undefined) return
@@ -384,7 +380,7 @@ export class RedisConversation extends ConnectedClient implements Client, Conver
       else if (command.connection !== undefined) result = this.#runOutside(command)
       else {
         const options = command.readOnly ? readOnlyRun : writingRun
-        if (command.blocks) result = runBlocking(call, this.session, options, this.#note)
+        if (command.blocks) result = runBlocking(call, this.session, options, this)
         else result = this.session.run(call.statement, options)
       }
     } catch (error) {
@@ -399,7 +395,7 @@ export class RedisConversation extends ConnectedClient implements Client, Conver
     return undefined
   }
 
-  readonly #note = (blocked: BlockedCommand | undefined): void => {
+  waitsAs(blocked: BlockedCommand | undefined): void {
     this.#blocked = blocked
   }
 
@@ -531,7 +527,7 @@ export class RedisConversation extends ConnectedClient implements Client, Conver
    * For a command that has not answered yet: the replies so far wait for what the session before has seen, those from now
    * on for what the next one has.
    */
-  changeSession(change: { user?: string; database?: string }): void {
+  changeSession(change: { user?: string; roleId?: number | undefined; database?: string }): void {
     const last = this.session
     const { user, database } = last
     // Another role may have its name by now.

@@ -30,6 +30,7 @@ import { ScanCursors } from './scan-cursors.ts'
 import { shownArguments } from './redaction.ts'
 import { SlowLog } from './slow-log.ts'
 import { SpareCalls } from './spare-calls.ts'
+import { SpareParsers } from './spare-parsers.ts'
 import { ErrorTally } from './usage.ts'
 import { TrackingTable } from './watching/tracking.ts'
 import { Watching } from './watching/watching.ts'
@@ -91,6 +92,7 @@ export class ServerState implements ProtocolState {
   readonly cluster: ClusterNode | undefined
 
   readonly calls: SpareCalls
+  readonly parsers: SpareParsers
   /** What was found out for these rights: once for all of a role. */
   readonly #permissions = new WeakMap<Rights, Permissions>()
   #lastRights: Rights | undefined
@@ -104,6 +106,7 @@ export class ServerState implements ProtocolState {
     this.limits = limits
     this.table = table
     this.calls = new SpareCalls(this)
+    this.parsers = new SpareParsers(limits.maxMessageBytes)
     this.counts = sessions.activity.door('redis')
     const { host } = sessions
     this.scripts = new Scripts(sessions)

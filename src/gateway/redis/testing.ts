@@ -1,4 +1,5 @@
 /** A client of the gateway within the process, for its tests. Nothing outside of tests imports this. */
+import { deaf } from '../../host/deaf.ts'
 import { verifySnapshot } from '../../query/verifiers.ts'
 import { given, noOwner } from '../../database/access/access-list.ts'
 import type { Privileges } from '../../database/access/privileges.ts'
@@ -6,7 +7,7 @@ import { Instance } from '../../database/instance.ts'
 import { createRealHost } from '../../host/real/real-host.ts'
 import { createMemoryDisk } from '../../host/simulated/memory-disk.ts'
 import { Sessions } from '../../session/sessions.ts'
-import type { Host, Socket } from '../../host/host.ts'
+import type { SocketListener, Host, Socket } from '../../host/host.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits, type DoorChoices, type Gateway, type GatewayLimits } from '../gateway.ts'
 import { Door } from '../door.ts'
@@ -17,10 +18,7 @@ import { splitWords } from './wire.ts'
 class TestSocket implements Socket {
   readonly remote: string
   readonly isLocal: boolean
-  onData: (chunk: Uint8Array) => void = () => undefined
-  onEnd: () => void = () => undefined
-  onDrain: () => void = () => undefined
-  onClose: () => void = () => undefined
+  listener: SocketListener = deaf
   /** What the peer has not taken yet: tests may set it. */
   pendingBytes = 0
   received: Buffer = Buffer.alloc(0)
@@ -52,7 +50,7 @@ class TestSocket implements Socket {
   destroy(): void {
     if (this.isClosed) return
     this.isClosed = true
-    this.onClose()
+    this.listener.onClose()
   }
 }
 
@@ -67,7 +65,7 @@ export class TestClient {
   }
 
   sendBytes(bytes: Uint8Array | string): void {
-    this.socket.onData(Buffer.from(bytes as string, 'latin1'))
+    this.socket.listener.onData(Buffer.from(bytes as string, 'latin1'))
   }
 
   send(...args: (string | Uint8Array)[]): Promise<string> {

@@ -102,12 +102,6 @@ export class Arguments {
   }
 }
 
-/** Of connections that rest, for those that send something. */
-const spareArguments: Arguments[] = []
-const mostSpare = 64
-/** Of whom nothing is being read. */
-const noArguments = new Arguments()
-
 /**
  * `request`: the arguments are there, at least one. `more`: wait for bytes. `error`: see `error`, then close. `pause`: there
  * was much in this turn; ask again in another one.
@@ -115,14 +109,20 @@ const noArguments = new Arguments()
 export const parsed = { request: 1, more: 2, error: 3, pause: 4 } as const
 export type Parsed = (typeof parsed)[keyof typeof parsed]
 
-export class RequestParser extends ReceiveBuffer {
-  arguments: Arguments = noArguments
+/** Whose requests they are. */
+export interface Sender {
   /** It is known who sends this. */
-  isOfKnown = true
+  readonly isIdentified: boolean
+  /** Called before more than a few arguments are kept. */
+  meet(): void
+}
+
+export class RequestParser extends ReceiveBuffer {
+  readonly arguments: Arguments = new Arguments()
   /** What is wrong with the bytes, in Redis's words. */
   error = ''
-  /** Called before more than a few arguments are kept. */
-  onMany: () => void = () => undefined
+  /** Of a connection; a test's has none. */
+  sender: Sender | undefined
   readonly #maxBytes: number
   /** Arguments of the request at hand that are still to come; 0 between requests. */
   #missing = 0
@@ -142,12 +142,11 @@ export class RequestParser extends ReceiveBuffer {
   override drop(): void {
     this.#missing = 0
     this.#linelessBytes = 0
-    this.#releaseArguments()
     super.drop()
   }
 
   #payArguments(): void {
-    this.onMany()
+    this.sender?.meet()
     const bytes = chargedTogether * argumentBytes
     this.memory?.charge(bytes, 'the arguments of a request')
     this.#argumentBytes += bytes
@@ -161,20 +160,18 @@ export class RequestParser extends ReceiveBuffer {
   override rest(): void {
     const { bytes, start } = this
     super.rest()
-    if (this.#missing === 0) this.#giveArguments()
-    else if (this.bytes !== bytes) this.arguments.move(this.bytes, this.start - start)
+    if (this.#missing === 0) {
+      this.arguments.forget()
+      this.#releaseArguments()
+    } else if (this.bytes !== bytes) this.arguments.move(this.bytes, this.start - start)
   }
 
-  #giveArguments(): void {
-    const { arguments: given } = this
-    if (given === noArguments) return
-    given.forget()
-    if (spareArguments.length < mostSpare) spareArguments.push(given)
-    this.arguments = noArguments
+  /** Nothing is there, and nothing is begun: it could be another one's. */
+  get isEmpty(): boolean {
+    return this.bufferedBytes === 0 && this.error === ''
   }
 
   next(): Parsed {
-    if (this.arguments === noArguments) this.arguments = spareArguments.pop() ?? new Arguments()
     for (;;) {
       if (this.#missing === 0) {
         this.arguments.clear()
@@ -227,7 +224,8 @@ export class RequestParser extends ReceiveBuffer {
     if (lineEnd < 0) return this.#lineTooLong() ? this.#fail('too big mbulk count string') : parsed.more
     const count = this.#parseLength(this.at + 1, lineEnd)
     if (Number.isNaN(count) || count > maxArguments) return this.#fail('invalid multibulk length')
-    if (!this.isOfKnown && count > strangersArguments) return this.#fail('unauthenticated multibulk length')
+    if (count > strangersArguments && this.sender?.isIdentified === false)
+      return this.#fail('unauthenticated multibulk length')
     this.at = lineEnd + 2
     this.#missing = Math.max(0, count)
     this.#bulkBytes = -1
@@ -265,7 +263,8 @@ export class RequestParser extends ReceiveBuffer {
       return this.#fail(`expected '$', got '${first < 0x80 ? String.fromCharCode(first) : '\ufffd'}'`)
     const length = this.#parseLength(this.at + 1, lineEnd)
     if (Number.isNaN(length) || length < 0 || length > this.#maxBytes) return this.#fail('invalid bulk length')
-    if (!this.isOfKnown && length > strangersBulkBytes) return this.#fail('unauthenticated bulk length')
+    if (length > strangersBulkBytes && this.sender?.isIdentified === false)
+      return this.#fail('unauthenticated bulk length')
     if (lineEnd + 2 - this.start + length > this.#maxBytes + maxLineBytes) {
       return this.#fail(`request is larger than ${this.#maxBytes} bytes`)
     }

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import net from 'node:net'
 import { NetworkError, type Address, type Listener, type Network, type NetworkErrorCode, type Socket } from '../host.ts'
-import { originOf, RealSocket } from './real-socket.ts'
+import { originOf, ownerOf, RealSocket } from './real-socket.ts'
 import { RealIdentity } from './secure-socket.ts'
 import { makeIdentity } from './self-signed.ts'
 
@@ -123,16 +123,17 @@ interface Undocumented {
 }
 
 function readsAtOnce(accepted: net.Socket, path: string | undefined): RealSocket | undefined {
-  let socket: RealSocket | undefined = undefined
-  const reading = readInto(accepted, readBuffer, (count) => {
-    // Small ones are of Buffer's pool: memory of its own costs as much as parsing it. Who keeps some of it copies that.
-    const chunk = Buffer.allocUnsafe(count)
-    readBuffer.copy(chunk, 0, 0, count)
-    socket!.onData(chunk)
-    return true
-  })
-  if (reading !== undefined) socket = new RealSocket(reading, originOf(reading, path)).follow()
-  return socket
+  const reading = readInto(accepted, readBuffer, takeRead)
+  return reading && new RealSocket(reading, originOf(reading, path)).follow()
+}
+
+/** One for all: Node calls it as a method of the socket that has read. */
+function takeRead(this: net.Socket, count: number): true {
+  // Small ones are of Buffer's pool: memory of its own costs as much as parsing it. Who keeps some of it copies that.
+  const chunk = Buffer.allocUnsafe(count)
+  readBuffer.copy(chunk, 0, 0, count)
+  ownerOf(this)?.listener.onData(chunk)
+  return true
 }
 
 /**
@@ -143,7 +144,7 @@ function readsAtOnce(accepted: net.Socket, path: string | undefined): RealSocket
 export function readInto(
   accepted: net.Socket,
   buffer: Uint8Array,
-  take: (count: number) => true,
+  take: (this: net.Socket, count: number) => true,
 ): net.Socket | undefined {
   const inner = accepted as unknown as Accepted
   const handle = inner._handle

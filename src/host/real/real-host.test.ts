@@ -6,6 +6,25 @@ import { createRealHost } from './real-host.ts'
 
 const host = createRealHost()
 
+test.each(Array.from({ length: 10 }, (_, round) => round))(
+  'garbage that is old goes with all of it, at once (%i)',
+  () => {
+    // What the tests before have left would go with it.
+    host.collectGarbage('all')
+    const before = host.memory().bufferBytes
+    let kept: Uint8Array[] | undefined = Array.from({ length: 40 }, () => new Uint8Array(1024 * 1024))
+    // Old is what has lived through two collections of the young.
+    for (let i = 0; i < 3; i++) host.collectGarbage('young')
+    expect(host.memory().bufferBytes - before).toBeGreaterThan(30 * 1024 * 1024)
+    expect(kept.length).toBe(40)
+    kept = undefined
+    host.collectGarbage('young')
+    expect(host.memory().bufferBytes - before).toBeGreaterThan(30 * 1024 * 1024)
+    host.collectGarbage('all')
+    expect(host.memory().bufferBytes - before).toBeLessThan(10 * 1024 * 1024)
+  },
+)
+
 describe('time', () => {
   test('timers come in the order of their times, and not when canceled', async () => {
     const order: string[] = []

@@ -1,6 +1,7 @@
+import { deaf } from '../deaf.ts'
 import type net from 'node:net'
 import { resolve } from 'node:path'
-import type { Socket } from '../host.ts'
+import type { SocketListener, Socket } from '../host.ts'
 import { isLoopback } from '../loopback.ts'
 
 const ignore = (): void => {}
@@ -12,20 +13,24 @@ interface Owned extends net.Socket {
   [owner]?: RealSocket
 }
 
+export function ownerOf(socket: net.Socket): RealSocket | undefined {
+  return (socket as Owned)[owner]
+}
+
 function closed(this: Owned): void {
-  this[owner]?.onClose()
+  this[owner]?.listener.onClose()
 }
 
 function ended(this: Owned): void {
-  this[owner]?.onEnd()
+  this[owner]?.listener.onEnd()
 }
 
 function drained(this: Owned): void {
-  this[owner]?.onDrain()
+  this[owner]?.listener.onDrain()
 }
 
 function received(this: Owned, chunk: Uint8Array): void {
-  this[owner]?.onData(chunk)
+  this[owner]?.listener.onData(chunk)
 }
 
 /** Where a connection comes from. */
@@ -41,20 +46,21 @@ export function originOf({ remoteAddress, remotePort }: net.Socket, path: string
 
 /** A connection of Node's. An error of it is followed by its close and is told by `onClose` alone. */
 export class RealSocket implements Socket {
-  onData: (chunk: Uint8Array) => void = ignore
-  onEnd: () => void = ignore
-  onDrain: () => void = ignore
-  onClose: () => void = ignore
+  listener: SocketListener = deaf
   readonly remote: string
-  readonly local: string
   readonly isLocal: boolean
   protected stream: net.Socket
 
   constructor(stream: net.Socket, { remote, isLocal }: Origin) {
     this.stream = stream
     this.remote = remote
-    this.local = stream.localAddress === undefined ? '' : `${stream.localAddress}:${stream.localPort ?? 0}`
     this.isLocal = isLocal
+  }
+
+  /** Looked up for those who ask: Node keeps what it was asked for as long as the socket. */
+  get local(): string {
+    const { localAddress, localPort } = this.stream
+    return localAddress === undefined ? '' : `${localAddress}:${localPort ?? 0}`
   }
 
   /** Tells of what comes; before the turn in which it was made ends. */

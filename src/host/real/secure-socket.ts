@@ -114,7 +114,7 @@ class RealSecureSocket extends RealSocket implements SecureSocket {
   constructor(lower: net.Socket, origin: Origin) {
     super(lower, origin)
     lower.on('close', () => {
-      if (!this.#isSecured) this.onClose()
+      if (!this.#isSecured) this.listener.onClose()
     })
   }
 

@@ -1,3 +1,4 @@
+import { hear } from '../deaf.ts'
 import { describe, expect, test } from 'vitest'
 import type { Host, Socket } from '../host.ts'
 import { SimulatedWorld } from './simulated-world.ts'
@@ -23,9 +24,11 @@ interface Log {
 
 function watch(socket: Socket): Log {
   const log: Log = { socket, chunks: [], events: [] }
-  socket.onData = (chunk) => log.chunks.push(Buffer.from(chunk).toString())
-  socket.onEnd = () => log.events.push('end')
-  socket.onClose = () => log.events.push('close')
+  hear(socket, {
+    onData: (chunk) => log.chunks.push(Buffer.from(chunk).toString()),
+    onEnd: () => log.events.push('end'),
+    onClose: () => log.events.push('close'),
+  })
   return log
 }
 
@@ -52,7 +55,7 @@ describe('the simulated network', () => {
       const order: string[] = []
       await world.complete(
         listen(world.startProcess('server'), (socket) => {
-          socket.onData = (chunk) => order.push(Buffer.from(chunk).toString())
+          hear(socket, { onData: (chunk) => order.push(Buffer.from(chunk).toString()) })
         }),
       )
       const sockets: Socket[] = []

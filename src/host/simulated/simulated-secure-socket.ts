@@ -1,4 +1,5 @@
-import type { Secured, SecureSocket, Socket } from '../host.ts'
+import { deaf, hear } from '../deaf.ts'
+import type { SocketListener, Secured, SecureSocket, Socket } from '../host.ts'
 
 const ignore = (): void => {}
 
@@ -12,10 +13,7 @@ const headBytes = 5
  * things, and every delay and end between them. A first record that is no ClientHello ends the connection.
  */
 export class SimulatedSecureSocket implements SecureSocket {
-  onData: (chunk: Uint8Array) => void = ignore
-  onEnd: () => void = ignore
-  onDrain: () => void = ignore
-  onClose: () => void = ignore
+  listener: SocketListener = deaf
   onSecured: (secured: Secured) => void = ignore
   readonly #lower: Socket
   readonly #later: (run: () => void) => void
@@ -27,10 +25,12 @@ export class SimulatedSecureSocket implements SecureSocket {
     this.#lower = lower
     this.#later = later
     this.#first = first
-    lower.onData = (chunk) => this.#receive(chunk)
-    lower.onEnd = () => this.#end()
-    lower.onDrain = () => this.onDrain()
-    lower.onClose = () => this.onClose()
+    hear(lower, {
+      onData: (chunk) => this.#receive(chunk),
+      onEnd: () => this.#end(),
+      onDrain: () => this.listener.onDrain(),
+      onClose: () => this.listener.onClose(),
+    })
     lower.resume()
     later(() => this.#shake())
   }
@@ -48,14 +48,14 @@ export class SimulatedSecureSocket implements SecureSocket {
   }
 
   #receive(chunk: Uint8Array): void {
-    if (this.#state === 'secured') return this.onData(chunk)
+    if (this.#state === 'secured') return this.listener.onData(chunk)
     this.#first = Buffer.concat([this.#first, chunk])
     this.#shake()
   }
 
   #end(): void {
     this.#hasEnded = true
-    if (this.#state === 'secured') this.onEnd()
+    if (this.#state === 'secured') this.listener.onEnd()
     else if (this.#state === 'hello') this.#lower.destroy()
   }
 
@@ -75,8 +75,8 @@ export class SimulatedSecureSocket implements SecureSocket {
     this.onSecured({ serverName: undefined, protocol: undefined })
     const rest = this.#first.subarray(helloBytes)
     this.#first = new Uint8Array(0)
-    if (rest.length > 0) this.onData(rest)
-    if (this.#hasEnded) this.onEnd()
+    if (rest.length > 0) this.listener.onData(rest)
+    if (this.#hasEnded) this.listener.onEnd()
   }
 
   write(bytes: Uint8Array): boolean {

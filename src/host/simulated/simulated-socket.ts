@@ -1,8 +1,7 @@
-import type { Socket } from '../host.ts'
+import { deaf } from '../deaf.ts'
+import type { SocketListener, Socket } from '../host.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 import type { SimulatedWorld } from './simulated-world.ts'
-
-const ignore = (): void => {}
 
 /**
  * One end of a simulated connection.
@@ -17,10 +16,7 @@ const ignore = (): void => {}
  * - The receiver gets copies, made when they arrive: a sender that changes what it has handed over is found out.
  */
 export class SimulatedSocket implements Socket {
-  onData: (chunk: Uint8Array) => void = ignore
-  onEnd: () => void = ignore
-  onDrain: () => void = ignore
-  onClose: () => void = ignore
+  listener: SocketListener = deaf
   readonly owner: SimulatedProcess
   readonly remote: string
   readonly isLocal: boolean
@@ -166,7 +162,7 @@ export class SimulatedSocket implements Socket {
     if (this.pendingBytes === 0 && this.#wantsDrain) {
       this.#wantsDrain = false
       this.#world.schedule(this.owner, random.between(1, 50), 'drain', () => {
-        if (!this.#closed) this.onDrain()
+        if (!this.#closed) this.listener.onDrain()
       })
     }
     peer.#window.push(piece)
@@ -193,12 +189,12 @@ export class SimulatedSocket implements Socket {
       const chunk = this.#window.shift()
       if (chunk === undefined) break
       this.#windowBytes -= chunk.length
-      this.onData(chunk)
+      this.listener.onData(chunk)
     }
     if (this.#peer !== undefined) this.#peer.#pump()
     if (this.#heardEnd !== 'waits' || this.#paused || this.#closed) return
     this.#heardEnd = 'told'
-    this.onEnd()
+    this.listener.onEnd()
     this.#closeWhenBothEnded()
   }
 
@@ -246,7 +242,7 @@ export class SimulatedSocket implements Socket {
     this.#window = []
     this.pendingBytes = 0
     this.#forget(this)
-    this.onClose()
+    this.listener.onClose()
   }
 
   #delayUs(): number {

@@ -1,3 +1,4 @@
+import { hear } from '../deaf.ts'
 import { describe, expect, test } from 'vitest'
 import type { Host } from '../host.ts'
 import { SimulatedWorld } from './simulated-world.ts'
@@ -7,23 +8,23 @@ async function serve(host: Host): Promise<void> {
   const log = await host.disk.open('log', { mode: 'create', syncWrites: true })
   let end = 0
   await host.network.listen({ host: '127.0.0.1', port: 7654 }, (socket) => {
-    socket.onData = (chunk) => {
+    const onData = (chunk: Uint8Array): void => {
       const at = end
       end += chunk.length
       void log.writeAt(at, chunk).then(() => socket.write(chunk))
     }
-    socket.onEnd = () => socket.end()
+    hear(socket, { onData, onEnd: () => socket.end() })
   })
 }
 
 async function request(host: Host, port: number, messages: number): Promise<string> {
   const socket = await host.network.connect({ host: 'server', port })
   let heard = ''
-  const ended = new Promise<void>((resolve) => (socket.onClose = resolve))
-  socket.onData = (chunk) => {
+  const onData = (chunk: Uint8Array): void => {
     heard += Buffer.from(chunk).toString()
     if (heard.length === messages * 5) socket.end()
   }
+  const ended = new Promise<void>((resolve) => hear(socket, { onData, onClose: resolve }))
   const bytes = new Uint8Array(4)
   for (let count = 0; count < messages; count += 1) {
     host.random(bytes)
@@ -115,8 +116,7 @@ describe('a crash', () => {
       void file.writeAt(0, new Uint8Array(9)).finally(() => late.push('write'))
       void file.sync().finally(() => late.push('sync'))
       void host.worker('none', 1).catch(() => late.push('before'))
-      socket.onClose = () => late.push('close')
-      socket.onData = () => late.push('data')
+      hear(socket, { onClose: () => late.push('close'), onData: () => late.push('data') })
       socket.write(Buffer.from('hello'))
       world.crash(host, kind)
       host.turn(() => late.push('turn after'))

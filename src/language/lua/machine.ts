@@ -92,6 +92,10 @@ export class LuaMachine {
     this.state = this.lua.luaL_newstate()
     this.#scratch = this.lua.malloc(scratchBytes)
     this.#hook = addFunction(this.lua, 'hook', (thread) => this.#look(thread))
+    this.lua.lua_atpanic(
+      this.state,
+      addFunction(this.lua, 'function', (thread) => this.#panic(thread)),
+    )
   }
 
   get memoryBytes(): number {
@@ -339,6 +343,12 @@ export class LuaMachine {
   isOutsideOfC(thread: State): boolean {
     const words = this.#words
     return words.getUint16(thread + callsAt, true) === words.getUint16(thread + callsAtResume, true)
+  }
+
+  /** An error where no script runs that would hear of it: left alone, Lua would end the process that it thinks it is. */
+  #panic(thread: State): never {
+    this.isBroken = true
+    throw new LuaFailure(this.textAt(thread, -1) ?? 'unknown error')
   }
 
   #look(thread: State): void {

@@ -54,6 +54,7 @@ export interface LuaInterface {
   luaL_ref(state: State, table: number): number
   luaL_where(state: State, level: number): void
   luaL_unref(state: State, table: number, reference: number): void
+  lua_atpanic(state: State, index: number): number
   lua_call(state: State, given: number, wanted: number): void
   lua_pcall(state: State, given: number, wanted: number, handler: number): number
   lua_checkstack(state: State, more: number): number

@@ -50,6 +50,8 @@ export function evaluation<T>(
 ): (scope: Scope) => T {
   let kept: Kept<T>[] = []
   let number: number | undefined
+  /** The same memory for every document: it may be as long as a message, and is as good as given away with each. */
+  let sentSpecification: SentValue | undefined
   const launch = (scope: Scope, services: TransactionServices): Elsewhere => {
     const giveUp = new AbortController()
     const collation = collationInForce()
@@ -60,7 +62,7 @@ export function evaluation<T>(
       number: (number ??= ++evaluations),
       interpreter: interpreterCode(),
       chance: nextChance(),
-      specification: sent(specification),
+      specification: (sentSpecification ??= sent(specification)),
       root,
       collation: collation?.stored(),
       variables: [...scope.variables].map(([name, value]) => [name, sent(value)] as const),

@@ -9,7 +9,7 @@ import { longElementsOf } from './long-lists.ts'
 import { bindVariable, checkVariableName } from './scope.ts'
 
 /** Missing is below null, which only expressions tell apart. */
-function compareOperands(a: BsonValue, b: BsonValue): number {
+export function compareOperands(a: BsonValue, b: BsonValue): number {
   if (a.type === bsonType.missing || b.type === bsonType.missing) {
     const difference = Number(b.type === bsonType.missing) - Number(a.type === bsonType.missing)
     if (difference === 0 || a.isNullish || b.isNullish) return difference

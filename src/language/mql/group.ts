@@ -32,11 +32,28 @@ export function compileGroup(specification: BsonValue, variables: Variables): St
   const idSpecification = fields.find(([name]) => name === '_id')?.[1]
   if (idSpecification === undefined) throw mongoError(15_955, 'a group specification must include an _id')
   const id = compileExpression(idSpecification)
-  const outputs = fields.filter(([name]) => name !== '_id').map(([name, value]) => compileField(name, value, variables))
+  const outputs = compileFields(fields, variables)
   const onlyCounts = isScalar(idSpecification) && outputs.every(({ counts }) => counts)
   if (onlyCounts) return countedGroup(idSpecification, outputs)
+  return groupStage(id, outputs, variables)
+}
+
+/** By an expression that is compiled. */
+export function compileGroupBy(
+  id: Expression,
+  fields: readonly (readonly [string, BsonValue])[],
+  variables: Variables,
+): Stage {
+  return groupStage(id, compileFields(fields, variables), variables)
+}
+
+function groupStage(id: Expression, outputs: readonly Field[], variables: Variables): Stage {
   const plan = groupPlan(id, outputs, variables)
   return (input) => new HashAggregate(input, plan)
+}
+
+function compileFields(fields: readonly (readonly [string, BsonValue])[], variables: Variables): Field[] {
+  return fields.filter(([name]) => name !== '_id').map(([name, value]) => compileField(name, value, variables))
 }
 
 function compileField(name: string, value: BsonValue, variables: Variables): Field {

@@ -4,7 +4,6 @@
  */
 import { bsonType, type BsonValue, elementsOf, fieldsOf, getField, isEmptyDocument } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
-import { compareValues, typeClass } from '../../model/document/order.ts'
 import { int32Value, readString, toSafeInteger } from '../../model/document/values.ts'
 import { compileExpression } from './expression.ts'
 import { arrayOf, objectOf } from './expression-contract.ts'
@@ -12,6 +11,7 @@ import { both, compileFilter, type Filter } from './filter.ts'
 import { parseGeoNear } from './geo-near.ts'
 import { compileGroup, countPerValue, countStage } from './group.ts'
 import { compileLookup, type CollectionReader } from './lookup.ts'
+import { compileBucket } from './bucket.ts'
 import { compileBucketAuto } from './bucket-auto.ts'
 import { compileDensify } from './densify.ts'
 import { compileFill } from './fill.ts'
@@ -345,52 +345,6 @@ export function chain(stages: readonly PipelineStage[], input: Documents): Docum
   return documents
 }
 
-const bucket: MakeStage = (specification, { variables }) => {
-  const fields =
-    specification.type === bsonType.object ? new Map(fieldsOf(specification)) : new Map<string, BsonValue>()
-  const groupBy = fields.get('groupBy')
-  const boundaries = fields.get('boundaries')
-  if (groupBy === undefined || boundaries?.type !== bsonType.array) {
-    throw mongoError(40_198, "$bucket requires 'groupBy' and 'boundaries' to be specified.")
-  }
-  const edges = elementsOf(boundaries)
-  if (edges.length < 2) throw mongoError(40_192, "The $bucket 'boundaries' field must have at least 2 values")
-  const otherwise = fields.get('default')
-  checkEdges(edges, otherwise)
-  const branches = edges.slice(1).map((edge, i) => bucketBranch(groupBy, edges[i]!, edge))
-  const parts: [string, BsonValue][] = [['branches', arrayOf(branches)]]
-  if (otherwise !== undefined) parts.push(['default', objectOf([['$literal', otherwise]])])
-  const output = fields.get('output') ?? objectOf([['count', objectOf([['$sum', int32Value(1)]])]])
-  const id = objectOf([['$switch', objectOf(parts)]])
-  const group = compileGroup(objectOf([['_id', id], ...fieldsOf(output)]), variables)
-  const order = parseSort(objectOf([['_id', int32Value(1)]]))
-  return (input) => sortDocuments(group(input), order)
-}
-
-function checkEdges(edges: readonly BsonValue[], otherwise: BsonValue | undefined): void {
-  const [first, last] = [edges[0]!, edges.at(-1)!]
-  if (edges.some(({ type }) => typeClass(type) !== typeClass(first.type))) {
-    throw mongoError(40_193, "All values in the 'boundaries' option to $bucket must have the same type")
-  }
-  if (edges.some((edge, i) => i > 0 && compareValues(edges[i - 1]!, edge) >= 0)) {
-    throw mongoError(40_194, "The 'boundaries' option to $bucket must be sorted, with no value twice")
-  }
-  if (otherwise === undefined || compareValues(otherwise, first) < 0 || compareValues(otherwise, last) >= 0) return
-  throw mongoError(
-    40_199,
-    "The $bucket 'default' field must be less than the lowest boundary or greater than the highest",
-  )
-}
-
-function bucketBranch(groupBy: BsonValue, low: BsonValue, high: BsonValue): BsonValue {
-  const bound = (operator: string, edge: BsonValue): BsonValue =>
-    objectOf([[operator, arrayOf([groupBy, objectOf([['$literal', edge]])])]])
-  return objectOf([
-    ['case', objectOf([['$and', arrayOf([bound('$gte', low), bound('$lt', high)])]])],
-    ['then', objectOf([['$literal', low]])],
-  ])
-}
-
 const lookup: MakeStage = (specification, context) =>
   compileLookup(specification, {
     ...context,
@@ -408,7 +362,7 @@ const blockingStages: ReadonlyMap<string, MakeStage> = new Map<string, MakeStage
   ['$count', countDocuments],
   ['$group', (specification, { variables }) => compileGroup(specification, variables)],
   ['$sortByCount', sortByCount],
-  ['$bucket', bucket],
+  ['$bucket', (specification, { variables }) => compileBucket(specification, variables)],
   ['$bucketAuto', (specification, { variables }) => compileBucketAuto(specification, variables)],
   ['$setWindowFields', (specification, { variables }) => compileWindowFields(specification, variables)],
   ['$fill', (specification, { variables }) => compileFill(specification, variables)],

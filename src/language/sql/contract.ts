@@ -45,6 +45,8 @@ export interface SqlContext {
   readonly sessionUser?: string
   /** What the caller may do; the same object as long as that has not changed. Left out, everything. */
   readonly rights?: Rights
+  /** What runs is not what the caller has written: it reads, and changes neither data nor the session. */
+  readonly isRestricted?: boolean
   readonly database: string
   /** The sequence of the identity column whose value is made: its numbers are the table's to give. */
   readonly ownSequence?: number | undefined
@@ -63,8 +65,11 @@ export interface SqlContext {
   /** polylog_transaction_token(): of the open transaction. */
   transactionToken(): string
   readonly backendId: number
-  /** Cancels what another session runs, or ends it; false where there is no such session. Left out, there are no others. Errors: 42501. */
-  signalSession?(id: number, signal: 'cancel' | 'terminate'): boolean
+  /**
+   * Cancels what another session runs, or ends it, as who has these rights; false where there is no such session. Left out, there
+   * are no others. Errors: 42501.
+   */
+  signalSession?(id: number, signal: 'cancel' | 'terminate', rights: Rights): boolean
   /** Whether a query that the session has open reads the collection: a portal or a cursor of this transaction. */
   isBeingRead?(collection: number): boolean
   /** Whether the database takes writes; left out, it does. */
@@ -156,6 +161,7 @@ export interface ShownRole {
   readonly createDatabase: boolean
   readonly inherit: boolean
   readonly bypassPolicies: boolean
+  readonly replication: boolean
   readonly connectionLimit: number
   readonly validUntilMs: number | null
   readonly memberOf: readonly { readonly role: number; readonly by: number; readonly admin: boolean }[]

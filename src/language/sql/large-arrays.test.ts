@@ -4,6 +4,7 @@ import { Decimal } from '../../base/decimal.ts'
 import { MemoryAccount } from '../../base/memory-account.ts'
 import { turnUnits, unitsDone } from '../../base/work.ts'
 import type { Database } from '../../database/database.ts'
+import { RowReader } from '../../model/table/codec.ts'
 import { paused, type SqlValue } from './contract.ts'
 import { openCountedDatabase } from './counted-testing.ts'
 import { parse, prepare } from './sql.ts'
@@ -22,6 +23,7 @@ const largeValues: SqlValue[] = [
   Array.from({ length: manyElements }, (_, i) => `text ${i}`),
   Array.from({ length: manyElements }, (_, i) => Decimal.of(BigInt(i), 2)),
   new Uint8Array(8_000_000).fill(7),
+  '1101'.repeat(900_000),
 ]
 
 beforeAll(async () => {
@@ -32,8 +34,10 @@ beforeAll(async () => {
   await sql.query("INSERT INTO item SELECT i, 'no. ' || i FROM generate_series(1, 100) i")
   await sql.query('CREATE TABLE list (id int, numbers int[], bytes bytea)')
   await sql.query('INSERT INTO list VALUES (1, $1, $2)', [numbers.slice(0, 5000), new Uint8Array(1000)])
-  await sql.query('CREATE TABLE stored (id int PRIMARY KEY, numbers int[], texts text[], sums numeric[], bytes bytea)')
-  await sql.query('INSERT INTO stored VALUES (1, $1, $2, $3, $4)', largeValues)
+  await sql.query(
+    'CREATE TABLE stored (id int PRIMARY KEY, numbers int[], texts text[], sums numeric[], bytes bytea, bits varbit)',
+  )
+  await sql.query('INSERT INTO stored VALUES (1, $1, $2, $3, $4, $5)', largeValues)
 })
 
 afterAll(() => database.close())
@@ -84,6 +88,7 @@ test.each([
   ['texts', 'SELECT texts FROM stored'],
   ['numerics', 'SELECT sums FROM stored'],
   ['integers and texts', 'SELECT numbers, texts FROM stored'],
+  ['bits', 'SELECT bits FROM stored'],
 ])('large %s are read some of it a turn', (_, text) => {
   const { units } = turnsOf(text, [])
   expect(units.length).toBeGreaterThan(3)
@@ -95,6 +100,7 @@ test.each([
   ['integers', 'INSERT INTO stored (id, numbers) VALUES (2, $1)', 0],
   ['texts', 'INSERT INTO stored (id, texts) VALUES (2, $1)', 1],
   ['numerics', 'INSERT INTO stored (id, sums) VALUES (2, $1)', 2],
+  ['bits', 'INSERT INTO stored (id, bits) VALUES (2, $1)', 4],
 ])('large %s are written some of it a turn', (_, text, value) => {
   const { units } = turnsOf(text, [largeValues[value]!], false)
   expect(units.length).toBeGreaterThan(3)
@@ -102,7 +108,7 @@ test.each([
 })
 
 test('what was read and written in turns is what it was', async () => {
-  const { rows } = await sql.query('SELECT numbers, texts, sums, bytes FROM stored')
+  const { rows } = await sql.query('SELECT numbers, texts, sums, bytes, bits FROM stored')
   // Element by element a matcher would take minutes.
   for (const [i, value] of largeValues.entries()) expect(String(rows[0]![i]) === String(value), `${i}`).toBe(true)
   const array = Array.from({ length: 3000 }, (_, i) => [`a ${i}`, null])
@@ -178,4 +184,41 @@ test('sets of arrays that have been replaced are not held', async () => {
   expect(each).toBeGreaterThan(1000)
   expect(given.mock.calls.filter(([bytes]) => bytes === each)).toHaveLength(49)
   vi.restoreAllMocks()
+})
+
+test('several dear calls of a row that is found by its key come to their end, and it is read once', async () => {
+  const begun = vi.spyOn(RowReader.prototype, 'begin')
+  const bounded = new TestSql(database, false, 120)
+  const found = await bounded.query(
+    'SELECT array_length(numbers, 1), array_length(texts, 1), array_length(sums, 1) FROM stored WHERE id = 1',
+  )
+  expect(found.rows).toEqual([[manyElements, manyElements, manyElements]])
+  expect(begun).toHaveBeenCalledTimes(1)
+  begun.mockRestore()
+  const changed = await bounded.query(
+    'UPDATE stored SET id = 3 WHERE id = 1 AND array_length(numbers, 1) = array_length(texts, 1) AND sums[7] = 0.06',
+  )
+  expect(changed.rowCount).toBe(1)
+})
+
+test('bits of any number are stored, read and combined digit by digit', async () => {
+  await sql.query('CREATE TABLE bits (id int PRIMARY KEY, b varbit)')
+  const random = (count: number, seed: number): string =>
+    Array.from({ length: count }, (_, i) => (((i + 1) * seed) % 7) & 1).join('')
+  for (const [id, count] of [0, 1, 7, 8, 9, 262_143, 262_144, 524_289, 800_003].entries()) {
+    const [a, b] = [random(count, 3 + id), random(count, 5 + id)]
+    await sql.query('INSERT INTO bits VALUES ($1, $2)', [id, a])
+    expect((await sql.query('SELECT b FROM bits WHERE id = $1', [id])).rows[0]![0] === a, `${count}`).toBe(true)
+    const combined =
+      'SELECT b & $2, b | $2, b # $2, ~b, (SELECT bit_xor(v) FROM (VALUES (b), ($2)) v (v)) FROM bits WHERE id = $1'
+    const { rows } = await sql.query(combined, [id, b])
+    const expected = [
+      (x: number, y: number): number => x & y,
+      (x: number, y: number): number => x | y,
+      (x: number, y: number): number => x ^ y,
+      (x: number): number => 1 - x,
+      (x: number, y: number): number => x ^ y,
+    ].map((of) => Array.from(a, (digit, i) => of(Number(digit), Number(b[i]))).join(''))
+    for (const [i, one] of expected.entries()) expect(rows[0]![i] === one, `${count} bits, ${i}`).toBe(true)
+  }
 })

@@ -1,7 +1,7 @@
 /**
  * Text to statements, by PostgreSQL's own grammar compiled to WebAssembly.
  *
- * Invariants: text beyond `maxTextBytes` never reaches the grammar, since a long one would hold the thread; an error that
+ * Invariants: text beyond `maxTextBytes`, what the tree repeats counted (`repeated-length.ts`), never reaches the grammar, since a long one would hold the thread; an error that
  * WebAssembly itself throws (its stack ran out on nested text) is answered as PostgreSQL answers it; the same text is not
  * parsed twice while it is in the cache.
  */
@@ -9,6 +9,7 @@ import type { RawStmt } from 'libpg-query'
 import type { ParsedStatement } from './contract.ts'
 import { failure } from './failure.ts'
 import { GrammarError, parseTree } from './grammar.ts'
+import { repeatedLength } from './repeated-length.ts'
 import { RecentMap } from './recent-map.ts'
 import { PolylogError } from '../../base/errors.ts'
 
@@ -23,18 +24,14 @@ const parsedTexts = new RecentMap<string, readonly ParsedStatement[]>(maxKeptCha
 export function parseText(text: string): readonly ParsedStatement[] {
   const known = parsedTexts.get(text)
   if (known !== undefined) return known
-  const statements = parseFresh(text)
-  if (text.length <= maxCachedTextLength) parsedTexts.set(text, statements, text.length + 64)
+  const length = checkText(text)
+  const statements = statementsOf(text, runGrammar(text))
+  if (length <= maxCachedTextLength) parsedTexts.set(text, statements, length + 64)
   return statements
 }
 
-function parseFresh(text: string): readonly ParsedStatement[] {
-  checkText(text)
-  return statementsOf(text, runGrammar(text))
-}
-
-/** What must hold before the grammar may see it. */
-export function checkText(text: string): void {
+/** What must hold before the grammar may see it. Answers how long it is for the grammar. */
+export function checkText(text: string): number {
   const sizeBytes = Buffer.byteLength(text)
   if (sizeBytes > maxTextBytes) {
     throw failure('54000', `statement is too large: ${sizeBytes} bytes, the limit is ${maxTextBytes}`, {
@@ -42,6 +39,11 @@ export function checkText(text: string): void {
     })
   }
   if (text.includes('\0')) throw failure('22021', 'invalid byte sequence for encoding "UTF8": 0x00')
+  const length = repeatedLength(text)
+  if (length <= maxTextBytes) return length
+  throw failure('54000', 'statement is too large: SET (…) = … repeats what follows for each column', {
+    hint: 'Set each column by itself, or from a query in FROM.',
+  })
 }
 
 export function runGrammar(text: string): RawStmt[] {

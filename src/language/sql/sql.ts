@@ -33,6 +33,7 @@ import { loadGrammar } from './grammar.ts'
 import { maxCachedTextLength, parseText } from './parse.ts'
 import { parseLong } from './parse-long.ts'
 import { Progress, unfinished } from './progress.ts'
+import { repeatedLength } from './repeated-length.ts'
 import { RecentMap } from './recent-map.ts'
 import { Prepared } from './statement/prepared.ts'
 import { planStatement } from './statement/statements.ts'
@@ -52,7 +53,7 @@ export function parse(text: string): readonly ParsedStatement[] {
 
 /** The same without holding the thread for long texts: they are parsed in a worker, short ones are answered at once. */
 export function parseOn(host: Host, text: string): readonly ParsedStatement[] | Promise<readonly ParsedStatement[]> {
-  return isLongText(text) ? parseLong(host, text) : parse(text)
+  return isLongText(text) || repeatedLength(text) > maxCachedTextLength ? parseLong(host, text) : parse(text)
 }
 
 export function isLongText(text: string): boolean {

@@ -21,9 +21,9 @@ import { charge, isTurnOver } from '../../base/work.ts'
 import type { Slice } from '../../base/slice.ts'
 import { canWait, suspended } from '../../database/transaction/wait.ts'
 import { keptForBatch } from '../../database/transaction/draws.ts'
-import { ArrayReading, ArrayStoring, isLargeArray, manyBytes } from './types/array.ts'
+import { manyBytes } from './types/array.ts'
 import { readInt32, readInt64 } from './types/integer.ts'
-import type { SqlType } from './types/type.ts'
+import type { InTurns, ReadingInTurns, SqlType } from './types/type.ts'
 import type { SqlValue } from './types/value.ts'
 
 const rowFormat = 0x01
@@ -82,7 +82,7 @@ function writeSized(type: SqlType, value: SqlValue, writer: ByteWriter): void {
     checkSize(writer.end - mark)
     return
   }
-  if (type.element !== undefined && writeInTurns(type.element, value as readonly SqlValue[], writer)) return
+  if (type.inTurns?.isLarge(value) === true && writeInTurns(type.inTurns, value, writer)) return
   writer.u8(0)
   type.writeStored(value, writer)
   const length = writer.end - mark - 1
@@ -101,10 +101,9 @@ function writeSized(type: SqlType, value: SqlValue, writer: ByteWriter): void {
   writer.end = end + shift
 }
 
-/** A large array, some elements a turn where the batch is run again; false where it is to be written at once. */
-function writeInTurns(element: SqlType, values: readonly SqlValue[], writer: ByteWriter): boolean {
-  if (!canWait() || !isLargeArray(values)) return false
-  const storing = keptForBatch(() => new ArrayStoring(element, values))
+/** A large value, some of it a turn where the batch is run again; false where it is to be written at once. */
+function writeInTurns(inTurns: InTurns, value: SqlValue, writer: ByteWriter): boolean {
+  const storing = canWait() ? keptForBatch(() => inTurns.beginStoring(value)) : undefined
   if (storing === undefined) return false
   while (!storing.step()) if (isTurnOver()) throw suspended
   const { bytes, end } = storing.writer
@@ -216,17 +215,17 @@ interface LaterValue {
   readonly end: number
 }
 
-function isReadLater({ element, storage, name }: SqlType): boolean {
-  return storage === 'variable' && (element !== undefined || name === 'bytea')
+function isReadLater({ inTurns, storage, name }: SqlType): boolean {
+  return storage === 'variable' && (inTurns !== undefined || name === 'bytea')
 }
 
 const copiedAtOnce = 256 * 1024
 
-/** A row whose arrays and bytes are read in steps. */
+/** A row whose arrays, bytes and bits are read in steps. */
 export class RowReading {
   readonly row: SqlValue[]
   readonly #later: LaterValue[]
-  #array: ArrayReading | undefined
+  #reading: ReadingInTurns | undefined
   #bytes: Uint8Array | undefined
   #copied = 0
 
@@ -238,7 +237,7 @@ export class RowReading {
   /** `value`: as it was, wherever its bytes lie by now. Answers whether that was all. */
   step(value: Slice): boolean {
     const one = this.#later[0]!
-    const isRead = one.type.element === undefined ? this.#copy(value, one) : this.#read(value, one, one.type.element)
+    const isRead = one.type.inTurns === undefined ? this.#copy(value, one) : this.#read(value, one)
     if (isRead) this.#later.shift()
     return this.#later.length === 0
   }
@@ -257,16 +256,47 @@ export class RowReading {
     return true
   }
 
-  #read({ bytes, start }: Slice, one: LaterValue, element: SqlType): boolean {
-    if (this.#array === undefined) {
-      const own = bytes.slice(start + one.start, start + one.end)
+  #read({ bytes, start }: Slice, { type, place, start: from, end }: LaterValue): boolean {
+    if (this.#reading === undefined) {
+      const own = bytes.slice(start + from, start + end)
       charge(own.length)
-      this.#array = new ArrayReading(element, own, 0, own.length)
+      this.#reading = type.inTurns!.beginReading(own)
     }
-    if (!this.#array.step()) return false
-    this.row[one.place] = this.#array.result
-    this.#array = undefined
+    if (!this.#reading.step()) return false
+    this.row[place] = this.#reading.result
+    this.#reading = undefined
     return true
+  }
+}
+
+/**
+ * A row that a batch finds by its key. A large one is read some of it a turn, and once: where the batch waits for a dear call
+ * of it and is run again, it has the same row, and spends no turn on reading it.
+ */
+export function readFound(reader: RowReader, value: Slice): SqlValue[] {
+  if (value.end - value.start <= manyBytes || !canWait()) return reader.read(value)
+  const found = keptForBatch(() => new FoundRow(reader))
+  return found === undefined ? reader.read(value) : found.read(value)
+}
+
+class FoundRow {
+  readonly #reader: RowReader
+  #reading: RowReading | undefined
+  #row: SqlValue[] | undefined
+
+  constructor(reader: RowReader) {
+    this.#reader = reader
+  }
+
+  read(value: Slice): SqlValue[] {
+    if (this.#row !== undefined) return this.#row
+    this.#reading ??= this.#reader.begin(value)
+    if (this.#reading === undefined) charge(value.end - value.start)
+    else while (!this.#reading.step(value)) if (isTurnOver()) throw suspended
+    this.#row = this.#reading?.row ?? this.#reader.read(value)
+    // What is computed of it has a turn of its own.
+    if (isTurnOver()) throw suspended
+    return this.#row
   }
 }
 

@@ -217,13 +217,15 @@ export function newTable(columns: readonly NewColumn[]): TableDefinition {
   return definition
 }
 
+export function checkColumnCount(count: number): void {
+  if (count > maxColumns) throw sqlError('too_large', '54011', `tables can have at most ${maxColumns} columns`)
+}
+
 export function withColumn(definition: TableDefinition, column: NewColumn): TableDefinition {
   if (liveColumns(definition).some(({ name }) => name === column.name)) {
     throw sqlError('duplicate_object', '42701', `column "${column.name}" specified more than once`)
   }
-  if (definition.nextColumn > maxColumns) {
-    throw sqlError('too_large', '54011', `tables can have at most ${maxColumns} columns`)
-  }
+  checkColumnCount(definition.nextColumn)
   requireColumnType(column.name, column.type)
   const number = definition.nextColumn
   const stored = { ...column, type: shownNumber(column.type), number }

@@ -16,7 +16,7 @@ import { KeyWriter } from '../../base/tuple.ts'
 import type { Transaction } from '../../database/contract.ts'
 import { rowEvents } from '../../database/statistics/transaction-counts.ts'
 import { builtInRules, referableOrdinals } from './built-in-rules.ts'
-import { encodeRow, rewriteRow, type RowReader } from './codec.ts'
+import { encodeRow, readFound, rewriteRow, type RowReader } from './codec.ts'
 import { isPrimaryKeyTaken, uniqueViolation } from './constraints.ts'
 import { completeRow, type RowDraft } from './expressions.ts'
 import { rowPrefixBytes, writeHiddenRowKey, writeRowKey, type Values } from './keys.ts'
@@ -33,7 +33,7 @@ import type { SqlValue } from './types/value.ts'
 /** A row by its whole key. */
 export function getRowByKey(transaction: Transaction, reader: RowReader, key: Slice): SqlValue[] | undefined {
   const value = transaction.get(key)
-  return value === undefined ? undefined : reader.read(value)
+  return value === undefined ? undefined : readFound(reader, value)
 }
 
 const lookupWriter = new KeyWriter(64)

@@ -11,8 +11,9 @@
  *   after, a statement      behind all that its rows have put off, with those rows where it has asked for them
  */
 import { PolylogError } from '../../base/errors.ts'
+import { inStretches } from '../../base/stretches.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
-import type { StatementSteps, Transaction } from '../../database/contract.ts'
+import type { Principal, StatementSteps, Transaction } from '../../database/contract.ts'
 import type { RoutineCalls } from './definition.ts'
 import type { Values } from './keys.ts'
 import { belongs } from './partitions/routing.ts'
@@ -187,6 +188,7 @@ function putOff(
   if (isRestored()) return
   const old = oldRow && [...oldRow]
   const now = newRow && [...newRow]
+  const { principal } = transaction
   for (const trigger of triggers) {
     const firing = { table, trigger, event, oldRow: old, newRow: now }
     if (!runner!.isMet(transaction, firing)) continue
@@ -195,9 +197,14 @@ function putOff(
       collection: table.id,
       sizeBytes: bytesPerFiring + 32 * table.columns.length,
       constraint: constraint && { id: triggerConstraintId(table.id, trigger.id), ...constraint },
-      run: (later) => runner!.run(later, firing),
+      run: (later) => asParty(later, principal, runner!.run(later, firing)),
     })
   }
+}
+
+/** Who commits may be another party of the transaction. */
+function asParty(transaction: Transaction, party: Principal, steps: StatementSteps<void>): StatementSteps<void> {
+  return inStretches(steps, (stretch) => transaction.access.asParty(party, stretch))
 }
 
 /** By which SET CONSTRAINTS means it. */

@@ -11,6 +11,8 @@
  * The writer and every worker thread have a space of their own over the same buffers: nothing here knows who may write.
  * Every number is a signed 32-bit integer, which V8 keeps without allocating; hence `Int32Array` and not `Uint32Array`.
  */
+import type { Chunk } from './chunk-source.ts'
+
 export const chunkBytes: number = 4 << 20
 export const pageShift: number = 12
 export const pageMask: number = (1 << pageShift) - 1
@@ -28,6 +30,8 @@ export interface ChunkNote {
   readonly kind: ChunkKind
   readonly index: number
   readonly buffer: SharedArrayBuffer | undefined
+  /** Where it begins there; it goes to the end of one that is large, else `chunkBytes` far. */
+  readonly offset: number
 }
 
 const noInts = new Int32Array(0)
@@ -42,12 +46,14 @@ export class AddressSpace {
 
   /** Puts a chunk in its place, or takes it away. */
   place(note: ChunkNote): void {
-    const ints = note.buffer === undefined ? noInts : new Int32Array(note.buffer)
+    const { buffer, offset } = note
+    const sizeBytes = note.kind === 'large' ? buffer?.byteLength : chunkBytes
+    const ints = buffer === undefined ? noInts : new Int32Array(buffer, offset, sizeBytes! >>> 2)
     if (note.kind === 'pages') {
       setAt(this.pages, note.index, ints, noInts)
       return
     }
-    const bytes = note.buffer === undefined ? noBytes : Buffer.from(note.buffer as unknown as ArrayBuffer)
+    const bytes = buffer === undefined ? noBytes : Buffer.from(buffer as unknown as ArrayBuffer, offset, sizeBytes)
     const large = note.kind === 'large'
     setAt(large ? this.largeInts : this.ints, note.index, ints, noInts)
     setAt<Uint8Array>(large ? this.largeBytes : this.bytes, note.index, bytes, noBytes)
@@ -58,7 +64,7 @@ export class AddressSpace {
     const notes: ChunkNote[] = []
     const list = (kind: ChunkKind, arrays: Int32Array[]): void => {
       for (const [index, array] of arrays.entries()) {
-        if (array.length > 0) notes.push({ kind, index, buffer: array.buffer as unknown as SharedArrayBuffer })
+        if (array.length > 0) notes.push({ kind, index, ...chunkOf(array) })
       }
     }
     list('pages', this.pages)
@@ -70,6 +76,10 @@ export class AddressSpace {
   clear(): void {
     for (const table of [this.pages, this.ints, this.bytes, this.largeInts, this.largeBytes]) table.length = 0
   }
+}
+
+export function chunkOf({ buffer, byteOffset }: Int32Array): Chunk {
+  return { buffer: buffer as unknown as SharedArrayBuffer, offset: byteOffset }
 }
 
 /** Grows the table without holes: holes would make its reads slow for good. */

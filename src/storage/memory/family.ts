@@ -8,6 +8,7 @@
  */
 import { AddressSpace } from './address-space.ts'
 import type { ChunkNote } from './address-space.ts'
+import { ChunkSource } from './chunk-source.ts'
 import { PageAllocator } from './page-allocator.ts'
 import { RecordArena } from './record-arena.ts'
 import type { MemoryFamily, Versions } from './versions.ts'
@@ -20,6 +21,7 @@ export interface Member {
 
 export class Family implements MemoryFamily {
   readonly space: AddressSpace = new AddressSpace()
+  readonly source: ChunkSource = new ChunkSource()
   readonly pages: PageAllocator
   readonly records: RecordArena
   readonly members: Set<Member> = new Set()
@@ -31,8 +33,8 @@ export class Family implements MemoryFamily {
       this.space.place(note)
       for (const listener of this.listeners) listener(note)
     }
-    this.pages = new PageAllocator(this.space, placed, poison)
-    this.records = new RecordArena(this.space, placed, poison)
+    this.pages = new PageAllocator(this.space, this.source, placed, poison)
+    this.records = new RecordArena(this.space, this.source, placed, poison)
   }
 
   get reservedBytes(): number {

@@ -2,21 +2,25 @@
  * Hands out pages from chunks and takes them back.
  *
  * Each chunk keeps a list of its free pages, linked through their first word, and a mark up to which pages were ever
- * used. Allocation stays in one chunk while it has room. An empty chunk is dropped, except one kept against flapping.
+ * used. Allocation stays in one chunk while it has room. An empty chunk is given back.
  *
  * Invariants: a page is live or free, never both (its mark tells); page 0 is never handed out.
  */
 import { assert, InvariantError, PolylogError } from '../../base/errors.ts'
-import { chunkBytes, pageBytes, pageShift, pageWords } from './address-space.ts'
+import { chunkBytes, chunkOf, pageBytes, pageShift, pageWords } from './address-space.ts'
 import type { AddressSpace, ChunkNote } from './address-space.ts'
+import type { ChunkSource } from './chunk-source.ts'
 import { livePageMark, markAt, pageBase, pageWordsOf } from './page-layout.ts'
 
 const pagesPerChunk = 1 << pageShift
 const chunksMax = 1 << (31 - pageShift)
+/** Pages of a chunk. */
+const leastReleased = 64
 export const poisonWord: number = 0x5eed_dead
 
 export class PageAllocator {
   readonly #space: AddressSpace
+  readonly #source: ChunkSource
   readonly #placed: (note: ChunkNote) => void
   readonly #poison: boolean
   readonly #firstFree: number[] = []
@@ -27,12 +31,12 @@ export class PageAllocator {
   readonly #isPartial: boolean[] = []
   readonly #unusedIndexes: number[] = []
   #current = -1
-  #empty = 0
   chunks = 0
   livePages = 0
 
-  constructor(space: AddressSpace, placed: (note: ChunkNote) => void, poison: boolean) {
+  constructor(space: AddressSpace, source: ChunkSource, placed: (note: ChunkNote) => void, poison: boolean) {
     this.#space = space
+    this.#source = source
     this.#placed = placed
     this.#poison = poison
   }
@@ -40,7 +44,7 @@ export class PageAllocator {
   allocate(): number {
     let chunk = this.#current
     if (chunk < 0 || !this.#hasRoom(chunk)) chunk = this.#nextChunk()
-    if (this.#live[chunk]!++ === 0) this.#empty--
+    this.#live[chunk]!++
     this.livePages++
     const words = this.#space.pages[chunk]!
     let page = this.#firstFree[chunk]!
@@ -107,24 +111,22 @@ export class PageAllocator {
     this.#touched[chunk] = chunk === 0 ? 1 : 0
     this.#live[chunk] = 0
     this.#isPartial[chunk] ??= false
-    this.#placed({ kind: 'pages', index: chunk, buffer: new SharedArrayBuffer(chunkBytes) })
+    this.#placed({ kind: 'pages', index: chunk, ...this.#source.take() })
     this.chunks++
-    this.#empty++
     return chunk
   }
 
-  /** One empty chunk may stay. The current chunk stays too: it is the next to be used. */
+  /** The current chunk is the next to be used, and stays where little of it was. */
   #emptied(chunk: number): void {
-    this.#empty++
-    if (chunk === this.#current || this.#empty <= 1) {
-      if (chunk !== this.#current) this.#offer(chunk)
-      return
+    if (chunk === this.#current) {
+      if (this.#touched[chunk]! < leastReleased) return
+      this.#current = -1
     }
-    this.#placed({ kind: 'pages', index: chunk, buffer: undefined })
+    this.#source.release(chunkOf(this.#space.pages[chunk]!))
+    this.#placed({ kind: 'pages', index: chunk, buffer: undefined, offset: 0 })
     this.#touched[chunk] = pagesPerChunk
     this.#firstFree[chunk] = 0
     this.#unusedIndexes.push(chunk)
     this.chunks--
-    this.#empty--
   }
 }

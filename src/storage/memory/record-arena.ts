@@ -3,15 +3,16 @@
  *
  * A chunk of 4 MiB is cut into 16 slabs; a slab serves one size class. A slab keeps a list of its free records, linked
  * through their first word, and a mark up to which it was ever used. An empty slab goes back to its chunk and may serve
- * another class; an empty chunk is dropped, except one kept against flapping. A record larger than the largest class has
- * a buffer of its own; a few freed buffers wait for a record of the same rounded size.
+ * another class; an empty chunk is given back. A record larger than the largest class has a buffer of its own; a few freed
+ * buffers wait for a record of the same rounded size.
  *
  * Invariants: a record is live or free, never both (its value length tells); reference 0 is never handed out; the state
  * of slabs lies in small integer arrays of the writer's thread, since only the writer allocates.
  */
 import { assert, InvariantError, PolylogError } from '../../base/errors.ts'
-import { chunkBytes, chunkGranuleShift, granuleShift } from './address-space.ts'
+import { chunkBytes, chunkGranuleShift, chunkOf, granuleShift } from './address-space.ts'
 import type { AddressSpace, ChunkNote } from './address-space.ts'
+import type { ChunkSource } from './chunk-source.ts'
 import { freeRecordMark, recordBytes, recordHeaderBytes, recordInts, recordWord } from './record-layout.ts'
 import { classGranules, classOf, largestClassBytes, roundLarge } from './size-classes.ts'
 
@@ -22,9 +23,12 @@ const allSlabs = (1 << slabsPerChunk) - 1
 const chunksMax = 1 << (31 - chunkGranuleShift)
 const sparesBytesMax = 16 << 20
 const poisonByte = 0xdb
+/** A slab that has held fewer records stays for the next one: who puts and deletes one at a time would else take it anew each time. */
+const leastReleased = 64
 
 export class RecordArena {
   readonly #space: AddressSpace
+  readonly #source: ChunkSource
   readonly #placed: (note: ChunkNote) => void
   readonly #poison: boolean
   // by slab
@@ -43,14 +47,14 @@ export class RecordArena {
   readonly #unusedLarge: number[] = []
   readonly #spares: SharedArrayBuffer[] = []
   #sparesBytes = 0
-  #emptyChunks = 0
   #chunks = 0
   #largeBytes = 0
   usedBytes = 0
   liveRecords = 0
 
-  constructor(space: AddressSpace, placed: (note: ChunkNote) => void, poison: boolean) {
+  constructor(space: AddressSpace, source: ChunkSource, placed: (note: ChunkNote) => void, poison: boolean) {
     this.#space = space
+    this.#source = source
     this.#placed = placed
     this.#poison = poison
   }
@@ -98,7 +102,10 @@ export class RecordArena {
     ints[word + 2] = freeRecordMark
     this.#firstFree[slab] = record
     const live = --this.#live[slab]!
-    if (slab === this.#current[sizeClass]) return
+    if (slab === this.#current[sizeClass]) {
+      if (live > 0 || this.#touched[slab]! < leastReleased * granules) return
+      this.#current[sizeClass] = -1
+    }
     if (live === 0) this.#releaseSlab(slab)
     else if (this.#waitsIn[slab] !== sizeClass) this.#offer(slab, sizeClass)
   }
@@ -157,7 +164,6 @@ export class RecordArena {
     let chunk = this.#freeSlabs.findIndex((mask) => mask !== 0)
     if (chunk < 0) chunk = this.#addChunk()
     const mask = this.#freeSlabs[chunk]!
-    if (mask === allSlabs) this.#emptyChunks--
     const lowest = mask & -mask
     this.#freeSlabs[chunk] = mask ^ lowest
     return chunk * slabsPerChunk + (31 - Math.clz32(lowest))
@@ -170,20 +176,17 @@ export class RecordArena {
     this.#waitsIn[slab] = -1
     this.#slabClass[slab] = -1
     if (mask !== allSlabs) return
-    if (this.#emptyChunks === 0) {
-      this.#emptyChunks = 1
-      return
-    }
     this.#freeSlabs[chunk] = 0
     this.#unusedIndexes.push(chunk)
     this.#chunks--
-    this.#placed({ kind: 'records', index: chunk, buffer: undefined })
+    this.#source.release(chunkOf(this.#space.ints[chunk]!))
+    this.#placed({ kind: 'records', index: chunk, buffer: undefined, offset: 0 })
   }
 
   #addChunk(): number {
     const chunk = this.#unusedIndexes.pop() ?? this.#freeSlabs.length
     if (chunk >= chunksMax) throw new PolylogError('out_of_memory', 'the memory store holds 32 GiB of small records')
-    this.#placed({ kind: 'records', index: chunk, buffer: new SharedArrayBuffer(chunkBytes) })
+    this.#placed({ kind: 'records', index: chunk, ...this.#source.take() })
     this.#freeSlabs[chunk] = allSlabs
     for (let slab = chunk * slabsPerChunk; slab < (chunk + 1) * slabsPerChunk; slab++) {
       this.#slabClass[slab] = -1
@@ -193,7 +196,6 @@ export class RecordArena {
       this.#live[slab] = 0
     }
     this.#chunks++
-    this.#emptyChunks++
     return chunk
   }
 
@@ -205,7 +207,7 @@ export class RecordArena {
     if (spare >= 0) this.#sparesBytes -= rounded
     this.#largeBytes += rounded
     this.usedBytes += rounded
-    this.#placed({ kind: 'large', index, buffer })
+    this.#placed({ kind: 'large', index, buffer, offset: 0 })
     return ~index
   }
 
@@ -217,7 +219,7 @@ export class RecordArena {
     const buffer = bytes.buffer as unknown as SharedArrayBuffer
     this.#largeBytes -= bytes.length
     this.usedBytes -= bytes.length
-    this.#placed({ kind: 'large', index, buffer: undefined })
+    this.#placed({ kind: 'large', index, buffer: undefined, offset: 0 })
     this.#unusedLarge.push(index)
     if (this.#sparesBytes + buffer.byteLength > sparesBytesMax) return
     this.#spares.push(buffer)

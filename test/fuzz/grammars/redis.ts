@@ -46,6 +46,20 @@ const classes: Readonly<Record<string, readonly string[]>> = {
   x: ['-', '+', '[a', '(b', '[', '(', 'a', '[\0', '-\0'],
   t: ['u8', 'i64', 'u63', 'i1', 'u1', 'u64', 'i0', 'x'],
   p: ['*', 'a*a*a*a*b', '[^a-z]?\\', 'k*', '', '[', '[z-a]', '\\'],
+  /** Rules of ACL SETUSER. */
+  r: [
+    ...'on off nopass resetpass reset allkeys resetkeys allchannels resetchannels allcommands nocommands'.split(' '),
+    ...'clearselectors sanitize-payload skip-sanitize-payload >pw <pw >word <nope > < #0 !0'.split(' '),
+    ...'~k* ~* ~ ~[ %R~a* %W~* %RW~s* %~x %Z~x %R %R~ &* &c* & &['.split(' '),
+    ...'+@all -@all +@read -@dangerous +@__proto__ +@ +get -get +nope + - +config|get -client|kill +get|x +|'.split(
+      ' ',
+    ),
+    ...'() ( ) (+@all'.split(' '),
+    '(~a* +get)',
+    `#${'a'.repeat(64)}`,
+    `!${'a'.repeat(64)}`,
+    `~${'*a'.repeat(40)}b`,
+  ],
 }
 
 /** `NX|XX?`: one of them or none; `v+`: one to three; `k_v`: two words; single small letters are the classes above. */
@@ -83,8 +97,8 @@ xreadgroup GROUP g m COUNT_n? NOACK? STREAMS k i|xgroup CREATE k g i MKSTREAM? E
 xgroup CREATECONSUMER|DELCONSUMER k g m|xack k g i+|xpending k g|xpending k g IDLE_n? i i n m?|xinfo GROUPS k|xinfo CONSUMERS k g
 xclaim k g m n i+ IDLE_n|TIME_n? RETRYCOUNT_n? FORCE? JUSTID? LASTID_i?|xautoclaim k g m n i COUNT_n? JUSTID?|multi|exec|discard|watch k+|unwatch|hello n AUTH_m_v? SETNAME_m?|auth m v?|client SETNAME m|client LIST TYPE_normal|ID_n+?
 client KILL ID_n|ADDR_v|USER_m+|config GET p+|config SET maxmemory|maxclients|nope v|info m?|command DOCS m+|command COUNT
-command GETKEYS k v+|command LIST FILTERBY_ACLCAT_m|FILTERBY_PATTERN_p?|slowlog GET n?|acl SETUSER m on|off|>p|~*|+get|%R~a*|nope+
-acl DRYRUN m get|set k+|acl GENPASS n?|acl CAT m?|acl GETUSER m|acl DELUSER m+|echo v|ping v?|time|role|reset
+command GETKEYS k v+|command LIST FILTERBY_ACLCAT_m|FILTERBY_PATTERN_p?|slowlog GET n?|acl SETUSER m r+|acl SETUSER default r+
+acl DRYRUN m get|set k+|acl DRYRUN m publish p v|acl GENPASS n?|acl LOG n|RESET?|acl WHOAMI|acl LIST|acl USERS|auth m pw|auth pw|acl CAT m?|acl GETUSER m|acl DELUSER m+|echo v|ping v?|time|role|reset
 polylog.begin v?|polylog.token|polylog.join v|polylog.in v get k|polylog.commit|polylog.leave|polylog.rollback|polylog.use m
 polylog.durability m?|polylog.engine m?|polylog.asof n?|polylog.asof now|persist k`
   .trim()

@@ -140,6 +140,64 @@ export class SqlSessions {
   }
 
   granting(): string {
+    return this.#choices.way([() => this.#given(), () => this.#given(), () => this.#policy(), () => this.#role()])
+  }
+
+  #role(): string {
+    const options = this.#of([
+      '',
+      ' login',
+      " password 'x' valid until 'infinity'",
+      ' superuser',
+      ' nosuperuser noinherit',
+      ' bypassrls replication',
+      ' connection limit 0',
+      ' connection limit -5',
+      ' in role reader',
+      ' in group nope, reader',
+      ' role current_user admin reader',
+      " valid until 'x'",
+      ' login login',
+    ])
+    const name = this.#of(['reader', 'writer', 'current_user', 'public', 'none', 'pg_x', '"__proto__"', '""'])
+    return this.#choices.way([
+      () => `create ${this.#of(['role', 'user', 'group'])} ${name}${options}`,
+      () => `alter role ${name}${options}`,
+      () => `alter role ${name} ${this.#of(['', 'in database postgres '])}set work_mem = ${this.#of(["'1MB'", 'x'])}`,
+      () => `alter role ${this.#of([name, 'all'])} reset ${this.#of(['all', 'work_mem', 'x'])}`,
+      () => `alter role ${name} rename to ${this.#of(['writer', 'public', '""'])}`,
+      () => `drop role ${this.#of(['', 'if exists '])}${name}, writer`,
+      () => `${this.#of(['drop owned by', 'reassign owned by'])} ${name}${this.#of(['', ' cascade', ' to reader'])}`,
+      () => `grant ${name} to ${this.#of(['reader', 'writer'])}${this.#of(['', ' with admin option'])}`,
+      () =>
+        `alter default privileges ${this.#of(['', 'in schema public ', 'for role reader '])}` +
+        `${this.#of(['grant', 'revoke grant option for'])} ${this.#of(privileges)} on ` +
+        `${this.#of(['tables', 'sequences', 'schemas', 'functions', 'types', 'x'])} ${this.#of(['to', 'from'])} ${name}`,
+      () => `alter ${this.#of(['table t', 'view v', 'schema public', 'sequence n'])} owner to ${name}`,
+    ])
+  }
+
+  #policy(): string {
+    const parts =
+      this.#of(['', ' as permissive', ' as restrictive', ' as x']) +
+      this.#of(['', ' for all', ' for select', ' for insert', ' for update', ' for delete']) +
+      this.#of(['', ' to public', ' to reader, current_user', ' to nope'])
+    const using = this.#below(2) === 0 ? '' : ` using (${this.#sql.expression()})`
+    const check = this.#below(3) === 0 ? ` with check (${this.#sql.expression()})` : ''
+    const table = this.#of(['t', 'u', 'w', 'v', 'nope'])
+    return this.#choices.way([
+      () => `create policy ${this.#of(['y', 'z'])} on ${table}${parts}${using}${check}`,
+      () => `create policy y on t using (a in (select a from ${table}))`,
+      () => `alter policy y on ${table}${this.#of(['', ' rename to z', ' to reader'])}${using}${check}`,
+      () => `drop policy ${this.#of(['', 'if exists '])}y on ${table}`,
+      () =>
+        `alter table ${table} ` +
+        this.#of(['enable row level security', 'disable row level security', 'force row level security']),
+      () => this.#of(['set row_security = off', 'table pg_policies', "select row_security_active('t')"]),
+    ])
+  }
+
+  #given(): string {
     const on = this.#of([
       '',
       'on t',

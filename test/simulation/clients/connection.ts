@@ -4,6 +4,7 @@
  * `Lost` is what a client must take for an unknown outcome: the connection broke, or nothing came for too long (a
  * half-open connection never says anything).
  */
+import { hear } from '../../../src/host/deaf.ts'
 import type { Address, Host, Socket } from '../../../src/host/host.ts'
 
 export class Lost extends Error {}
@@ -25,9 +26,7 @@ export class Connection<Reply> {
     this.#host = host
     this.#socket = socket
     this.#decode = decode
-    socket.onData = (chunk) => this.#take(chunk)
-    socket.onEnd = () => this.close()
-    socket.onClose = () => this.close()
+    hear(socket, { onData: (chunk) => this.#take(chunk), onEnd: () => this.close(), onClose: () => this.close() })
   }
 
   static async open<Reply>(host: Host, address: Address, decode: Decode<Reply>): Promise<Connection<Reply>> {

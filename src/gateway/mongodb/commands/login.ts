@@ -61,7 +61,7 @@ function notEnabled(mechanismName: string): Error {
 function checkHasUsers({ gateway }: MongoConversation): void {
   if (gateway.sessions.principals.areProved) return
   const message =
-    'Authentication failed: no user has a password here. Connect without one, or make a user: polylog user add'
+    'Authentication failed: nobody is asked for a password here. Connect without one, or make a user: polylog user add'
   throw authenticationFailed(message)
 }
 

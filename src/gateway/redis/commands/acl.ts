@@ -67,7 +67,7 @@ function describe(call: Call, role: Role, has: KeyPrivileges): AclUser {
   }
 }
 
-/** Of a server without users: everybody is this one. */
+/** Where nobody is asked who it is, whoever does not say so is this one. */
 const everybody: AclUser = {
   ...newUser(),
   isOn: true,
@@ -77,11 +77,22 @@ const everybody: AclUser = {
   channels: ['*'],
 }
 
-function usersOf(call: Call): readonly (readonly [name: string, user: AclUser])[] {
-  const { principals } = call.server.sessions
-  if (!principals.areProved && principals.find('default') === undefined) return [['default', everybody]]
+function isEverybody({ server: { sessions } }: Call, name: string): boolean {
+  return name === 'default' && !sessions.principals.areProved
+}
+
+type NamedUser = readonly [name: string, user: AclUser]
+
+function usersOf(call: Call): readonly NamedUser[] {
+  const { roles } = call.server.sessions.principals
   const { catalog } = call.client.session
-  return principals.roles.map((role) => [role.name, describe(call, role, effectiveKeys(catalog, rightsOf(call, role)))])
+  const own = isEverybody(call, 'default')
+  const users = roles
+    .filter(({ name }) => !isEverybody(call, name))
+    .map((role): NamedUser => [role.name, describe(call, role, effectiveKeys(catalog, rightsOf(call, role)))])
+  if (!own) return users
+  const at = users.findIndex(([name]) => name > 'default')
+  return users.toSpliced(at < 0 ? users.length : at, 0, ['default', everybody])
 }
 
 function channelText({ channels }: AclUser): string {
@@ -158,15 +169,17 @@ async function setUser(call: Call): Promise<void> {
   const name = call.name(2)
   const words = Array.from({ length: call.count - 3 }, (_, i) => call.name(i + 3))
   if (/[\s\0]/.test(name)) throw new CommandError("ERR Usernames can't contain spaces or null characters")
-  const role = principals.find(name)
-  const edit = new AclEdit(
-    role === undefined ? { ...newUser(), channels: server.channelsOfNewUsers } : userToChange(call, role),
-    {
-      table: server.table,
-      isOwnPassword: (password) => principals.proofs.isOwnPassword(name, password),
-    },
-  )
+  const role = isEverybody(call, name) ? undefined : principals.find(name)
+  const edit = new AclEdit(userBefore(call, name, role), {
+    table: server.table,
+    isOwnPassword: (password) => principals.proofs.isOwnPassword(name, password),
+  })
   for (const word of words) await edit.apply(word)
+  if (isEverybody(call, name)) {
+    checkStaysEverybody(edit)
+    call.reply.ok()
+    return
+  }
   const { user, rules, ownPassword: password } = edit
   if (role?.superuser === true && !user.keys.some(isAllKeys)) {
     throw new CommandError(`ERR '${name}' is a superuser, and may do everything with every key`)
@@ -175,14 +188,39 @@ async function setUser(call: Call): Promise<void> {
   const isGiven = edit.changesKeys && role?.superuser !== true
   const by = isGiven ? checkMayGive(call, privileges, role) : noOwner
   const change = { login: user.isOn, redis: rules, ...(password !== undefined && { password }) }
-  if (role === undefined) await principals.create(name, change, client.session)
+  const asGuest = { asGuest: true }
+  if (!principals.areProved && !principals.haveGuests) tellOfGuests(call, name)
+  if (role === undefined) await principals.create(name, change, client.session, asGuest)
   else {
     if (isGiven) await changeLists(call, { to: role.id, by, privileges }, true)
-    await principals.alter(name, change, client.session)
+    await principals.alter(name, change, client.session, asGuest)
   }
   if (isGiven) await changeLists(call, { to: principals.find(name)!.id, by, privileges }, false)
   call.reply.ok()
   cutListeners(call, name, user.channels)
+}
+
+function tellOfGuests({ server: { sessions } }: Call, user: string): void {
+  const message = 'the first guest: nobody must prove who it is before there is a superuser with a password'
+  sessions.host.log('info', message, { user })
+}
+
+function userBefore(call: Call, name: string, role: Role | undefined): AclUser {
+  if (isEverybody(call, name)) return { ...everybody }
+  return role === undefined ? { ...newUser(), channels: call.server.channelsOfNewUsers } : userToChange(call, role)
+}
+
+/**
+ * Nothing is kept of it: a user `default` without a password would let in whoever connects once others are asked, and the
+ * other doors would know nothing of what it may not do.
+ */
+function checkStaysEverybody({ user, passwords }: AclEdit): void {
+  const { isOn, isOpen, hashes, commands, keys, channels } = user
+  const mayAll = commands.join() === allCommands.join() && keys.some(isAllKeys) && channels.includes('*')
+  if (isOn && isOpen && hashes.length === 0 && passwords.length === 0 && mayAll) return
+  throw new CommandError(
+    "ERR The 'default' user is everybody, at every door, until there is a superuser with a password: make one by polylog user add NAME --admin, or CREATE ROLE",
+  )
 }
 
 /** Who listens to what it may not hear any more has to go. */
@@ -241,9 +279,8 @@ async function deleteUsers(call: Call): Promise<void> {
 function dryRun(call: Call): void {
   const { server, client, reply } = call
   const name = call.text(2)
-  const role = server.sessions.principals.find(name)
-  const isEverybody = role === undefined && usersOf(call).some(([each]) => each === name)
-  if (role === undefined && !isEverybody) throw unknownUser(name)
+  const role = isEverybody(call, name) ? undefined : server.sessions.principals.find(name)
+  if (role === undefined && !isEverybody(call, name)) throw unknownUser(name)
   if (server.table.find(call.arg(3)) === undefined) throw new CommandError(`ERR Command '${call.shown(3)}' not found`)
   const inner = new Arguments()
   for (let at = 3; at < call.count; at++) {

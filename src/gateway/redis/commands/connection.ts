@@ -41,22 +41,26 @@ function reset(call: Call): void {
 }
 
 /**
- * Where no user has a password, any name and any password are right, as with a `nopass` user of Redis; a password without a
- * name would be the default user's, who has none.
+ * Where no user has a password, any name and any password are right, as with a `nopass` user of Redis; where there are guests,
+ * only `default` is believed so. A password without a name would be the default user's, who has none.
  */
 function authenticate(call: Call): void | Promise<void> {
   if (call.count > 3) throw syntaxError()
-  if (call.server.sessions.principals.areProved) {
-    const [name, password] = call.count === 2 ? ['default', call.text(1)] : [call.text(1), call.text(2)]
-    return prove(call, name, password).then(() => call.reply.ok())
-  }
-  if (call.count === 2) {
+  const { areProved } = call.server.sessions.principals
+  if (call.count === 2 && !areProved) {
     throw new CommandError(
       'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
     )
   }
-  becomeUser(call, call.text(1))
+  const [name, password] = call.count === 2 ? ['default', call.text(1)] : [call.text(1), call.text(2)]
+  if (isProved(call, name)) return prove(call, name, password).then(() => call.reply.ok())
+  becomeUser(call, name)
   call.reply.ok()
+}
+
+function isProved({ server: { sessions } }: Call, name: string): boolean {
+  const { principals } = sessions
+  return principals.areProved || (principals.haveGuests && name !== 'default')
 }
 
 async function prove(call: Call, name: string, password: string): Promise<void> {
@@ -67,7 +71,7 @@ async function prove(call: Call, name: string, password: string): Promise<void> 
     const { homeDatabase: database } = call.client
     if (database !== undefined) await call.client.openDatabase(database)
     if (call.client.hasEnded) return
-    becomeUser(call, role.name)
+    becomeUser(call, role.name, role.id)
     call.client.identify()
   } catch (error) {
     if (error instanceof LoginError) {
@@ -82,11 +86,13 @@ async function prove(call: Call, name: string, password: string): Promise<void> 
   }
 }
 
-function becomeUser(call: Call, user: string): void {
-  if (user === call.client.session.user && call.client.isIdentified) return
+/** `roleId`: that it has proved to be. */
+function becomeUser(call: Call, user: string, roleId?: number): void {
+  const { session } = call.client
+  if (user === session.user && roleId === session.identity.ownRoleId && call.client.isIdentified) return
   checkFree(call)
   const { homeDatabase: database } = call.client
-  call.client.changeSession({ user, ...(database !== undefined && { database }) })
+  call.client.changeSession({ user, roleId, ...(database !== undefined && { database }) })
 }
 
 function checkFree(call: Call): void {
@@ -123,8 +129,7 @@ function parseHello(call: Call): Hello {
 
 function hello(call: Call): void | Promise<void> {
   const wanted = parseHello(call)
-  const { principals } = call.server.sessions
-  if (principals.areProved && wanted.user !== undefined) {
+  if (wanted.user !== undefined && isProved(call, wanted.user)) {
     return prove(call, wanted.user, wanted.password).then(() => welcome(call, wanted))
   }
   if (!call.client.isIdentified) {
@@ -132,7 +137,7 @@ function hello(call: Call): void | Promise<void> {
       'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
     )
   }
-  becomeUser(call, wanted.user ?? call.client.session.user)
+  if (wanted.user !== undefined) becomeUser(call, wanted.user)
   welcome(call, wanted)
 }
 

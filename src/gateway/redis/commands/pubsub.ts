@@ -14,8 +14,8 @@ import { writeHelp } from './help.ts'
 const longestNameBytes = 64 * 1024
 /** Of names that one command is about, in one turn; also at most so many between MULTI and EXEC. */
 const namesPerTurn = 1000
-/** Patterns that are compared at once. */
-const patternsPerTurn = 500
+/** Of comparing patterns with a channel. */
+const looksPerTurn = 500
 
 /** Its bytes, as a latin1 string. */
 function channelName(call: Call, position: number): string {
@@ -101,9 +101,9 @@ function publishing(scope: string): DataHandler {
     const name = channelName(call, 1)
     const room = call.client.isAlone ? call.tx.effects.hub.room : undefined
     if (room !== undefined) return publishLater(call, scope, name, room)
-    if (channels.patternCount <= patternsPerTurn) {
+    if (channels.mostLooks(name) <= looksPerTurn) {
       let count = 0
-      for (const { subscribers } of channels.receivers(name)) count += subscribers.size
+      for (const receivers of channels.receivers(name)) count += receivers?.subscribers.size ?? 0
       publish(call, scope, name, count)
       return
     }
@@ -120,9 +120,9 @@ function* publishLater(call: Call, scope: string, name: string, room: Promise<vo
 function* publishSliced(call: Call, scope: string, name: string, channels: Channels): StatementSteps<void> {
   let count = 0
   let looked = 0
-  for (const { subscribers } of channels.receivers(name)) {
-    count += subscribers.size
-    if (++looked % patternsPerTurn === 0) yield undefined
+  for (const receivers of channels.receivers(name)) {
+    count += receivers?.subscribers.size ?? 0
+    if (++looked % looksPerTurn === 0) yield undefined
   }
   publish(call, scope, name, count)
 }

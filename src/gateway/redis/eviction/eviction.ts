@@ -147,6 +147,7 @@ export class Eviction implements AccessRules {
   async #makeRoom(database: string): Promise<boolean> {
     const session = this.#sessionOf(database)
     const target = this.limitBytes - Math.min(this.limitBytes * margin, mostMarginBytes)
+    await this.#forgetKept(database, session)
     for (;;) {
       const excess = this.usedBytes(session) - (this.#keptBytes.get(database) ?? 0) - target
       if (excess <= 0) return true
@@ -156,9 +157,16 @@ export class Eviction implements AccessRules {
       this.evictedKeys += evicted.keys
       await session.settleStore()
       const { pinnedSnapshots } = session.storeFacts()
-      const before = this.#keptBytes.get(database) ?? 0
-      this.#keptBytes.set(database, pinnedSnapshots > 0 ? before + evicted.bytes : 0)
+      if (pinnedSnapshots === 0) this.#keptBytes.delete(database)
+      else this.#keptBytes.set(database, (this.#keptBytes.get(database) ?? 0) + evicted.bytes)
     }
+  }
+
+  /** What nobody's snapshot keeps any more is given back, or is not among it. */
+  async #forgetKept(database: string, session: Session): Promise<void> {
+    if (!this.#keptBytes.has(database) || session.storeFacts().pinnedSnapshots > 0) return
+    this.#keptBytes.delete(database)
+    await session.settleStore()
   }
 
   #sessionOf(database: string): Session {

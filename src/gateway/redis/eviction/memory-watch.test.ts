@@ -43,6 +43,29 @@ it('keys go for what the library has written', async () => {
   writer.close()
 })
 
+it('what a snapshot has kept while keys went counts no more once it has gone', async () => {
+  for (let i = 0; i < 300; i++) await client.send('SET', `key:${i}`, 'x'.repeat(500))
+  const reader = server.sessions.openSession({ user: 'test', door: 'test' })
+  reader.begin({ isolation: 'repeatable read', readOnly: true })
+  await reader.run((tx) => void tx.catalog.version)
+  await client.sendLine('CONFIG SET maxmemory-policy allkeys-random')
+  const most = (await fact('used_memory')) - 60_000
+  await client.sendLine(`CONFIG SET maxmemory ${most}`)
+  await until(async () => (await fact('evicted_keys')) > 0)
+  expect(await fact('used_memory')).toBeGreaterThan(most)
+  await reader.rollback()
+  await until(async () => (await fact('used_memory')) <= most)
+  const evicted = await fact('evicted_keys')
+  const writer = server.sessions.openSession({ user: 'test', door: 'test' })
+  const bytes = most - (await fact('used_memory')) + 20_000
+  await writer.run((tx) => {
+    const space = findDatabase(tx.catalog, 0)!
+    setString(tx, space, sliceOf(Buffer.from('other')), sliceOf(Buffer.alloc(bytes)))
+  })
+  await until(async () => (await fact('evicted_keys')) > evicted)
+  for (const session of [reader, writer]) session.close()
+})
+
 it('clients that hold most have to go', async () => {
   const large = server.connect()
   const kept = server.connect()

@@ -1,4 +1,5 @@
 /** Who replicates from here has the same keys, whatever becomes of them; `replicas.ci.test.ts` has a real redis-server. */
+import { deaf } from '../../../host/deaf.ts'
 import { createServer, type AddressInfo, type Server, type Socket as NodeSocket } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Socket } from '../../../host/host.ts'
@@ -22,10 +23,7 @@ function letIn({ gateway }: TestServer, socket: NodeSocket): void {
   const entry: Socket = {
     remote: `127.0.0.1:${socket.remotePort}`,
     isLocal: true,
-    onData: () => undefined,
-    onEnd: () => undefined,
-    onDrain: () => undefined,
-    onClose: () => undefined,
+    listener: deaf,
     get pendingBytes() {
       return socket.writableLength
     },
@@ -37,10 +35,10 @@ function letIn({ gateway }: TestServer, socket: NodeSocket): void {
   }
   gateway.accept(entry, new Uint8Array(0))
   socket.on('error', () => undefined)
-  socket.on('data', (chunk) => entry.onData(chunk))
-  socket.on('end', () => entry.onEnd())
-  socket.on('drain', () => entry.onDrain())
-  socket.on('close', () => entry.onClose())
+  socket.on('data', (chunk) => entry.listener.onData(chunk))
+  socket.on('end', () => entry.listener.onEnd())
+  socket.on('drain', () => entry.listener.onDrain())
+  socket.on('close', () => entry.listener.onClose())
 }
 
 beforeEach(async () => {

@@ -1,4 +1,5 @@
 /** What comes in by a socket, for who reads it in steps; the other side waits where too much has come. */
+import { hear } from '../../../host/deaf.ts'
 import type { Socket } from '../../../host/host.ts'
 import type { MoreBytes } from '../../../model/keyvalue/rdb/rdb-input.ts'
 
@@ -16,9 +17,11 @@ export class SocketBytes implements MoreBytes {
 
   constructor(socket: Socket) {
     this.#socket = socket
-    socket.onData = (chunk) => this.#take(Buffer.from(chunk))
-    socket.onEnd = () => this.end()
-    socket.onClose = () => this.end()
+    hear(socket, {
+      onData: (chunk) => this.#take(Buffer.from(chunk)),
+      onEnd: () => this.end(),
+      onClose: () => this.end(),
+    })
   }
 
   #take(chunk: Uint8Array): void {

@@ -20,7 +20,7 @@ import { asBatch, isSteps } from '../../../database/transaction/wait.ts'
 import type { Rights } from '../../../database/access/rights.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import type { LuaMachine, ScriptPlace } from '../../../language/lua/machine.ts'
-import { luaType, type Outcome } from '../../../language/lua/values.ts'
+import { LuaFailure, luaType, type Outcome } from '../../../language/lua/values.ts'
 import type { State } from '../../../language/lua/wasm.ts'
 import { Call, type Steps } from '../call.ts'
 import type { Command } from '../command-table.ts'
@@ -137,6 +137,16 @@ function* goOn(run: ScriptRun, tx: Transaction): StatementSteps<void> {
   if (writing !== undefined) yield* writing
 }
 
+/** What fails before the script runs, as where there is no memory for what it is given, is its command's error. */
+function orRefused(run: () => Outcome): Outcome {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof LuaFailure) throw new CommandError(`ERR ${error.message}`)
+    throw error
+  }
+}
+
 export class ScriptRun implements ScriptHost {
   /** Before its first command. */
   readonly start: ReturnType<Transaction['savepoint']>
@@ -211,14 +221,20 @@ export class ScriptRun implements ScriptHost {
   }
 
   begin(): Outcome {
-    const { script } = this.#request
-    if (!('library' in script)) this.#beginFilling(this.#interpreter.begin(script, this))
-    else if (!this.#beginFunction(script)) this.#beginLoad(script)
-    return this.resume()
+    return orRefused(() => {
+      const { script } = this.#request
+      if (!('library' in script)) this.#beginFilling(this.#interpreter.begin(script, this))
+      else if (!this.#beginFunction(script)) this.#beginLoad(script)
+      return this.#goOn()
+    })
   }
 
   /** Goes on as far as the turn reaches: with the library's code, with KEYS and ARGV, with the script. */
   resume(): Outcome {
+    return orRefused(() => this.#goOn())
+  }
+
+  #goOn(): Outcome {
     this.#stuckLooks = 0
     const { machine } = this.#interpreter
     if (this.#loading !== undefined) {

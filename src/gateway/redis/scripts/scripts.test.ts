@@ -95,6 +95,12 @@ describe('a script that wants much', () => {
     expect(await client.send('EVAL', 'return 1', '0')).toBe(':1')
   })
 
+  it('before it runs, for what it is given, hears the same', async () => {
+    const argument = 'x'.repeat(50_000_000)
+    expect(await client.send('EVAL', 'return #ARGV[1]', '0', argument)).toBe('-ERR not enough memory')
+    expect(await client.send('EVAL', 'return #ARGV[1]', '0', 'x')).toBe(':1')
+  })
+
   it('gives back what its interpreter had grown to', async () => {
     const heldBytes = async (): Promise<number> => Number(/tot-mem=(\d+)/.exec(await client.send('CLIENT', 'INFO'))![1])
     const before = await heldBytes()

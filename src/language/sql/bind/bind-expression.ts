@@ -229,6 +229,7 @@ function bindCase(binder: Binder, scope: Scope, node: CaseExpr): Expression {
   const branches = binder.each(scope, node.args ?? [], (branch) => {
     if (!('CaseWhen' in branch)) throw notBuilt('this CASE')
     const { expr, result, location } = branch.CaseWhen
+    if (node.arg !== undefined) binder.repetition.written(node.arg)
     const when =
       node.arg === undefined
         ? binder.expression(scope, expr!)

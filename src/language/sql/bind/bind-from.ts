@@ -543,6 +543,7 @@ function mergeColumn(
   const equal = binder.operator('=', [a.expression, b.expression])
   if (kind === 'inner' || kind === 'left') return { column: a, equal }
   if (kind === 'right') return { column: b, equal }
+  for (const one of [a.expression, b.expression]) binder.repetition.shared(one)
   const type = commonType([a.expression, b.expression], 'JOIN/USING')
   const parts = [coerce(binder, a.expression, type), coerce(binder, b.expression, type)]
   const expression: Expression = { kind: 'coalesce', type, modifier: -1, arguments: parts }

@@ -57,6 +57,7 @@ export function bindOperation(binder: Binder, scope: Scope, node: A_Expr): Expre
       const [left, right] = [binder.expression(scope, node.lexpr!), binder.expression(scope, node.rexpr!)]
       const equal = applyOperator(binder, '=', [left, right], location)
       const value = coerce(binder, left, typeOfNullif(left, right))
+      binder.repetition.shared(left)
       const branch = { when: equal, then: { kind: 'constant', type: value.type, modifier: -1, value: null } as const }
       return {
         kind: 'case',
@@ -290,6 +291,7 @@ function bindIn(binder: Binder, scope: Scope, node: A_Expr, negated: boolean): E
   if ('RowExpr' in left) {
     const parts = binder.each(scope, items, (item) => {
       if (!('RowExpr' in item)) throw failure('42601', 'a row was expected in IN', { location })
+      for (const one of left.RowExpr.args ?? []) binder.repetition.written(one)
       return bindRowComparison(binder, scope, left.RowExpr.args ?? [], item.RowExpr.args ?? [], symbol, location)
     })
     if (parts.length === 1) return parts[0]!
@@ -310,6 +312,7 @@ function bindIn(binder: Binder, scope: Scope, node: A_Expr, negated: boolean): E
         : { kind: 'constant', type: arrayType, modifier: -1, value: values }
     return quantify(binder, coerce(binder, value, type), array, type, symbol, negated, location)
   }
+  binder.repetition.shared(value, bound.length - 1)
   const tests = binder.each(scope, bound, (one) => applyOperator(binder, symbol, [value, one], location))
   if (tests.length === 1) return tests[0]!
   return { kind: negated ? 'and' : 'or', type: oid.bool, modifier: -1, location, arguments: tests }
@@ -346,7 +349,7 @@ function bindSimilar(binder: Binder, scope: Scope, node: A_Expr, negated: boolea
 
 function bindBetween(binder: Binder, scope: Scope, node: A_Expr): Expression {
   const location = node.location
-  const value = (): Expression => binder.expression(scope, node.lexpr!)
+  const value = (): Expression => binder.repeated(scope, node.lexpr!)
   const [low, high] = itemsOf(node.rexpr).map((one) => binder.expression(scope, one)) as [Expression, Expression]
   const negated = node.kind === 'AEXPR_NOT_BETWEEN' || node.kind === 'AEXPR_NOT_BETWEEN_SYM'
   const symmetric = node.kind === 'AEXPR_BETWEEN_SYM' || node.kind === 'AEXPR_NOT_BETWEEN_SYM'
@@ -360,6 +363,7 @@ function bindBetween(binder: Binder, scope: Scope, node: A_Expr): Expression {
       ? logic('or', [compare('<', from), compare('>', to)])
       : logic('and', [compare('>=', from), compare('<=', to)])
   if (!symmetric) return range(low, high)
+  for (const one of [low, high]) binder.repetition.shared(one)
   return logic(negated ? 'and' : 'or', [range(low, high), range(high, low)])
 }
 

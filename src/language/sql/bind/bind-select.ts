@@ -1,6 +1,6 @@
 /** SELECT, VALUES and the set operations. */
 import type { A_Indirection, Node, SelectStmt, SortBy } from 'libpg-query'
-import { type Expression, fingerprint, someExpression } from '../expression/expression.ts'
+import { childrenOf, type Expression, fingerprint, someExpression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { oid } from '../types/oids.ts'
 import { bindSorted } from './collation.ts'
@@ -138,7 +138,10 @@ function starFields(binder: Binder, scope: Scope, { arg, indirection = [] }: A_I
   const before = indirection.slice(0, -1)
   const node: Node = before.length === 0 ? arg! : { A_Indirection: { arg: arg!, indirection: before } }
   const row = binder.expression(scope, node)
-  return allFields(row, row.location).map(({ name, value: expression }) => {
+  const all = allFields(row, row.location)
+  // A table's columns are but columns.
+  if (!childrenOf(row).every(({ kind }) => kind === 'column')) binder.repetition.shared(row)
+  return all.map(({ name, value: expression }) => {
     const { type, modifier } = expression
     return { column: { name, type, modifier, origin: undefined }, expression }
   })

@@ -13,6 +13,7 @@ import type { CommonTableExpr, Node, SelectStmt } from 'libpg-query'
 import type { Expression, ParameterExpression } from '../expression/expression.ts'
 import { seal } from '../expression/sealed.ts'
 import { typeOfNumber } from './made-types.ts'
+import { Repetition } from './repetition.ts'
 import type { BoundQuery, OutputColumn } from './query.ts'
 import { type Frame, framesOf, type Scope } from './scope.ts'
 import type { FrozenRelation } from './with/frozen-relation.ts'
@@ -20,6 +21,8 @@ import type { Variables } from './variables.ts'
 
 /** Nested expressions and queries: the JavaScript stack holds several times as many. */
 const maxDepth = 1000
+/** Of one statement: views over views are bound once for each way that leads to them. */
+const mostViewsRead = 1000
 
 export interface Dependency {
   readonly namespace: string
@@ -60,6 +63,7 @@ export type PlanWriting = (
 interface Mark {
   readonly subqueries: number
   readonly weight: number
+  readonly repeated: number
   readonly decisions: number
   readonly parameters: number
   /** What the enclosing blocks had been asked for. */
@@ -115,6 +119,7 @@ export class Binder {
   readonly #owners = new Map<number, Owner>()
   /** The views whose queries are being bound. */
   readonly #views = new Set<number>()
+  #viewsRead = 0
   #acting: Owner | undefined
   #isSilent = false
   /** Of a long text: what is done of it. */
@@ -130,6 +135,8 @@ export class Binder {
   #depth = 0
   /** Expressions bound, those sealed counted as one. */
   #weight = 0
+  #bound = 0
+  readonly repetition: Repetition
 
   constructor(context: SqlContext, parameterTypes: readonly number[], rules: BindingRules, progress?: Progress) {
     this.context = context
@@ -138,6 +145,7 @@ export class Binder {
     this.parameterTypes = [...this.#givenTypes]
     this.#rules = rules
     this.progress = progress
+    this.repetition = new Repetition(progress !== undefined)
   }
 
   /** Before binding is begun, or begun again. */
@@ -146,6 +154,8 @@ export class Binder {
     this.#depth = 0
     this.#subqueries = 0
     this.#weight = 0
+    this.repetition.parts = 0
+    this.#viewsRead = 0
     this.#decided = 0
     this.parameterTypes.length = 0
     for (const type of this.#givenTypes) this.parameterTypes.push(type)
@@ -159,7 +169,16 @@ export class Binder {
         ? this.#rules.expression(this, scope, node)
         : progress.each([node], () => this.#bindWide(scope, node, progress), this.#markedIn(scope))[0]!
     this.#weight++
+    this.#bound++
     this.#depth--
+    return bound
+  }
+
+  /** For one of several places in which an expression stands that the text has once. */
+  repeated(scope: Scope, node: Node): Expression {
+    const before = this.#bound
+    const bound = this.expression(scope, node)
+    this.repetition.bound(this.#bound - before)
     return bound
   }
 
@@ -184,6 +203,7 @@ export class Binder {
       mark: () => ({
         subqueries: this.#subqueries,
         weight: this.#weight,
+        repeated: this.repetition.parts,
         decisions: this.#decided,
         parameters: this.parameterTypes.length,
         frames,
@@ -192,6 +212,7 @@ export class Binder {
       restore: (mark) => {
         this.#subqueries = mark.subqueries
         this.#weight = mark.weight
+        this.repetition.parts = mark.repeated
         while (this.parameterTypes.length < mark.parameters) this.parameterTypes.push(0)
         while (this.#decided < mark.decisions) {
           const [index, type] = this.#decisions[this.#decided++]!
@@ -331,11 +352,12 @@ export class Binder {
   /**
    * Binds the text that a view keeps, as its owner or as who calls, also within a view of somebody else: its names are found
    * wherever they lie.
-   * Errors: 42P17 where it comes back to itself.
+   * Errors: 42P17 where it comes back to itself, 54001 where it is one of too many.
    */
   within<T>(view: Collection, as: 'owner' | 'caller', bind: () => T): T {
     const { id, name, ownerId } = view
     if (this.#views.has(id)) throw failure('42P17', `infinite recursion detected in rules for relation "${name}"`)
+    if (++this.#viewsRead > mostViewsRead) throw failure('54001', `more than ${mostViewsRead} views are read`)
     const outer = this.#acting
     this.#views.add(id)
     if (!this.#isSilent) this.#acting = as === 'owner' ? this.#ownerOf(ownerId) : undefined

@@ -13,6 +13,7 @@ import {
   mapChildren,
   someExpression,
 } from '../expression/expression.ts'
+import { PrintNumbers } from '../expression/print-numbers.ts'
 import { deparse } from '../expression/deparse.ts'
 import { failure } from '../failure.ts'
 import { requireBoolean } from './coerce.ts'
@@ -145,13 +146,14 @@ function dependentColumns(scope: Scope, keys: readonly Expression[]): Expression
 
 class GroupedRow {
   readonly keys: Keys
-  readonly #places = new Map<string, number>()
-  readonly #aggregates = new Map<string, { place: number; expression: AggregateExpression }>()
+  readonly #prints = new PrintNumbers()
+  readonly #places = new Map<number, number>()
+  readonly #aggregates = new Map<number, { place: number; expression: AggregateExpression }>()
 
   constructor(keys: Keys) {
     this.keys = keys
     for (const [i, key] of keys.keys.entries()) {
-      const print = fingerprint(key)
+      const print = this.#prints.of(key)
       if (!this.#places.has(print)) this.#places.set(print, i)
     }
   }
@@ -161,7 +163,7 @@ class GroupedRow {
   }
 
   apply(expression: Expression): Expression {
-    const place = this.#places.get(fingerprint(expression))
+    const place = this.#places.get(this.#prints.of(expression))
     if (place !== undefined && expression.kind !== 'constant') return this.#read(expression, place)
     if (expression.kind === 'aggregate') return this.#aggregate(expression)
     if (isGroupingCall(expression)) return this.#grouping(expression)
@@ -175,7 +177,7 @@ class GroupedRow {
   }
 
   #applyChild(parent: Expression, child: Expression): Expression {
-    if (parent.kind === 'subquery' && child.kind === 'column' && !this.#places.has(fingerprint(child))) {
+    if (parent.kind === 'subquery' && child.kind === 'column' && !this.#places.has(this.#prints.of(child))) {
       const message = `subquery uses ungrouped column "${child.name}" from outer query`
       throw failure('42803', message, { location: parent.location })
     }
@@ -184,7 +186,7 @@ class GroupedRow {
 
   #grouping(call: CallExpression): Expression {
     const { keys, sets } = this.keys
-    const places = call.arguments.map((one) => this.#places.get(fingerprint(one)))
+    const places = call.arguments.map((one) => this.#places.get(this.#prints.of(one)))
     const missing = places.indexOf(undefined)
     if (missing >= 0) {
       const message = 'arguments to GROUPING must be grouping expressions of the associated query level'
@@ -197,7 +199,7 @@ class GroupedRow {
   #aggregate(expression: AggregateExpression): Expression {
     // Given directly, and so the same for all rows of a group.
     for (const one of expression.arguments.slice(0, expression.direct ?? 0)) this.#checkDirect(one)
-    const print = fingerprint(expression)
+    const print = this.#prints.of(expression)
     let known = this.#aggregates.get(print)
     if (known === undefined) {
       known = { place: this.keys.keys.length + this.#aggregates.size, expression }
@@ -207,7 +209,7 @@ class GroupedRow {
   }
 
   #checkDirect(expression: Expression): void {
-    if (this.#places.has(fingerprint(expression))) return
+    if (this.#places.has(this.#prints.of(expression))) return
     if (expression.kind === 'column') {
       const message = `column "${expression.name}" must appear in the GROUP BY clause or be used in an aggregate function`
       const detail = 'Direct arguments of an ordered-set aggregate must use only grouped columns.'

@@ -41,6 +41,10 @@ export function compareRows(
 ): Expression {
   const name = symbol === '!=' ? '<>' : symbol
   const compare = (by: string, at: number): Expression => binder.operator(by, [...pairs[at]!], location)
+  const compareAgain = (by: string, at: number): Expression => {
+    for (const one of pairs[at]!) binder.repetition.shared(one)
+    return compare(by, at)
+  }
   if (pairs.length === 1) return compare(name, 0)
   const logic = (kind: 'and' | 'or', parts: readonly Expression[]): Expression =>
     parts.length === 1 ? parts[0]! : { kind, type: oid.bool, modifier: -1, location, arguments: parts }
@@ -57,7 +61,7 @@ export function compareRows(
     })
   }
   const equalUpTo = (from: number, to: number): Expression[] =>
-    pairs.slice(from, to).map((_pair, i) => compare('=', from + i))
+    pairs.slice(from, to).map((_pair, i) => compareAgain('=', from + i))
   // By halves where it is long: (a, b) < (c, d) where a < c, or a = c and b < d.
   const order = (from: number, to: number, last: string): Expression => {
     if (to - from > maxFlatRow) {
@@ -74,7 +78,7 @@ export function compareRows(
   const ordered = order(0, pairs.length, name)
   // Follows from it, and an index can use it.
   if (pairs[0]!.some(isVolatile)) return ordered
-  return logic('and', [compare(`${strict}=`, 0), ordered])
+  return logic('and', [compareAgain(`${strict}=`, 0), ordered])
 }
 
 const maxFlatRow = 8

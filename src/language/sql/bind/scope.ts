@@ -132,7 +132,7 @@ export class Scope {
   /** Tables before this one cannot be named: a join's condition sees what it joins. */
   #firstSeen = 0
 
-  /** `within`: the scope whose WITH names are seen as well, where that is not the parent. */
+  /** `within`: a scope of the same parent and frame, whose WITH names are seen as well. */
   constructor(parent?: Scope, frame?: Frame, within?: Scope) {
     this.parent = parent
     this.frame = frame
@@ -213,8 +213,8 @@ export class Scope {
   findCommonTable(name: string): VisibleCommonTable | undefined {
     const table = this.commonTables.get(name)
     if (table !== undefined) return { table, captures: table.frame.captures }
-    const beside = this.#within?.findCommonTable(name)
-    if (beside !== undefined) return beside
+    // It has the same parent and the same frame, and has asked them.
+    if (this.#within !== undefined) return this.#within.findCommonTable(name)
     const outer = this.parent?.findCommonTable(name)
     if (outer === undefined || this.frame === undefined) return outer
     return { table: outer.table, captures: outer.captures.map((one) => this.frame!.capture(one)) }

@@ -59,3 +59,18 @@ function constantText(value: { [name: string]: unknown }): string | undefined {
   if (sval !== undefined) return sval.sval ?? ''
   return boolval === undefined ? undefined : String(boolval.boolval ?? false)
 }
+
+/** About how many expressions a part of the tree is; what is counted ends behind `most`. */
+export function expressionsIn(tree: unknown, most: number): number {
+  let objects = 0
+  const count = (one: unknown): void => {
+    if (typeof one !== 'object' || one === null || objects > most * objectsOfExpression) return
+    objects++
+    for (const child of Object.values(one)) count(child)
+  }
+  count(tree)
+  return Math.ceil(objects / objectsOfExpression)
+}
+
+/** A column is five: its node, its names, and what wraps them. */
+const objectsOfExpression = 5

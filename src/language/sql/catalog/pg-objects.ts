@@ -137,7 +137,7 @@ function* functions(run: SqlRun): Generator<Values> {
 
 function* roles(run: SqlRun): Generator<Values> {
   for (const { oid: number, role } of allRoles(run)) {
-    const { name: title, login, superuser, createRole, createDatabase, inherit, bypassPolicies } = role
+    const { name: title, login, superuser, createRole, createDatabase, inherit, bypassPolicies, replication } = role
     const until = validUntil(role)
     yield [
       number,
@@ -147,7 +147,7 @@ function* roles(run: SqlRun): Generator<Values> {
       createRole,
       createDatabase,
       login,
-      superuser,
+      superuser || replication,
       role.connectionLimit,
       '********',
       until,
@@ -169,8 +169,9 @@ function validUntil({ validUntilMs }: ShownRole): bigint | null {
 function* users(run: SqlRun): Generator<Values> {
   for (const { oid: number, role } of allRoles(run)) {
     if (!role.login) continue
-    const { name: title, superuser, createDatabase, bypassPolicies } = role
-    yield [title, number, createDatabase, superuser, superuser, bypassPolicies, '********', validUntil(role), null]
+    const { name: title, superuser, createDatabase, bypassPolicies, replication } = role
+    const replicates = superuser || replication
+    yield [title, number, createDatabase, superuser, replicates, bypassPolicies, '********', validUntil(role), null]
   }
 }
 

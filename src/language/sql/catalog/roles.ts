@@ -106,6 +106,7 @@ function believed(name: string): ShownRole {
     createDatabase: true,
     inherit: true,
     bypassPolicies: true,
+    replication: true,
   }
   return { id: 0, name, ...may, connectionLimit: -1, validUntilMs: null, memberOf: [] }
 }
@@ -118,6 +119,7 @@ const ofDatabase: ShownRole = {
   createRole: false,
   createDatabase: false,
   bypassPolicies: false,
+  replication: false,
 }
 
 /** Whether it was made by somebody: smaller numbers are of those that every server has. */

@@ -319,6 +319,13 @@ export function someExpression(expression: Expression, matches: (one: Expression
   return matches(expression) || childrenOf(expression).some((child) => someExpression(child, matches))
 }
 
+/** Of how many it is made, itself included; what is counted ends behind `most`. */
+export function partsOf(expression: Expression, most: number): number {
+  let parts = 0
+  someExpression(expression, () => ++parts > most)
+  return parts
+}
+
 /** Columns of its own block that it reads. */
 export function columnsRead(expression: Expression, into: Set<number> = new Set()): Set<number> {
   if (expression.kind === 'column') into.add(expression.index)
@@ -371,7 +378,8 @@ function identityOf(expression: Expression): number {
   return identity
 }
 
-function ownFingerprint(expression: Expression): string {
+/** Without its parts. */
+export function ownFingerprint(expression: Expression): string {
   const { kind, type } = expression
   switch (expression.kind) {
     case 'constant':

@@ -1,18 +1,52 @@
 /** Bit strings: their parts, their logic, and numbers made of them. */
-import type { SqlValue } from '../contract.ts'
+import { charge } from '../../../base/work.ts'
 import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
+import { perSize } from './cost.ts'
 import { defineAggregate, defineFunction, defineOperator } from './registry.ts'
 import { checkGrownLength } from './text-length.ts'
 
 const { bit, varbit, int4, int8 } = oid
 
-function sameSize(a: string, b: string, what: string): void {
+/** Looks at no digit. */
+const field = { cost: 'own' } as const
+const digitwise = { cost: perSize(3) }
+
+type Sized = Pick<string, 'length'>
+
+function sameSize(a: Sized, b: Sized, what: string): void {
   if (a.length !== b.length) throw failure('22026', `cannot ${what} bit strings of different sizes`)
 }
 
-function combined(a: string, b: string, set: (a: boolean, b: boolean) => boolean): string {
-  return Array.from(a, (one, i) => (set(one === '1', b[i] === '1') ? '1' : '0')).join('')
+/** The digits of a bit string, four in a word: what is done to words is done to each of their lowest bits. */
+interface Digits {
+  readonly length: number
+  readonly words: Uint32Array
+}
+
+const onesOfWord = 0x0101_0101
+const zeroDigits = 0x3030_3030
+/** Of a digit that is copied and combined. */
+const unitsPerDigit = 1
+
+function digitsOf(bits: string): Digits {
+  charge(bits.length * unitsPerDigit)
+  const words = new Uint32Array((bits.length + 3) >> 2)
+  Buffer.from(words.buffer).write(bits, 'latin1')
+  return { length: bits.length, words }
+}
+
+function textOf({ words, length }: Digits): string {
+  return Buffer.from(words.buffer as ArrayBuffer).toString('latin1', 0, length)
+}
+
+type CombineWords = (a: number, b: number) => number
+
+/** In the place of the first one's. */
+function combine(into: Digits, { words }: Digits, set: CombineWords): Digits {
+  const target = into.words
+  for (let i = 0; i < target.length; i++) target[i] = set(target[i]!, words[i]!) | zeroDigits
+  return into
 }
 
 function shifted(bits: string, by: number): string {
@@ -46,9 +80,9 @@ function defineParts(): void {
       defineOperator('||', [varbit, varbit], varbit, (a: string, b: string) => a + b)
       continue
     }
-    defineFunction('length', [bit], int4, (bits: string) => bits.length)
-    defineFunction('bit_length', [bit], int4, (bits: string) => bits.length)
-    defineFunction('octet_length', [bit], int4, (bits: string) => (bits.length + 7) >> 3)
+    defineFunction('length', [bit], int4, (bits: string) => bits.length, field)
+    defineFunction('bit_length', [bit], int4, (bits: string) => bits.length, field)
+    defineFunction('octet_length', [bit], int4, (bits: string) => (bits.length + 7) >> 3, field)
     defineFunction('bit_count', [bit], int8, (bits: string) => BigInt(bits.replaceAll('0', '').length))
     defineFunction('substring', [bit, int4], bit, (bits: string, from: number) => part(bits, from))
     defineFunction('substring', [bit, int4, int4], bit, part)
@@ -70,36 +104,50 @@ function defineParts(): void {
 }
 
 function defineLogic(): void {
-  const rules = [
-    ['&', 'AND', 'and', (a: boolean, b: boolean) => a && b],
-    ['|', 'OR', 'or', (a: boolean, b: boolean) => a || b],
-    ['#', 'XOR', 'xor', (a: boolean, b: boolean) => a !== b],
-  ] as const
-  for (const [symbol, word, name, set] of rules) {
-    const combine = (a: string, b: string): string => {
+  const rules: readonly (readonly [string, string, CombineWords])[] = [
+    ['&', 'AND', (a, b) => a & b],
+    ['|', 'OR', (a, b) => a | b],
+    ['#', 'XOR', (a, b) => a ^ b],
+  ]
+  for (const [symbol, word, set] of rules) {
+    const combined = (a: string, b: string): string => {
       sameSize(a, b, word)
-      return combined(a, b, set)
+      return textOf(combine(digitsOf(a), digitsOf(b), set))
     }
-    defineOperator(symbol, [bit, bit], bit, combine)
-    const aggregate = `bit_${name}`
-    defineAggregate({
-      name: aggregate,
-      takes: [bit],
-      gives: bit,
-      make: () => ({
-        name: aggregate,
-        result: bit,
-        strict: true,
-        keeps: 'one',
-        begin: () => null,
-        add: (state, [value]) => (state === null ? value : combine(state as string, value as string)),
-        finish: (state) => state as SqlValue,
-      }),
-    })
+    defineOperator(symbol, [bit, bit], bit, combined, digitwise)
+    defineLogicAggregate(word, set)
   }
-  defineOperator('~', [bit], bit, (bits: string) => combined(bits, bits, (one) => !one))
+  const inverted = (bits: string): string => {
+    const digits = digitsOf(bits)
+    return textOf(combine(digits, digits, (one) => one ^ onesOfWord))
+  }
+  defineOperator('~', [bit], bit, inverted, digitwise)
   defineOperator('<<', [bit, int4], bit, shifted)
   defineOperator('>>', [bit, int4], bit, (bits: string, by: number) => shifted(bits, -by))
+}
+
+function defineLogicAggregate(word: string, set: CombineWords): void {
+  const name = `bit_${word.toLowerCase()}`
+  defineAggregate({
+    name,
+    takes: [bit],
+    gives: bit,
+    make: () => ({
+      name,
+      result: bit,
+      strict: true,
+      keeps: 'one',
+      begin: () => null,
+      add: (state, [value]) => {
+        const bits = value as string
+        if (state === null) return digitsOf(bits)
+        const digits = state as Digits
+        sameSize(digits, bits, word)
+        return combine(digits, digitsOf(bits), set)
+      },
+      finish: (state) => (state === null ? null : textOf(state as Digits)),
+    }),
+  })
 }
 
 defineParts()

@@ -107,6 +107,8 @@ const isWide: ReadonlySet<number> = new Set<number>([
   oid.varchar,
   oid.bpchar,
   oid.bytea,
+  oid.bit,
+  oid.varbit,
   oid.json,
   oid.jsonb,
   oid.jsonpath,

@@ -124,7 +124,9 @@ function defineWaits(): void {
 
 function defineSignals(): void {
   const send = (run: SqlRun, id: number, signal: 'cancel' | 'terminate'): boolean => {
-    if (run.context.signalSession?.(id, signal) === true) return true
+    // As whom it runs: within SECURITY DEFINER, the owner.
+    const { rights } = run.transaction.principal
+    if (run.context.signalSession?.(id, signal, rights) === true) return true
     const message = `PID ${id} is not a PostgreSQL backend process`
     addNotice(run, { severity: 'WARNING', sqlState: '01000', message })
     return false

@@ -27,8 +27,13 @@ export interface Span {
 }
 
 /** Reads no column outside of the span. */
-export function isWithin(expression: Expression, { first, width }: Span): boolean {
-  for (const index of columnsRead(expression)) if (index < first || index >= first + width) return false
+export function isWithin(expression: Expression, span: Span): boolean {
+  return areWithin(columnsRead(expression), span)
+}
+
+/** What has been read of an expression, to be looked for in many places. */
+export function areWithin(columns: Iterable<number>, { first, width }: Span): boolean {
+  for (const index of columns) if (index < first || index >= first + width) return false
   return true
 }
 

@@ -1,5 +1,5 @@
 /** EXPLAIN (FORMAT JSON): the plan as nested values, under the names that PostgreSQL 15 has for them. */
-import { countsOf, shownCounts, shownEstimate, type Shown } from './explain-text.ts'
+import { childrenShown, countsOf, shownCounts, shownEstimate, type Shown } from './explain-text.ts'
 import type { ExplainNode } from './plan-node.ts'
 
 type Values = Readonly<Record<string, unknown>>
@@ -44,13 +44,20 @@ function countedAsJson(node: ExplainNode, { counts, timing, buffers }: Shown): V
 
 const neverRun = { rows: 0, startup: '0', total: '0' }
 
-export function planAsJson(node: ExplainNode, shown: Shown, place: Values = noPlace): Values {
+export function planAsJson(node: ExplainNode, shown: Shown): Values {
+  return nodeAsJson(node, shown, noPlace, new Set())
+}
+
+function nodeAsJson(node: ExplainNode, shown: Shown, place: Values, known: Set<ExplainNode>): Values {
   const isRoot = place === noPlace
   const plans = [
     ...(node.subplans ?? []).map(([title, plan]) => {
-      return planAsJson(plan, shown, { 'Parent Relationship': title.split(' ')[0], 'Subplan Name': title })
+      const at = { 'Parent Relationship': title.split(' ')[0], 'Subplan Name': title }
+      return nodeAsJson(plan, shown, at, known)
     }),
-    ...node.children.map((one, i) => planAsJson(one, shown, { 'Parent Relationship': relationOf(node, i) })),
+    ...childrenShown(node, known).map((one, i) => {
+      return nodeAsJson(one, shown, { 'Parent Relationship': relationOf(node, i) }, known)
+    }),
   ]
   const { 'Node Type': type, ...facts } = typeOf(node)
   const { rows, startup, total } = shownEstimate(node)

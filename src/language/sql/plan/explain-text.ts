@@ -78,9 +78,16 @@ export interface Shown {
   readonly writes?: number
 }
 
+/** The plan of a WITH query is below the first of its readers alone: readers may be read several times in their turn. */
+export function childrenShown({ children, facts }: ExplainNode, known: Set<ExplainNode>): readonly ExplainNode[] {
+  if (facts?.['Node Type'] !== 'CTE Scan') return children
+  return children.filter((one) => !known.has(one) && known.add(one))
+}
+
 /** The lines of EXPLAIN's text format. */
 export function renderPlan(node: ExplainNode, shown: Shown): string[] {
   const lines: string[] = []
+  const known = new Set<ExplainNode>()
   const write = (one: ExplainNode, indent: number, isRoot: boolean): void => {
     const lead = isRoot ? ' '.repeat(indent) : `${' '.repeat(indent)}->  `
     const title = shown.verbose ? (one.qualified?.title ?? one.title) : one.title
@@ -96,7 +103,7 @@ export function renderPlan(node: ExplainNode, shown: Shown): string[] {
       lines.push(`${' '.repeat(inner)}${label}`)
       write(plan, inner + 2, false)
     }
-    for (const child of one.children) write(child, inner, false)
+    for (const child of childrenShown(one, known)) write(child, inner, false)
   }
   write(node, 0, true)
   return lines

@@ -6,12 +6,12 @@
  *   FROM (SELECT a, b + 1 AS c FROM t WHERE b > 0) q WHERE q.c = 5  →  FROM t WHERE t.b + 1 = 5 AND t.b > 0
  *
  * What groups, sorts, cuts, tells rows apart, draws or gives sets stays a query of its own; so does one that hides rows from
- * conditions around it, and one within the nulls of an outer join that shows more than columns: an expression would
- * not be null there. Conditions go to where their rows are chosen: WHERE, or the ON of the outer join whose inner side they are of.
+ * conditions around it, one within the nulls of an outer join that shows more than columns, since an expression would
+ * not be null there, and one that shows a very large expression. Conditions go to where their rows are chosen: WHERE, or the ON of the outer join whose inner side they are of.
  */
 import type { FromItem, JoinItem, QueryItem, SelectBody } from '../bind/query.ts'
 import { mapWindow } from '../bind/windows/window.ts'
-import { type AggregateExpression, type Expression, someExpression } from '../expression/expression.ts'
+import { type AggregateExpression, type Expression, partsOf, someExpression } from '../expression/expression.ts'
 import { isVolatile } from '../expression/volatile.ts'
 import { conjunction, conjunctsOf } from './conditions.ts'
 import { moveColumns, moveExpression, moveItem } from './from-items.ts'
@@ -69,6 +69,13 @@ function isPlain({ query: { body }, captures, isLateral, isBarrier }: QueryItem,
   )
 }
 
+/** A column that stands for so much is not written out wherever it is read: what reads it twice may itself be read twice. */
+const mostParts = 1000
+
+function isLarge(expression: Expression): boolean {
+  return partsOf(expression, mostParts) > mostParts
+}
+
 interface Placed {
   readonly item: FromItem
   /** Conditions that were within, and have to be tested around it. */
@@ -97,7 +104,8 @@ class Flattening {
 
   place(item: FromItem, side: Side): Placed {
     if (item.kind === 'join') return this.#join(item, side)
-    if (item.kind === 'query' && isPlain(item, side)) return this.#takeIn(item)
+    const taken = item.kind === 'query' && isPlain(item, side) ? this.#takeIn(item) : undefined
+    if (taken !== undefined) return taken
     const first = this.#next
     for (let i = 0; i < item.width; i++) this.#columns.set(item.first + i, first + i)
     this.#next += item.width
@@ -105,8 +113,9 @@ class Flattening {
     return { item: { ...item, first, captures: item.captures.map((one) => this.replace(one)) }, tests: [] }
   }
 
-  #takeIn({ query, first }: QueryItem): Placed {
+  #takeIn({ query, first }: QueryItem): Placed | undefined {
     const { from, where, targets } = flattened(query.body as SelectBody)
+    if (targets.some(isLarge)) return undefined
     const by = this.#next - from!.first
     const move = moveColumns((index) => index + by)
     const moved = moveItem(from!, (index) => index + by)

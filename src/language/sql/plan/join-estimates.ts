@@ -2,11 +2,11 @@
 import { accessCost, assumedSize, entriesOf } from '../../../query/access-path.ts'
 import type { Estimate } from '../../../query/cost.ts'
 import type { JoinChoices } from '../../../query/join-order.ts'
-import type { BoundQuery, FromItem, RelationItem } from '../bind/query.ts'
-import type { Expression } from '../expression/expression.ts'
+import type { BoundQuery, FromItem, JoinItem, RelationItem } from '../bind/query.ts'
+import { columnsRead, type Expression } from '../expression/expression.ts'
 import { comparisonsOf, type ConditionPath } from './access-conditions.ts'
 import { assumedGroups, assumedRows, assumedShares, filteredRows } from './assumed-rows.ts'
-import { conjunctsOf, isMovable, isWithin, type Span } from './conditions.ts'
+import { areWithin, conjunctsOf, isMovable, isWithin, type Span } from './conditions.ts'
 import type { FromPlanner } from './from-planner.ts'
 import { equalityOf, isOutside } from './join-keys.ts'
 import { pushedDown, readOnce } from './push-down.ts'
@@ -23,23 +23,31 @@ export function estimateItem(planner: FromPlanner, item: FromItem, conditions: r
       const access = relationAccess(planner, item, conditions)
       return { rows: access.rows, cost: accessCost(access, access.choose()) }
     }
-    case 'join': {
-      const left = estimateItem(planner, item.left, within(conditions, item.left))
-      const right = estimateItem(planner, item.right, within(conditions, item.right))
-      const on = conjunctsOf(item.condition)
-      const inner = left.rows * right.rows * shareOf(planner, [item.left], item.right, on)
-      const kept = item.join === 'inner' ? 0 : item.join === 'left' ? left.rows : Math.max(left.rows, right.rows)
-      return { rows: Math.max(inner, kept), cost: left.cost + right.cost + inner }
-    }
+    case 'join':
+      return conditions.length > 0
+        ? estimateJoin(planner, item, conditions)
+        : planner.measures.estimateOnce(item, () => estimateJoin(planner, item, conditions))
     case 'function':
       return computed(assumedRows, conditions)
     default: {
       const one = readOnce(item)
-      if (one.kind === 'shared') return computed(rowsOf(planner, one.query), conditions)
+      if (one.kind === 'shared') {
+        const whole = planner.measures.estimateOnce(one.query, () => computed(rowsOf(planner, one.query), []))
+        return computed(whole.rows, conditions)
+      }
       const { query, rest } = pushedDown(one, conditions)
       return computed(rowsOf(planner, query), rest)
     }
   }
+}
+
+function estimateJoin(planner: FromPlanner, item: JoinItem, conditions: readonly Expression[]): Estimate {
+  const left = estimateItem(planner, item.left, within(conditions, item.left))
+  const right = estimateItem(planner, item.right, within(conditions, item.right))
+  const on = conjunctsOf(item.condition)
+  const inner = left.rows * right.rows * shareOf(planner, [item.left], item.right, on)
+  const kept = item.join === 'inner' ? 0 : item.join === 'left' ? left.rows : Math.max(left.rows, right.rows)
+  return { rows: Math.max(inner, kept), cost: left.cost + right.cost + inner }
 }
 
 function within(conditions: readonly Expression[], span: Span): Expression[] {
@@ -125,13 +133,18 @@ function tuplesOf(planner: FromPlanner, item: FromItem, expressions: readonly Ex
 }
 
 function distinctIn(planner: FromPlanner, items: readonly FromItem[], expression: Expression): number {
-  const item = items.find((one) => isWithin(expression, one))
+  const read = [...columnsRead(expression)]
+  let item = items.find((one) => areWithin(read, one))
+  while (item?.kind === 'join') {
+    const { left, right }: JoinItem = item
+    item = areWithin(read, left) ? left : areWithin(read, right) ? right : undefined
+  }
   return item === undefined ? assumedDistinct : distinctOf(planner, item, expression)
 }
 
 /** Different values of an expression over an item's columns. */
 function distinctOf(planner: FromPlanner, item: FromItem, expression: Expression): number {
-  if (item.kind === 'join') return distinctIn(planner, [item.left, item.right], expression)
+  if (item.kind === 'join') return distinctIn(planner, [item], expression)
   if (item.kind !== 'relation' || expression.kind !== 'column') return assumedDistinct
   const { relation, first } = item
   const column = expression.index - first

@@ -45,17 +45,21 @@ export interface JoinTree {
 export function joinTreeOf(item: JoinItem): JoinTree | undefined {
   const members: FromItem[] = []
   const conditions: Expression[] = []
+  let joins = 0
   const takeApart = (one: FromItem): void => {
+    // Asked at each level of many joins, it answers without looking at all of them.
+    if (joins > mostMembers) return
     if (!isInner(one)) {
       members.push(one)
       return
     }
+    joins++
     takeApart(one.left)
     takeApart(one.right)
     conditions.push(...conjunctsOf(one.condition))
   }
   takeApart(item)
-  return members.length < 2 || members.length > mostMembers ? undefined : { members, conditions }
+  return members.length < 2 || joins >= mostMembers ? undefined : { members, conditions }
 }
 
 function isInner(item: FromItem): item is JoinItem {

@@ -44,15 +44,21 @@ export interface JoinedSide extends Span {
 /** Columns that nothing needs are not read. */
 export function sideOf(planner: FromPlanner, item: FromItem): JoinedSide {
   const { first, width } = item
-  return { first, width, live: liveColumns(planner, item).map((index) => index - first) }
+  const live: number[] = []
+  addLive(planner, item, first, live)
+  return { first, width, live }
 }
 
-function liveColumns(planner: FromPlanner, item: FromItem): number[] {
-  if (item.kind === 'join') return [...liveColumns(planner, item.left), ...liveColumns(planner, item.right)]
-  const columns = Array.from({ length: item.width }, (_, i) => item.first + i)
-  if (item.kind !== 'relation') return columns
-  const end = item.first + item.relation.columns.length
-  return columns.filter((index) => index >= end || planner.needed.has(index))
+function addLive(planner: FromPlanner, item: FromItem, from: number, live: number[]): void {
+  if (item.kind === 'join') {
+    addLive(planner, item.left, from, live)
+    addLive(planner, item.right, from, live)
+    return
+  }
+  const hidden = item.kind === 'relation' ? item.first + item.relation.columns.length : item.first
+  for (let index = item.first; index < item.first + item.width; index++) {
+    if (index >= hidden || planner.needed.has(index)) live.push(index - from)
+  }
 }
 
 type JoinedSpans = Pick<PlannedJoin, 'kind'> & { readonly left: JoinedSide; readonly right: JoinedSide }

@@ -4,6 +4,7 @@
  * Before anything runs there is nothing to count in: then each question is answered with `undefined`, and noted.
  */
 import type { GroupSize } from '../../../query/cardinality.ts'
+import type { Estimate } from '../../../query/cost.ts'
 import type { Relation, RelationIndex } from '../../../query/relation.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
@@ -35,6 +36,7 @@ export class Measures {
   readonly #sizes = new Map<Relation, number | undefined>()
   readonly #groups = new Map<RelationIndex, (GroupSize | undefined)[]>()
   readonly #distinct = new Map<Relation, (number | undefined)[]>()
+  readonly #estimates = new Map<object, Estimate>()
   #executions = 0
   /** The plan would be another one with counts. */
   wasAsked = false
@@ -51,6 +53,16 @@ export class Measures {
   wantsCounts(): boolean {
     this.wasAsked = true
     return this.isCounting
+  }
+
+  /**
+   * Of what is asked for from many places: a query with several readers, each of which may be one of another, or a join within joins,
+   * each of which asks for all below it.
+   */
+  estimateOnce(of: object, estimate: () => Estimate): Estimate {
+    let known = this.#estimates.get(of)
+    if (known === undefined) this.#estimates.set(of, (known = estimate()))
+    return known
   }
 
   ask(often: Often, question: Question): number | undefined {

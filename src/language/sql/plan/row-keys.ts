@@ -2,7 +2,7 @@
  * Keys of rows: for hash tables, and for sorts.
  *
  * A value of some types is dear to compare or to hash where it is large: two documents are parsed, two arrays gone through
- * element by element. In its place stand the bytes that it would have in an index, which sort and are equal as the values
+ * element by element, bits are packed. In its place stand the bytes that it would have in an index, which sort and are equal as the values
  * are, and compare natively. They are made once a row, by a call, so that those of a large value are made by another
  * thread (`expression/costed.ts`). The same goes for the digest of a long text or `bytea`.
  *
@@ -22,8 +22,8 @@ export type KeyOfRow<K = HashKey> = (row: SqlRow, run: SqlRun) => K
 
 /** Bytes stand in the place of its values. */
 export function isKeyed(type: number): boolean {
-  const { category, isOrdered } = getType(type)
-  return isOrdered && (category === 'A' || type === oid.jsonb)
+  const { category, isOrdered, multirange } = getType(type)
+  return isOrdered && (category === 'A' || category === 'V' || multirange !== undefined || type === oid.jsonb)
 }
 
 /** The expression, or a call that makes the bytes. */
@@ -38,9 +38,11 @@ export function keyed(expression: Expression): Expression {
 const unitsPerPlain = 6
 const unitsPerOther = 30
 const unitsPerCharacter = 100
+const unitsPerBit = 4
 
 export function keyCost(type: number): Cost {
   if (type === oid.jsonb) return perSize(unitsPerCharacter)
+  if (getType(type).category === 'V') return perSize(unitsPerBit)
   return perSize((getType(type).element?.storedBytes ?? 0) > 0 ? unitsPerPlain : unitsPerOther)
 }
 

@@ -41,6 +41,8 @@ export interface BoundCursor {
 export interface RecordValue {
   readonly columns: readonly BoundColumn[]
   readonly values: unknown[]
+  /** NEW of a row that goes, OLD of one that comes: NULL until a field is given a value. */
+  readonly isAbsent?: boolean
 }
 
 /** As SQL has it; one of nulls alone is NULL. */

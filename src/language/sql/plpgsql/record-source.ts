@@ -29,7 +29,10 @@ export function recordSource(expression: PlExpression, names: Names): RecordSour
     const found = names.find(path)
     if (found?.variable.kind === 'record' && found.field === undefined) {
       const { slot } = found.variable
-      return (frame) => (frame.values[slot] as RecordValue | null) ?? undefined
+      return (frame) => {
+        const record = frame.values[slot] as RecordValue | null
+        return record === null || record.isAbsent === true ? undefined : record
+      }
     }
   }
   return (frame) => {

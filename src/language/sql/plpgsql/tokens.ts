@@ -20,7 +20,9 @@ const blank = /(?:[ \t\n\v\f\r]+|--[^\n\r]*)+/y
 const word = /[A-Za-z_\u0080-\uffff][A-Za-z_0-9$\u0080-\uffff]*/y
 const number = /(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y
 const plainString = /[bBxXnN]?'(?:[^']|'')*'/y
-const escapeString = /[eE]'(?:[^'\\]|\\[^]|'')*'/y
+/** It goes on in the next line that begins with a quote. */
+const escapeString =
+  /[eE]'(?:[^'\\]|\\[^]|'')*'(?:(?:[ \t\v\f]*(?:--[^\n\r]*)?[\n\r])+[ \t\v\f]*'(?:[^'\\]|\\[^]|'')*')*/y
 const unicodeString = /[uU]&(?:'(?:[^']|'')*'|"(?:[^"]|"")*")/y
 const quotedName = /"(?:[^"]|"")*"/y
 const dollar = /\$(?:[A-Za-z_\u0080-\uffff][A-Za-z_0-9\u0080-\uffff]*)?\$/y

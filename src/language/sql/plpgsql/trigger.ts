@@ -64,9 +64,11 @@ function columnsOf(table: Triggered): readonly BoundColumn[] {
   return table.columns.map(({ name, type, modifier }) => ({ name, type: type.oid, modifier }))
 }
 
-function recordOf(table: Triggered, row: Values | undefined): RecordValue | null {
+function recordOf(table: Triggered, row: Values | undefined): RecordValue {
   const columns = columnsOf(table)
-  return { columns, values: row === undefined ? columns.map(() => null) : [...row] }
+  return row === undefined
+    ? { columns, values: columns.map(() => null), isAbsent: true }
+    : { columns, values: [...row] }
 }
 
 export function* runTrigger(invocation: Invocation, firing: Firing): StatementSteps<Row | undefined> {

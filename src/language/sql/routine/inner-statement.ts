@@ -108,8 +108,9 @@ function noTransactionCommand(isDynamic = false): Error {
   return failure('0A000', 'unsupported transaction command in PL/pgSQL')
 }
 
-/** Errors: 0A000 for what no function does; 25006 where the transaction only reads. */
-export function checkInner(prepared: PreparedStatement, { caller, isReadOnly, isDynamic }: InnerOptions): void {
+/** Errors: 0A000 for what no function does; 25006 where the transaction only reads, 42501 where the context is restricted. */
+export function checkInner(prepared: PreparedStatement, options: InnerOptions): void {
+  const { caller, context, isReadOnly, isDynamic } = options
   const { effect, command } = prepared
   if (!innerKinds.has(effect.kind)) {
     if (transactionKinds.has(effect.kind)) throw noTransactionCommand(isDynamic)
@@ -117,6 +118,9 @@ export function checkInner(prepared: PreparedStatement, { caller, isReadOnly, is
       throw failure('25001', 'SET TRANSACTION ISOLATION LEVEL must be called before any query')
     }
     throw failure('0A000', `${command} is not allowed in a function`)
+  }
+  if (context.isRestricted === true && effect.kind !== 'read' && command !== 'SELECT' && command !== 'CALL') {
+    throw failure('42501', `cannot execute ${command} within security-restricted operation`)
   }
   const writes = (effect.kind === 'write' && command !== 'SELECT' && command !== 'CALL') || effect.kind === 'schema'
   if (!writes) return

@@ -4,13 +4,14 @@
  */
 import { AccessError } from '../../../database/access/rights.ts'
 import { privilege } from '../../../database/access/privileges.ts'
-import type { Owned, StatementSteps, Transaction } from '../../../database/contract.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import type { OutputColumn } from '../bind/query.ts'
 import type { Firing } from '../../../model/table/triggers.ts'
 import type { Row, SqlContext, SqlValue, TransitionTable } from '../contract.ts'
-import { failure } from '../failure.ts'
+import { failure, notBuilt } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { splitSearchPath } from '../settings/settings.ts'
+import { isAsWhom, splitSearchPath } from '../settings/settings.ts'
+import { asOwner, ownersParts, refuseToBecome, withinDefiner } from './as-owner.ts'
 import { getRoutineLanguage, type Invocation } from './languages.ts'
 import type { Routine } from './routines.ts'
 
@@ -86,15 +87,6 @@ function transitionsOf({ trigger, table, rows = [] }: Firing): SqlContext['trans
   return named
 }
 
-/** Each stretch of the steps with the rights of the owner; between two of them others run. */
-export function* asOwner<T>(caller: SqlRun, owned: Owned, steps: StatementSteps<T>): StatementSteps<T> {
-  for (;;) {
-    const step = caller.transaction.access.asOwner(owned, () => steps.next())
-    if (step.done === true) return step.value
-    yield step.value
-  }
-}
-
 /** Contexts of functions that have nothing of their own: of which transaction they are, and as whom. */
 const plain = new WeakMap<SqlContext, { readonly transaction: Transaction; readonly owner: string | undefined }>()
 
@@ -116,12 +108,8 @@ function contextOf(routine: Routine, caller: SqlRun, transitions?: SqlContext['t
     catalog: { get: () => caller.transaction.catalog },
     transitions: { value: transitions },
   }
-  if (isDefiner) {
-    const principal = (transaction: Transaction) => transaction.principal
-    own['user'] = { value: collection.owner }
-    own['rights'] = { get: () => principal(caller.transaction).rights }
-  }
-  if (settings.length > 0) setWithin(own, new Map(settings), outer)
+  if (isDefiner) Object.assign(own, ownersParts(caller, collection))
+  if (settings.length > 0) setWithin(own, new Map(settings), outer, isDefiner)
   const context = Object.create(outer, own) as SqlContext
   if (hasOwn) return context
   const owner = isDefiner ? collection.owner : plain.get(caller.context)?.owner
@@ -129,19 +117,20 @@ function contextOf(routine: Routine, caller: SqlRun, transitions?: SqlContext['t
   return context
 }
 
-const asWhom: ReadonlySet<string> = new Set(['role', 'session_authorization'])
-
-/** As whom the session goes on is not for a function to say that acts as its owner. */
-function withinDefiner(outer: SqlContext): SqlContext {
-  const setSetting: SqlContext['setSetting'] = (name, value, scope) => {
-    if (!asWhom.has(name)) return outer.setSetting(name, value, scope)
-    throw failure('42501', `cannot set parameter "${name}" within security-definer function`)
+/**
+ * Settings of the function's own hide the session's; what it sets beside them is the session's.
+ * Errors: 42501 where it acts as its owner and would say as whom it goes on; 0A000 where it does not, and would.
+ */
+function setWithin(
+  own: PropertyDescriptorMap,
+  settings: Map<string, string>,
+  outer: SqlContext,
+  isDefiner: boolean,
+): void {
+  for (const name of settings.keys()) {
+    if (isDefiner) refuseToBecome(name)
+    else if (isAsWhom(name)) throw notBuilt(`SET ${name} of a function`)
   }
-  return Object.create(outer, { setSetting: { value: setSetting } }) as SqlContext
-}
-
-/** Settings of the function's own hide the session's; what it sets beside them is the session's. */
-function setWithin(own: PropertyDescriptorMap, settings: Map<string, string>, outer: SqlContext): void {
   own['getSetting'] = { value: (name: string) => settings.get(name) ?? outer.getSetting(name) }
   own['setSetting'] = {
     value: (name: string, value: string | undefined, scope: 'session' | 'transaction') => {

@@ -5,7 +5,7 @@
  * Its columns are those of the relation as it is now: a table's by their numbers, whatever they were called then; one that was
  * not there yet is null.
  */
-import { requireHistory, rightsThen } from '../../../database/access/past-rights.ts'
+import { principalThen, requireHistory } from '../../../database/access/past-rights.ts'
 import { Elsewhere, type StatementSteps, type Transaction, type Wait } from '../../../database/contract.ts'
 import type { Database } from '../../../database/database.ts'
 import type { KernelTransaction } from '../../../database/transaction/transaction.ts'
@@ -81,8 +81,7 @@ function beginPast({ transaction }: SqlRun, database: Database): KernelTransacti
   past.callerAccount = asker.callerAccount
   past.callerLimits = asker.callerLimits
   past.beginStatement()
-  const rights = { value: rightsThen(transaction, database) }
-  past.principal = Object.create(transaction.principal, { rights }) as Transaction['principal']
+  past.principal = principalThen(transaction.principal, database, transaction.catalog)
   past.leaveTurn(true)
   return past
 }

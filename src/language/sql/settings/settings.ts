@@ -264,6 +264,13 @@ export function settingNames(): readonly string[] {
   return [...settings.keys()].sort()
 }
 
+const asWhom: ReadonlySet<string> = new Set(['role', 'session_authorization'])
+
+/** Says as whom the session goes on: no function may, and RESET ALL leaves it. */
+export function isAsWhom(name: string): boolean {
+  return asWhom.has(name)
+}
+
 /** A search_path as its parts: `"$user", public`. */
 export function splitSearchPath(text: string): string[] {
   const parts = text.match(/"(?:[^"]|"")*"|[^,\s]+/g) ?? []

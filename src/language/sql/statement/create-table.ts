@@ -3,6 +3,7 @@ import { inPlace } from '../../../database/transaction/wait.ts'
 import type { ColumnDef, CreateStmt, PartitionBoundSpec, PartitionSpec } from 'libpg-query'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import {
+  checkColumnCount,
   type CheckDefinition,
   type ColumnDefault,
   type NewColumn,
@@ -29,7 +30,7 @@ import type { Outcome } from './execution.ts'
 import { bindForeignKey, type ForeignKeyPlan } from './foreign-keys.ts'
 import { type BoundGeneration, bindGeneration } from './generated-columns.ts'
 import { copyIndexes, hasLike, readLike } from './like-clause.ts'
-import { freeName, isNameTaken, targetNamespace } from './naming.ts'
+import { freeName, freeNames, isNameTaken, targetNamespace } from './naming.ts'
 import {
   type Heritage,
   heritageOf,
@@ -123,6 +124,7 @@ function readTable(
     columns.push(column)
     constraints.push(...column.constraints)
   }
+  checkColumnCount((statement.tableElts ?? []).filter((node) => 'ColumnDef' in node).length)
   for (const node of statement.tableElts ?? []) {
     if ('ColumnDef' in node) add(readColumn(binder, name, node.ColumnDef, ofInherited(node.ColumnDef, inherited)))
     else if ('Constraint' in node) constraints.push(...readConstraint(node.Constraint))
@@ -139,12 +141,13 @@ function readTable(
     throw failure('42P16', `multiple primary keys for table "${name}" are not allowed`, { location: second.location })
   }
   const taken = new Set<string>()
+  const freeCheckName = freeNames((candidate) => taken.has(candidate))
   const visible = withInherited(inherited, columns)
   const checks = constraints.flatMap((one): CheckDefinition[] => {
     if (one.kind !== 'check') return []
     const { text, columns: read, called } = bindCheck(binder, name, visible, one.node)
     const only = one.column ?? (read.length === 1 ? read[0]! : '')
-    const checkName = one.name ?? freeName((candidate) => taken.has(candidate), name, only, 'check')
+    const checkName = one.name ?? freeCheckName(name, only, 'check')
     taken.add(checkName)
     return [{ name: checkName, expression: text, ...called, ...(one.noInherit && { noInherit: true as const }) }]
   })

@@ -2,6 +2,7 @@
 import type { Node, RangeVar } from 'libpg-query'
 import { sliceOf, sliceToLatin1 } from '../../../base/slice.ts'
 import { KeyWriter } from '../../../base/tuple.ts'
+import { readFound } from '../../../model/table/codec.ts'
 import { writePrimaryKey } from '../../../model/table/rows.ts'
 import type { Relation } from '../../../query/relation.ts'
 import { keyBytes } from '../../../query/row-format.ts'
@@ -138,7 +139,7 @@ function findPoint(
     writePrimaryKey(relation.table, values, pointWriter)
     const value = run.transaction.get(pointWriter)
     if (value === undefined) return undefined
-    const row = reader.read(value)
+    const row = readFound(reader, value)
     if (accepts !== undefined && !accepts(row, run)) return undefined
     row.push(pointWriter.toBytes())
     return row

@@ -3,6 +3,7 @@
  * that no row is met twice and none is computed from what the statement itself has written.
  */
 import type { StatementSteps, Wait } from '../../../database/contract.ts'
+import { Draws } from '../../../database/transaction/draws.ts'
 import { isSteps } from '../../../database/transaction/wait.ts'
 import { type Operator, paused, takeWait } from '../../../query/operator.ts'
 import { PackedRows } from '../../../query/packed-rows.ts'
@@ -43,7 +44,8 @@ export function* eachFound(
 ): StatementSteps<Changed> {
   if ('open' in finder) return yield* eachHeld(yield* holdRows(finder.open(run), run, cost, compute), run, change)
   const changed: Changed = { rows: [], rowCount: 0 }
-  const row = yield* settled(() => finder.point(run))
+  const draws = new Draws()
+  const row = yield* settled(() => draws.run(() => finder.point(run)))
   if (row === undefined) return changed
   const whole = compute === undefined ? row : row.concat(yield* settled(() => compute(row, run)))
   const counts = change(whole, run, changed)

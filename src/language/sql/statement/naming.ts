@@ -57,9 +57,27 @@ const maxNameBytes = 63
 
 /** `orders_email_key`, cut to what a name may be, with a number where it is taken. */
 export function freeName(isTaken: (name: string) => boolean, ...parts: readonly string[]): string {
-  const [table = '', ...rest] = parts
+  return freeNames(isTaken)(...parts)
+}
+
+/** The same for many names, none of which is free again: what was taken before is not asked for anew. */
+export function freeNames(isTaken: (name: string) => boolean): (...parts: readonly string[]) => string {
+  const numbers = new Map<string, number>()
+  return (...parts) => {
+    const key = JSON.stringify(parts)
+    const [name, number] = nameFrom(numbers.get(key) ?? 0, isTaken, parts)
+    numbers.set(key, number)
+    return name
+  }
+}
+
+function nameFrom(
+  first: number,
+  isTaken: (name: string) => boolean,
+  [table = '', ...rest]: readonly string[],
+): readonly [name: string, number: number] {
   const suffix = rest.filter((part) => part !== '').join('_')
-  for (let number = 0; ; number++) {
+  for (let number = first; ; number++) {
     const end = `_${suffix}${number === 0 ? '' : number}`
     const room = maxNameBytes - Buffer.byteLength(end)
     const name =
@@ -67,7 +85,7 @@ export function freeName(isTaken: (name: string) => boolean, ...parts: readonly 
         .subarray(0, room)
         .toString()
         .replace(/\ufffd$/, '') + end
-    if (!isTaken(name)) return name
+    if (!isTaken(name)) return [name, number]
   }
 }
 

@@ -7,6 +7,7 @@ import { privilege } from '../../../database/access/privileges.ts'
 import { type Slice, sliceOf } from '../../../base/slice.ts'
 import { KeyWriter } from '../../../base/tuple.ts'
 import { findConflict } from '../../../model/table/constraints.ts'
+import { readFound } from '../../../model/table/codec.ts'
 import { defaultOf, type RowDraft } from '../../../model/table/expressions.ts'
 import { asOwner } from '../../../model/table/policies.ts'
 import { guardThrough, prepareRouted, routeRow } from '../../../model/table/partitions/routing.ts'
@@ -348,7 +349,7 @@ function applyConflictUpdate(
   const keySlice = sliceOf(key)
   const value = run.transaction.get(keySlice)
   if (value === undefined) return undefined
-  const old = table.reader.read(value)
+  const old = readFound(table.reader, value)
   const shown = map.toParent(old)
   // Before the caller's own condition sees it, which in PostgreSQL comes first and tells of hidden rows.
   tests.old?.(shown, run)

@@ -21,7 +21,7 @@ import { settingChange } from './settings-statements.ts'
 const timestamptzOid = 1184
 
 const flags: Readonly<
-  Record<string, 'login' | 'superuser' | 'createRole' | 'createDatabase' | 'inherit' | 'bypassPolicies'>
+  Record<string, 'login' | 'superuser' | 'createRole' | 'createDatabase' | 'inherit' | 'bypassPolicies' | 'replication'>
 > = {
   canlogin: 'login',
   superuser: 'superuser',
@@ -29,10 +29,8 @@ const flags: Readonly<
   createdb: 'createDatabase',
   inherit: 'inherit',
   bypassrls: 'bypassPolicies',
+  isreplication: 'replication',
 }
-
-/** What there is none of. */
-const withoutEffect: ReadonlySet<string> = new Set(['isreplication'])
 
 export function planCreateRole({ stmt_type: kind, role, options }: CreateRoleStmt): Planned {
   const given = readOptions(options, 'CREATE ROLE')
@@ -80,7 +78,7 @@ function readOptions(options: readonly Node[] = [], command: string): RoleOption
     else if (defname === 'validUntil') found['validUntilMs'] = momentOf(optionText(arg) ?? '')
     else if (defname === 'connectionlimit') found['connectionLimit'] = readConnectionLimit(arg)
     else if (memberOptions[defname] !== undefined) Object.assign(found, { [memberOptions[defname]]: namesOf(arg) })
-    else if (!withoutEffect.has(defname)) throw notBuilt(`${command} with ${words[defname] ?? defname}`)
+    else throw notBuilt(`${command} with ${words[defname] ?? defname}`)
   }
   return found
 }

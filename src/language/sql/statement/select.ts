@@ -6,6 +6,7 @@
  */
 import type { SelectStmt } from 'libpg-query'
 import type { Transaction, Wait } from '../../../database/contract.ts'
+import { Draws } from '../../../database/transaction/draws.ts'
 import { asBatch } from '../../../database/transaction/wait.ts'
 import type { RelationReader } from '../../../query/relation.ts'
 import { Project } from '../../../query/row-operators.ts'
@@ -136,6 +137,7 @@ class PointExecution implements Execution {
   readonly #point: Point
   readonly #parameters: readonly SqlValue[]
   #run: SqlRun | undefined
+  #draws = new Draws()
   #isDone = false
 
   constructor(point: Point, parameters: readonly SqlValue[]) {
@@ -149,7 +151,7 @@ class PointExecution implements Execution {
     run.transaction = transaction
     run.context = context
     try {
-      const row = asBatch(() => this.#find(run))
+      const row = this.#draws.run(() => asBatch(() => this.#find(run)))
       transaction.batchDone()
       this.#isDone = true
       this.waitFor = undefined
@@ -177,6 +179,8 @@ class PointExecution implements Execution {
 
   reset(): void {
     this.#run = undefined
+    // Of a run that has come to its end nothing is left.
+    if (!this.#isDone) this.#draws = new Draws()
     this.#isDone = false
     this.waitFor = undefined
     this.rowCount = 0

@@ -9,6 +9,7 @@ import {
   changeSetting,
   checkInitialSetting,
   findSetting,
+  isAsWhom,
   isFixedSetting,
   readSetting,
   settingNames,
@@ -31,7 +32,8 @@ export function planSet(statement: VariableSetStmt): Planned {
   if (statement.kind === 'VAR_RESET_ALL') {
     return planSteps({ kind: 'session' }, 'RESET', ({ context }) => {
       for (const one of settingNames()) {
-        if (context.getSetting(one) !== undefined && !isFixedSetting(one)) context.setSetting(one, undefined, 'session')
+        const stays = isFixedSetting(one) || isAsWhom(one)
+        if (context.getSetting(one) !== undefined && !stays) context.setSetting(one, undefined, 'session')
       }
       return { rowCount: 0 }
     })

@@ -27,8 +27,9 @@ import { invokeTrigger } from '../routine/invoke.ts'
 import { routineOf } from '../routine/routines.ts'
 import { runningStatement } from '../statement/running-statement.ts'
 import { withinTrigger } from './depth.ts'
+import { refuseToBecome } from '../routine/as-owner.ts'
 
-/** Of a door that knows no SQL. */
+/** Of a door that knows no SQL, and of what follows a change, which is done as the owner of the table. */
 function plainContext(transaction: Transaction): SqlContext {
   const { principal } = transaction
   return {
@@ -36,12 +37,13 @@ function plainContext(transaction: Transaction): SqlContext {
       return transaction.catalog
     },
     user: principal.user,
+    sessionUser: principal.sessionUser ?? principal.user,
     rights: principal.rights,
     database: principal.database,
     backendId: principal.sessionId,
     searchPath: ['$user', 'public'],
     getSetting: () => undefined,
-    setSetting: () => undefined,
+    setSetting: refuseToBecome,
     transactionToken: () => principal.token(),
   }
 }

@@ -55,25 +55,30 @@ export class RdbInput {
 
   /** Nothing follows. */
   *isOver(): StatementSteps<boolean> {
-    if (this.#at === this.#end && this.#more !== undefined) yield this.#fill(this.#more, true)
+    if (this.#at === this.#end && this.#more !== undefined) yield this.#fill(this.#more, 1)
     return this.#at === this.#end
   }
 
   /** So many bytes follow. */
   *need(count: number): StatementSteps<void> {
-    while (this.#end - this.#at < count) {
-      if (this.#more === undefined) throw badData('it ends too early')
-      yield this.#fill(this.#more)
-    }
+    if (this.#end - this.#at >= count) return
+    if (this.#more === undefined) throw badData('it ends too early')
+    yield this.#fill(this.#more, count)
+    if (this.#end - this.#at < count) throw badData('it ends too early')
   }
 
-  async #fill(more: MoreBytes, mayEnd = false): Promise<void> {
-    const next = await more.read()
-    if (next === undefined && mayEnd) return
-    if (next === undefined) throw badData('it ends too early')
+  /** Until so many lie there, or no more comes. They are put together once, however many pieces they come in. */
+  async #fill(more: MoreBytes, count: number): Promise<void> {
     const left = this.#bytes.subarray(this.#at, this.#end)
+    const pieces = left.length === 0 ? [] : [left]
+    for (let missing = count - left.length; missing > 0;) {
+      const next = await more.read()
+      if (next === undefined) break
+      pieces.push(next)
+      missing -= next.length
+    }
     this.#passed += this.#at
-    this.#bytes = left.length === 0 ? next : Buffer.concat([left, next])
+    this.#bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
     this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length)
     this.#at = 0
     this.#end = this.#bytes.length

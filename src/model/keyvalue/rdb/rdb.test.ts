@@ -1,5 +1,4 @@
-/* oxlint-disable require-yield -- what takes is steps, whether it has to wait or not */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { sliceOf } from '../../../base/slice.ts'
 import { SeededRandom } from '../../../host/simulated/random.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
@@ -7,13 +6,11 @@ import { BadData } from './bad-data.ts'
 import { Crc64 } from './crc64.ts'
 import { unpackLzf } from './lzf.ts'
 import { ListpackEntries, ListpackWriter } from './packed-entries.ts'
-import { type FileTaker, readCommands, readRdb } from './rdb-file.ts'
+import { readCommands, readRdb } from './rdb-file.ts'
 import { type MoreBytes, RdbInput } from './rdb-input.ts'
 import { RdbOutput } from './rdb-output.ts'
-import { formatStreamId } from '../stream-ids.ts'
-import type { Pending } from '../stream-groups.ts'
-import type { ReadGroup, StreamFacts } from './stream-value.ts'
-import { type Element, readValue, type ValueTaker } from './rdb-value.ts'
+import { readValue } from './rdb-value.ts'
+import { Notes, textOf } from './testing.ts'
 import { valueType } from './value-types.ts'
 
 function toEnd<T>(steps: StatementSteps<T>): T {
@@ -24,67 +21,6 @@ function toEnd<T>(steps: StatementSteps<T>): T {
 }
 
 const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'latin1')
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
-
-/** What was taken, as texts. */
-class Notes implements ValueTaker, FileTaker {
-  readonly notes: string[] = []
-
-  begin(kind: string): void {
-    this.notes.push(kind)
-  }
-
-  *string(value: Uint8Array): StatementSteps<void> {
-    this.notes.push(textOf(value))
-  }
-
-  *batch(elements: readonly Element[]): StatementSteps<void> {
-    for (const { bytes, score, value } of elements) {
-      this.notes.push(`${textOf(bytes)} ${value === undefined ? score : textOf(value)}`)
-    }
-  }
-
-  *entry(id: bigint, strings: readonly Uint8Array[]): StatementSteps<void> {
-    this.notes.push(`entry ${formatStreamId(id)} ${strings.map(textOf).join(' ')}`)
-  }
-
-  *facts({ lastId, maxDeletedId, entriesAdded }: StreamFacts): StatementSteps<void> {
-    this.notes.push(`last ${formatStreamId(lastId)} ${formatStreamId(maxDeletedId)} ${entriesAdded}`)
-  }
-
-  *group({ name, lastId, entriesRead }: ReadGroup): StatementSteps<void> {
-    this.notes.push(`group ${textOf(name)} ${formatStreamId(lastId)} ${entriesRead}`)
-  }
-
-  *consumer(name: Uint8Array, seenMs: bigint): StatementSteps<void> {
-    this.notes.push(`consumer ${textOf(name)} ${seenMs}`)
-  }
-
-  *pending(id: bigint, { deliveredMs, deliveries, consumer }: Pending): StatementSteps<void> {
-    this.notes.push(`pending ${formatStreamId(id)} ${deliveredMs} ${deliveries} ${textOf(consumer)}`)
-  }
-
-  *database(number: number): StatementSteps<void> {
-    this.notes.push(`database ${number}`)
-  }
-
-  *key(key: Uint8Array, expiresAtMs: bigint): StatementSteps<ValueTaker> {
-    this.notes.push(`key ${textOf(key)} ${expiresAtMs}`)
-    return this
-  }
-
-  *endKey(): StatementSteps<void> {
-    this.notes.push('end')
-  }
-
-  *functions(code: Uint8Array): StatementSteps<void> {
-    this.notes.push(`functions ${textOf(code)}`)
-  }
-
-  *command(args: readonly Uint8Array[]): StatementSteps<void> {
-    this.notes.push(args.map(textOf).join(' '))
-  }
-}
 
 const longest = 1024 * 1024
 const inputOf = (bytes: Uint8Array): RdbInput => new RdbInput(sliceOf(bytes), longest)
@@ -279,6 +215,18 @@ describe('files', () => {
     'end',
     'checksum \x01\x02\x03\x04\x05\x06\x07\x08',
   ]
+
+  it('are put together once, however many pieces a string comes in', async () => {
+    const text = 'x'.repeat(40_000)
+    const command = bytesOf(`*1\r\n$${text.length}\r\n${text}\r\n`)
+    const concat = vi.spyOn(Buffer, 'concat')
+    try {
+      expect(await readFile(command, 16)).toEqual([text])
+      expect(concat.mock.calls.length).toBeLessThan(20)
+    } finally {
+      concat.mockRestore()
+    }
+  })
 
   it.each([1, 3, 1000])('are read in pieces of %i bytes', async (size) => {
     expect(await readFile(file, size)).toEqual(told)

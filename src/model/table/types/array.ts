@@ -12,7 +12,7 @@ import type { KeyWriter } from '../../../base/tuple.ts'
 import { Decimal } from '../../../base/decimal.ts'
 import { BoundedArray, lowerBoundsOf, shapedAs, withBounds } from './array-bounds.ts'
 import { formatArray, listDimensions, maxArrayDimensions, parseArray } from './array-text.ts'
-import { invalidBinary, sqlError, type SqlType } from './type.ts'
+import { invalidBinary, type ReadingInTurns, sqlError, type SqlType, type StoringInTurns } from './type.ts'
 import type { SqlValue } from './value.ts'
 
 type Values = readonly SqlValue[]
@@ -38,6 +38,11 @@ export function arrayTypeOf(element: SqlType): SqlType {
     writeKey: (value, writer) => writeArrayKey(element, value as Values, writer),
     writeStored: (value, writer) => writeStoredArray(element, value as Values, writer),
     readStored: (bytes, start, end) => readStoredArray(element, new ByteReader(bytes, start, end)),
+    inTurns: {
+      isLarge: (value) => isLargeArray(value as Values),
+      beginStoring: (value) => new ArrayStoring(element, value as Values),
+      beginReading: (stored) => new ArrayReading(element, stored),
+    },
     coerce: (value, modifier, explicit) =>
       modifier < 0 ? value : mapElements(value as Values, (one) => element.coerce(one, modifier, explicit)),
     modifierOf: (parameters) => element.modifierOf(parameters),
@@ -199,7 +204,7 @@ function chargeElements(element: SqlType, count: number, bytes: number): void {
 }
 
 /** Whether writing it takes more than a part of a turn. */
-export function isLargeArray(values: Values): boolean {
+function isLargeArray(values: Values): boolean {
   if (values.length > manyElements) return true
   let size = 0
   for (const value of values) {
@@ -209,8 +214,8 @@ export function isLargeArray(values: Values): boolean {
   return size > manyBytes || (Array.isArray(values[0]) && flatElements(values).length > manyElements)
 }
 
-/** The stored form of a large array: `step` writes some of its elements, and answers whether that was all. */
-export class ArrayStoring {
+/** The stored form of a large array. */
+class ArrayStoring implements StoringInTurns {
   readonly writer: ByteWriter
   readonly #element: SqlType
   readonly #flat: Values
@@ -233,17 +238,16 @@ export class ArrayStoring {
   }
 }
 
-/** The other way round, of bytes that stay as they are. */
-export class ArrayReading {
+class ArrayReading implements ReadingInTurns {
   readonly #element: SqlType
   readonly #reader: ByteReader
   readonly #shape: Shape
   readonly #count: number
   readonly #flat: SqlValue[] = []
 
-  constructor(element: SqlType, bytes: Uint8Array, start: number, end: number) {
+  constructor(element: SqlType, stored: Uint8Array) {
     this.#element = element
-    this.#reader = new ByteReader(bytes, start, end)
+    this.#reader = new ByteReader(stored, 0, stored.length)
     this.#shape = readStoredShape(this.#reader)
     const { dimensions } = this.#shape
     this.#count = dimensions.reduce((product, length) => product * length, dimensions.length === 0 ? 0 : 1)

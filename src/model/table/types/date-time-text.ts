@@ -29,6 +29,8 @@ interface Draft {
   timeUs: bigint | undefined
   /** East of UTC; of a name, once it is known at which local time. */
   zone: number | ((localSeconds: number) => number) | undefined
+  /** The zone's offset is not the same on every day. */
+  isZoneOfDay: boolean
   isBeforeChrist: boolean
   half: 'am' | 'pm' | undefined
   /** Only an hour was given: `4 PM`. */
@@ -64,6 +66,7 @@ function emptyDraft(): Draft {
     julian: undefined,
     timeUs: undefined,
     zone: undefined,
+    isZoneOfDay: false,
     isBeforeChrist: false,
     half: undefined,
     isBareHour: false,
@@ -129,6 +132,7 @@ class Reading {
     const days = this.#days()
     const timeUs = this.#halfDay()
     if (draft.special !== undefined && (days !== undefined || timeUs !== undefined)) throw this.#bad()
+    if (draft.isZoneOfDay && days === undefined && timeUs !== undefined) throw this.#bad()
     return { special: draft.special, days, timeUs, zoneSeconds: zoneSecondsOf(draft, days, timeUs) }
   }
 
@@ -157,8 +161,10 @@ class Reading {
 
   #zoneName(word: string): void {
     const zone = findTimeZone(word)
-    if (zone !== undefined) this.#zone((local) => zone.kindOfLocal(local).offsetSeconds)
-    else if (word.includes('/')) throw sqlError('invalid_argument', '22023', `time zone "${word}" not recognized`)
+    if (zone !== undefined) {
+      this.#zone(zone.fixedSeconds ?? ((local) => zone.kindOfLocal(local).offsetSeconds))
+      this.#draft.isZoneOfDay = zone.fixedSeconds === undefined
+    } else if (word.includes('/')) throw sqlError('invalid_argument', '22023', `time zone "${word}" not recognized`)
     else throw this.#bad()
   }
 

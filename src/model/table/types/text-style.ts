@@ -7,6 +7,7 @@
  * thread away, so that nobody meets the style of another. What is derived and stored (checks, defaults, indexes) is always
  * computed in the plain style: it must not depend on who writes.
  */
+import { inStretches } from '../../../base/stretches.ts'
 import { type LocalKind, type TimeZone, utcZone } from '../../../base/time-zones/time-zone.ts'
 import { timestampInfinity, timestampMinusInfinity } from './calendar.ts'
 
@@ -61,16 +62,8 @@ export function inStyle<T>(style: TextStyle, task: () => T): T {
 }
 
 /** Each step of them in a style. */
-export function* stepsInStyle<Y, R>(style: TextStyle, steps: Iterator<Y, R, void>): Generator<Y, R, void> {
-  try {
-    for (;;) {
-      const step = inStyle(style, () => steps.next())
-      if (step.done === true) return step.value
-      yield step.value
-    }
-  } finally {
-    inStyle(style, () => steps.return?.())
-  }
+export function stepsInStyle<Y, R>(style: TextStyle, steps: Iterator<Y, R, void>): Generator<Y, R, void> {
+  return inStretches(steps, (stretch) => inStyle(style, stretch))
 }
 
 const usPerSecond = 1_000_000n

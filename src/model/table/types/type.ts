@@ -69,12 +69,33 @@ export interface SqlType {
   writeKey(value: SqlValue, writer: KeyWriter): void
   writeStored(value: SqlValue, writer: ByteWriter): void
   readStored(bytes: Uint8Array, start: number, end: number): SqlValue
+  /** Of a type whose large values take turns to read and to write. */
+  readonly inTurns?: InTurns
   /** Applies a modifier: rounds, pads, cuts (`explicit`: a cast) or refuses (an assignment). */
   coerce(value: SqlValue, modifier: number, explicit: boolean): SqlValue
   /** From the numbers between the parentheses of a type's name. */
   modifierOf(parameters: readonly number[]): number
   /** `(10,2)`, or nothing for -1. */
   formatModifier(modifier: number): string
+}
+
+export interface InTurns {
+  isLarge(value: SqlValue): boolean
+  beginStoring(value: SqlValue): StoringInTurns
+  /** `stored` is a value's whole stored form, and stays as it is. */
+  beginReading(stored: Uint8Array): ReadingInTurns
+}
+
+/** `step` reads some of the value, charges for it, and answers whether that was all. */
+export interface ReadingInTurns {
+  step(): boolean
+  /** Once it was. */
+  readonly result: SqlValue
+}
+
+export interface StoringInTurns {
+  step(): boolean
+  readonly writer: ByteWriter
 }
 
 /** What is known of a type that lies in a catalog. */

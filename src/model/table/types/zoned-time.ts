@@ -50,6 +50,8 @@ function parseZonedTime(text: string, modifier = -1): ZonedTime {
   if (timeUs === undefined) throw badText(title, text)
   const rounded = roundToPrecision(timeUs, modifier)
   const west = zoneSeconds === undefined ? sessionWest(BigInt(days ?? assumedDay) * usPerDay + timeUs) : -zoneSeconds
+  // PostgreSQL takes further ones of a zone's name, and prints what it does not read.
+  if (zoneSeconds !== undefined) checkDisplacement(west)
   return new ZonedTime(rounded, west)
 }
 
@@ -59,10 +61,13 @@ function compare(a: ZonedTime, b: ZonedTime): number {
 
 function checked(timeUs: bigint, westSeconds: number): ZonedTime {
   if (timeUs < 0n || timeUs > usPerDay) throw sqlError('out_of_range', '22008', 'time out of range')
-  if (Math.abs(westSeconds) >= 16 * 3600) {
-    throw sqlError('out_of_range', '22009', 'time zone displacement out of range')
-  }
+  checkDisplacement(westSeconds)
   return new ZonedTime(timeUs, westSeconds)
+}
+
+function checkDisplacement(westSeconds: number): void {
+  if (Math.abs(westSeconds) < 16 * 3600) return
+  throw sqlError('out_of_range', '22009', 'time zone displacement out of range')
 }
 
 export const timetzType: SqlType = {

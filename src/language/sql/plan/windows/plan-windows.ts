@@ -15,6 +15,7 @@ import { Project } from '../../../../query/row-operators.ts'
 import { WindowAggregate, type WindowEvaluator } from '../../../../query/window.ts'
 import type { SqlValue } from '../../contract.ts'
 import { compile, type Compiler } from '../../expression/compile.ts'
+import { PrintNumbers } from '../../expression/print-numbers.ts'
 import {
   type ColumnExpression,
   type Expression,
@@ -98,10 +99,11 @@ export function planWindows(
 /** The row that windows work on: each expression once. */
 class NeededRow {
   readonly expressions: Expression[] = []
-  readonly #places = new Map<string, number>()
+  readonly #prints = new PrintNumbers()
+  readonly #places = new Map<number, number>()
 
   place(expression: Expression): number {
-    const print = fingerprint(expression)
+    const print = this.#prints.of(expression)
     let place = this.#places.get(print)
     if (place === undefined) {
       place = this.expressions.push(expression) - 1
@@ -119,7 +121,7 @@ class NeededRow {
     if (expression.kind === 'window') return column(calls.get(fingerprint(expression))!, expression.name)
     if (expression.kind === 'column') return { ...expression, index: this.place(expression) }
     // What a window sorts or divides by is computed already, and a set expanded.
-    const place = expression.kind === 'constant' ? undefined : this.#places.get(fingerprint(expression))
+    const place = expression.kind === 'constant' ? undefined : this.#places.get(this.#prints.of(expression))
     if (place !== undefined) return column(place, '?column?')
     return mapChildren(expression, (child) => this.read(child, calls))
   }

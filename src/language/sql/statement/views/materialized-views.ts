@@ -9,13 +9,15 @@ import { createTable, redefine, truncateTable } from '../../../../model/table/sc
 import { Table } from '../../../../model/table/table.ts'
 import { isTable } from '../../../../model/table/table-kind.ts'
 import { inStyle, plainStyle } from '../../../../model/table/types/text-style.ts'
+import type { PackedRows } from '../../../../query/packed-rows.ts'
 import { createBareBinder } from '../../bind/bind.ts'
 import { parseQuery } from '../../bind/bind-view.ts'
 import { Scope } from '../../bind/scope.ts'
 import { stringsOf } from '../../bind/tree.ts'
 import { failure, notBuilt } from '../../failure.ts'
 import { Planner } from '../../plan/planner.ts'
-import { currentContext, type SqlRun } from '../../plan/run.ts'
+import { currentContext, type SqlRow, type SqlRun } from '../../plan/run.ts'
+import { asOwner, restrictedRun } from '../../routine/as-owner.ts'
 import { skipping } from '../create-schema.ts'
 import type { Outcome } from '../execution.ts'
 import { eachHeld, holdRows, RowsOfPlan } from '../held-rows.ts'
@@ -111,17 +113,26 @@ function clear({ transaction }: SqlRun, table: Table): void {
   }
 }
 
+/** What the view shows, read as its owner. */
+function* rowsOf(run: SqlRun, { collection }: Table, text: string): StatementSteps<PackedRows<SqlRow>> {
+  const { transaction } = run
+  const own = restrictedRun(run, collection)
+  const held = function* (): StatementSteps<PackedRows<SqlRow>> {
+    const binder = createBareBinder(currentContext(own))
+    const bound = inStyle(plainStyle, () => {
+      return binder.within(collection, 'owner', () => binder.query(new Scope(), parseQuery(text)))
+    })
+    binder.checkAccess()
+    for (const { access } of binder.owners) for (const id of access.named()) transaction.access.actForOwner(id)
+    return yield* holdRows(new RowsOfPlan(new Planner().planQuery(bound), own), own, 0)
+  }
+  return yield* asOwner(run, collection, held())
+}
+
 /** Whoever reads meanwhile finds the rows of before. */
 function* fill(run: SqlRun, table: Table, text: string): StatementSteps<number> {
   const { transaction } = run
-  const binder = createBareBinder(currentContext(run))
-  const bound = inStyle(plainStyle, () => {
-    return binder.within(table.collection, 'owner', () => binder.query(new Scope(), parseQuery(text)))
-  })
-  binder.checkAccess()
-  for (const { access } of binder.owners) for (const id of access.named()) transaction.access.actForOwner(id)
-  const plan = new Planner().planQuery(bound)
-  const held = yield* holdRows(new RowsOfPlan(plan, run), run, 0)
+  const held = yield* rowsOf(run, table, text)
   yield* inPlace(transaction, () => clear(run, table))
   const { rowCount } = yield* eachHeld(held, run, function* (row) {
     yield* inPlace(transaction, () => {

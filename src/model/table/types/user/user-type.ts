@@ -43,23 +43,36 @@ export function findMade(number: number): SqlType | undefined {
 /** How a part of a content is found: built-in types are the registry's. */
 export type BuiltIn = (number: number) => SqlType
 
-/** By the number that definitions have. `contents`: of the definition. */
-export function typeOfContents(number: number, contents: TypeContents, builtIn: BuiltIn): SqlType {
+/**
+ * By the number that definitions have. `contents`: of the definition. `known`: found for it already, since a type may stand
+ * in many places of another.
+ */
+export function typeOfContents(
+  number: number,
+  contents: TypeContents,
+  builtIn: BuiltIn,
+  known: Map<number, SqlType> = new Map(),
+): SqlType {
   const place = placeOfType(number)
   if (place === undefined) return builtIn(number)
   const content = contents[place.id]
   if (content === undefined) {
     throw sqlError('undefined_object', '42704', `type with OID ${number} does not exist`)
   }
-  const type = intern(content, contents, builtIn)
+  let type = known.get(place.id)
+  if (type === undefined) {
+    type = intern(
+      content,
+      partsOf(content).map((part) => typeOfContents(part, contents, builtIn, known)),
+    )
+    known.set(place.id, type)
+  }
   return place.isArray ? made.get(type.arrayOid)! : type
 }
 
 /** One row of types that has no name: what ROW(…) makes. */
 export function anonymousRow(fields: readonly FieldOfRow[], builtIn: BuiltIn): SqlType {
-  const contents: Record<string, TypeContent> = {}
   const own = fields.map(({ name, type, modifier }, i) => {
-    Object.assign(contents, builtIn(type).made?.contents)
     return { number: i + 1, name, type: builtIn(type).catalogOid ?? type, modifier }
   })
   const content: CompositeContent = {
@@ -72,8 +85,6 @@ export function anonymousRow(fields: readonly FieldOfRow[], builtIn: BuiltIn): S
   }
   return intern(
     content,
-    contents,
-    builtIn,
     fields.map(({ type }) => builtIn(type)),
   )
 }
@@ -85,23 +96,17 @@ export interface FieldOfRow {
   readonly modifier: number
 }
 
-/** `parts`: left out, as the contents say; rows within a row have no number that would. */
-function intern(
-  content: TypeContent,
-  contents: TypeContents,
-  builtIn: BuiltIn,
-  parts: readonly SqlType[] = partsOf(content).map((number) => typeOfContents(number, contents, builtIn)),
-): SqlType {
+function intern(content: TypeContent, parts: readonly SqlType[]): SqlType {
   const key = JSON.stringify([content, parts.map(({ oid }) => oid)])
   let type = byContent.get(key)
   if (type === undefined) {
-    type = make(content, contents, parts)
+    type = make(content, parts)
     byContent.set(key, type)
   }
   return type
 }
 
-function make(content: TypeContent, contents: TypeContents, parts: readonly SqlType[]): SqlType {
+function make(content: TypeContent, parts: readonly SqlType[]): SqlType {
   const oid = nextNumber
   nextNumber += 2
   const own: Record<string, TypeContent> = {}
