@@ -1,15 +1,18 @@
 /** What a test names: clients of the unmodified driver, what is made by them, and the events that they report. */
 import {
   type ClientSession,
+  type ClusterTime,
   type Collection,
   type CollectionOptions,
   type Db,
   type DbOptions,
   type Document,
   GridFSBucket,
+  type Log,
   MongoClient,
   type MongoClientOptions,
 } from 'mongodb-of-specs'
+import type { LogMessage } from './files.ts'
 
 /** Where the server is, and what kind of one it is. */
 export interface Place {
@@ -69,15 +72,31 @@ const sensitive: ReadonlySet<string> = new Set([
 class ObservedClient {
   readonly client: MongoClient
   readonly events: ObservedEvent[] = []
+  readonly log: LogMessage[] = []
   checkedOut = 0
+  #ready = 0
 
   constructor(description: Document, place: Place) {
-    const options = clientOptions(description)
+    const options = clientOptions(description, this.log)
     const base = description['useMultipleMongoses'] === true ? place.severalUri : place.uri
     this.client = new MongoClient(withOptions(base, (description['uriOptions'] ?? {}) as Document), options)
     this.#observe(description)
     this.client.on('connectionCheckedOut', () => void this.checkedOut++)
     this.client.on('connectionCheckedIn', () => void this.checkedOut--)
+    this.client.on('connectionReady', () => void this.#ready++)
+  }
+
+  /** With as many connections as it keeps, where the test wants it to; what came before is nothing that it asks for. */
+  async connect({ awaitMinPoolSizeMS }: Document): Promise<void> {
+    await this.client.connect()
+    if (awaitMinPoolSizeMS === undefined) return
+    const until = Date.now() + Number(awaitMinPoolSizeMS)
+    while (this.#ready < this.client.options.minPoolSize) {
+      if (Date.now() > until) throw new Error(`only ${this.#ready} connections were ready in time`)
+      await new Promise((resolve) => void setTimeout(resolve, 2))
+    }
+    this.events.length = 0
+    this.log.length = 0
   }
 
   #observe(description: Document): void {
@@ -113,12 +132,20 @@ function isSensitive(command: string, event: Document): boolean {
   return isHello && (content === undefined || Object.keys(content).length === 0 || 'speculativeAuthenticate' in content)
 }
 
-function clientOptions(description: Document): MongoClientOptions {
+function clientOptions(description: Document, log: LogMessage[]): MongoClientOptions {
   const api = description['serverApi'] as MongoClientOptions['serverApi']
-  return {
+  const severities = description['observeLogMessages'] as MongoClientOptions['mongodbLogComponentSeverities']
+  const own = {
     monitorCommands: true,
     ...(api !== undefined && { serverApi: api }),
+    ...(severities !== undefined && {
+      mongodbLogComponentSeverities: severities,
+      mongodbLogMaxDocumentLength: 100_000,
+      mongodbLogPath: { write: (line: Log) => void log.push({ level: line.s, component: line.c, data: { ...line } }) },
+    }),
   }
+  // As the driver's own tests do: that it is there is told by what a test does first, and by nothing else.
+  return { ...own, __skipPingOnConnect: true } as MongoClientOptions
 }
 
 function withOptions(uri: string, options: Document): string {
@@ -134,12 +161,15 @@ export class DriverLacks extends Error {}
 
 export class Entities {
   readonly #place: Place
+  readonly #clusterTime: ClusterTime | undefined
   readonly #all = new Map<string, unknown>()
   readonly #clients = new Map<string, ObservedClient>()
   readonly #sessionIds = new Map<string, unknown>()
 
-  constructor(place: Place) {
+  /** `clusterTime`: of the server, as a session knows it that has been used. */
+  constructor(place: Place, clusterTime?: ClusterTime) {
     this.#place = place
+    this.#clusterTime = clusterTime
   }
 
   async create(descriptions: readonly Document[]): Promise<void> {
@@ -156,7 +186,7 @@ export class Entities {
         const made = new ObservedClient(description, this.#place)
         this.#clients.set(id, made)
         this.#all.set(id, made.client)
-        await made.client.connect()
+        await made.connect(description)
         return
       }
       case 'database': {
@@ -175,6 +205,7 @@ export class Entities {
         const session = this.get<MongoClient>(description['client']).startSession(
           (description['sessionOptions'] ?? {}) as Document,
         )
+        if (this.#clusterTime !== undefined) session.advanceClusterTime(this.#clusterTime)
         this.#all.set(id, session)
         this.#sessionIds.set(id, session.id)
         return
@@ -211,6 +242,10 @@ export class Entities {
 
   eventsOf(client: string): readonly ObservedEvent[] {
     return this.#clients.get(client)?.events ?? []
+  }
+
+  logOf(client: string): readonly LogMessage[] {
+    return this.#clients.get(client)?.log ?? []
   }
 
   checkedOut(client: string): number {

@@ -12,6 +12,7 @@ export interface Requirement {
   readonly topologies?: readonly string[]
   readonly serverParameters?: Document
   readonly auth?: boolean
+  readonly authMechanism?: string
   readonly csfle?: boolean | Document
 }
 
@@ -32,6 +33,21 @@ export interface ExpectedEvents {
   readonly ignoreExtraEvents?: boolean
 }
 
+/** A line of the driver's log, or what is expected of one. */
+export interface LogMessage {
+  readonly level?: string
+  readonly component?: string
+  readonly failureIsRedacted?: boolean
+  readonly data: Document
+}
+
+export interface ExpectedLog {
+  readonly client: string
+  readonly messages: readonly LogMessage[]
+  readonly ignoreMessages?: readonly LogMessage[]
+  readonly ignoreExtraMessages?: boolean
+}
+
 export interface Data {
   readonly collectionName: string
   readonly databaseName: string
@@ -45,7 +61,7 @@ export interface Test {
   readonly skipReason?: string
   readonly operations: readonly Operation[]
   readonly expectEvents?: readonly ExpectedEvents[]
-  readonly expectLogMessages?: unknown
+  readonly expectLogMessages?: readonly ExpectedLog[]
   readonly outcome?: readonly Data[]
 }
 

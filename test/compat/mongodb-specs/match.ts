@@ -164,6 +164,15 @@ function differs(path: string, expected: unknown, actual: unknown): string {
 
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing'
-  const text = typeof value === 'string' ? value : (BSON.EJSON.stringify(value, { relaxed: true }) ?? String(value))
+  const text = typeof value === 'string' ? value : textOf(value)
   return text.length > 200 ? `${text.slice(0, 200)}…` : text
+}
+
+function textOf(value: unknown): string {
+  try {
+    return BSON.EJSON.stringify(value, { relaxed: true }) ?? String(value)
+  } catch {
+    // A cursor or a stream, which holds its client.
+    return `a ${(value as object).constructor.name}`
+  }
 }

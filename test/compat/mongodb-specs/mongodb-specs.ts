@@ -7,20 +7,15 @@
  * two more, a router and one that has users, and a test runs on the first that it is meant for. Fail points need
  * `--mongodb-test-commands`.
  */
-import { type Document, MongoBulkWriteError, MongoClient, MongoServerError } from 'mongodb-of-specs'
+import { type ClusterTime, type Document, MongoClient, MongoServerError } from 'mongodb-of-specs'
 import type { CaseResult, ServerUnderTest, Suite } from '../suite.ts'
 import { DriverLacks, Entities, type Place } from './entities.ts'
-import {
-  type Data,
-  type ExpectedEvents,
-  type Operation,
-  readFiles,
-  type Requirement,
-  type Test,
-  type TestFile,
-} from './files.ts'
-import { difference, isPlain, shown } from './match.ts'
+import { type Data, type Operation, readFiles, type Requirement, type Test, type TestFile } from './files.ts'
+import { compareError } from './errors.ts'
+import { difference, shown } from './match.ts'
+import { compareEvents, compareLog } from './monitoring.ts'
 import { findOperation } from './operations.ts'
+import { flat } from './results.ts'
 import { runOnRunner } from './test-runner.ts'
 
 const limitMs = 20_000
@@ -101,7 +96,21 @@ async function runTest(file: TestFile, test: Test, places: readonly Surroundings
   const reasons = places.map((place) => reasonToSkip(file, test, place))
   const surroundings = places[reasons.indexOf(undefined)]
   if (surroundings === undefined) return { outcome: 'skipped', reason: reasons[0]! }
-  const entities = new Entities(surroundings.place)
+  let found = await attempt(file, test, surroundings)
+  for (let again = 1; again < triesOf(file) && found.outcome === 'failed'; again++) {
+    found = await attempt(file, test, surroundings)
+  }
+  return found
+}
+
+/** The waits and limits that these choose are tens of milliseconds apart: a busy machine gets some of them wrong. */
+function triesOf({ name }: TestFile): number {
+  return name.startsWith('client-side-operations-timeout/') ? 3 : 1
+}
+
+async function attempt(file: TestFile, test: Test, surroundings: Surroundings): Promise<Outcome> {
+  const { $clusterTime } = await surroundings.own.db('admin').command({ ping: 1 })
+  const entities = new Entities(surroundings.place, $clusterTime as ClusterTime | undefined)
   const failPoints = new Set<string>()
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<never>((_, reject) => {
@@ -132,7 +141,6 @@ function reasonToSkip(file: TestFile, test: Test, surroundings: Surroundings): s
     const unmet = runOnRequirements.map((one) => unmetOf(one, surroundings))
     if (!unmet.includes(undefined)) return `needs ${[...new Set(unmet)].join(', or ')}`
   }
-  if (test.expectLogMessages !== undefined) return "asks for the driver's log"
   const lacking = [...(file.createEntities ?? [])].find((one) => 'clientEncryption' in one || 'thread' in one)
   return lacking === undefined ? undefined : `the runner has no ${Object.keys(lacking)[0]}`
 }
@@ -140,7 +148,7 @@ function reasonToSkip(file: TestFile, test: Test, surroundings: Surroundings): s
 /** What is missing of it, in words. */
 function unmetOf(requirement: Requirement, surroundings: Surroundings): string | undefined {
   const { version, topology, hasUsers, parameters } = surroundings
-  const { minServerVersion, maxServerVersion, topologies, auth, csfle, serverParameters } = requirement
+  const { minServerVersion, maxServerVersion, topologies, auth, authMechanism, csfle, serverParameters } = requirement
   if (minServerVersion !== undefined && compareVersions(version, minServerVersion) < 0)
     return `version ${minServerVersion}`
   if (maxServerVersion !== undefined && compareVersions(version, maxServerVersion) > 0) {
@@ -149,6 +157,7 @@ function unmetOf(requirement: Requirement, surroundings: Surroundings): string |
   const isListed = topologies?.some((one) => one === topology || one === `${topology}-replicaset`)
   if (isListed === false) return `a deployment of ${topologies!.join(' or ')}`
   if (auth !== undefined && auth !== hasUsers) return auth ? 'users' : 'no users'
+  if (authMechanism !== undefined && authMechanism !== 'SCRAM-SHA-256') return `users by ${authMechanism}`
   if (csfle !== undefined && csfle !== false) return "the driver's encryption"
   for (const [name, value] of Object.entries(serverParameters ?? {})) {
     if (difference(value, parameters[name], noEntities) !== undefined)
@@ -176,6 +185,7 @@ async function carryOut(file: TestFile, test: Test, running: Running): Promise<v
   await entities.create(file.createEntities ?? [])
   for (const operation of test.operations) await runOperation(operation, running)
   for (const expected of test.expectEvents ?? []) await compareEvents(expected, entities)
+  for (const expected of test.expectLogMessages ?? []) compareLog(expected, entities)
   for (const data of test.outcome ?? []) await compareData(own, data)
 }
 
@@ -275,140 +285,4 @@ function withSession(given: Document, entities: Entities): Document {
   return typeof session === 'string' && entities.sessionId(session) !== undefined
     ? { ...given, session: entities.get(session) }
     : { ...given }
-}
-
-/** A result of the driver as a plain document. */
-function flat(result: unknown): unknown {
-  if (Array.isArray(result)) return result
-  if (typeof result !== 'object' || result === null) return result
-  const found = result as Document
-  if ('insertedCount' in found && 'matchedCount' in found) {
-    const names = [
-      'insertedCount',
-      'matchedCount',
-      'modifiedCount',
-      'deletedCount',
-      'upsertedCount',
-      'insertedIds',
-      'upsertedIds',
-    ]
-    const more = ['insertResults', 'updateResults', 'deleteResults'].map((name) => [name, mapped(found[name])])
-    return Object.fromEntries([...names.map((name) => [name, found[name]]), ...more])
-  }
-  return result
-}
-
-function mapped(value: unknown): unknown {
-  return value instanceof Map ? Object.fromEntries(value) : value
-}
-
-// ---- errors
-
-function compareError(operation: string, expected: Document, error: unknown, entities: Entities): void {
-  const fail = (problem: string): never => {
-    throw new Error(
-      `${operation}: ${problem}; the error is ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`,
-    )
-  }
-  if (error instanceof DriverLacks) throw error
-  if (!(error instanceof Error)) return fail('no error')
-  // What is thrown by this runner is no error of the driver.
-  if (error.constructor === Error && error.message.startsWith(`${operation}: expected an error`)) throw error
-  const told = error as Error & Document
-  const response = (told['errorResponse'] ??
-    (told['cause'] as Document | undefined)?.['errorResponse'] ??
-    {}) as Document
-  const isClient = !(error instanceof MongoServerError) || error.name === 'MongoWriteConcernError'
-  const isNetwork = /Network|ServerSelection|PoolCleared/.test(error.name)
-  if (expected['isClientError'] === true && !isClient && !isNetwork) fail('it is not an error of the client')
-  if (expected['isClientError'] === false && !(error instanceof MongoServerError)) fail('it is an error of the client')
-  if (expected['isTimeoutError'] === true && error.name !== 'MongoOperationTimeoutError') fail('it is no timeout')
-  if (expected['isTimeoutError'] === false && error.name === 'MongoOperationTimeoutError') fail('it is a timeout')
-  const contains = expected['errorContains'] as string | undefined
-  if (contains !== undefined && !error.message.toLowerCase().includes(contains.toLowerCase()))
-    fail(`expected "${contains}"`)
-  const code = told['code'] as unknown
-  if (expected['errorCode'] !== undefined && code !== expected['errorCode'])
-    fail(`expected code ${String(expected['errorCode'])}, got ${String(code)}`)
-  const codeName = told['codeName'] ?? response['codeName']
-  if (expected['errorCodeName'] !== undefined && codeName !== expected['errorCodeName']) {
-    fail(`expected ${String(expected['errorCodeName'])}, got ${String(codeName)}`)
-  }
-  const hasLabel = (label: string): boolean =>
-    (told['hasErrorLabel'] as ((label: string) => boolean) | undefined)?.call(told, label) === true
-  for (const label of (expected['errorLabelsContain'] ?? []) as string[])
-    if (!hasLabel(label)) fail(`the label ${label} is missing`)
-  for (const label of (expected['errorLabelsOmit'] ?? []) as string[])
-    if (hasLabel(label)) fail(`the label ${label} is there`)
-  if (expected['errorResponse'] !== undefined) {
-    const problem = difference(expected['errorResponse'], response, entities)
-    if (problem !== undefined) fail(problem)
-  }
-  if (expected['expectResult'] !== undefined) {
-    const partial = error instanceof MongoBulkWriteError ? flat(error.result) : told['partialResult']
-    const problem = difference(expected['expectResult'], partial === undefined ? undefined : flat(partial), entities)
-    if (problem !== undefined) fail(problem)
-  }
-  compareLists(expected, told, entities, fail)
-}
-
-/** Of writes through a client as a whole. */
-function compareLists(expected: Document, told: Document, entities: Entities, fail: (problem: string) => never): void {
-  if (expected['writeErrors'] !== undefined) {
-    const problem = difference(expected['writeErrors'], mapped(told['writeErrors']), entities)
-    if (problem !== undefined) fail(problem)
-  }
-  if (expected['writeConcernErrors'] !== undefined) {
-    const problem = difference(expected['writeConcernErrors'], told['writeConcernErrors'], entities)
-    if (problem !== undefined) fail(problem)
-  }
-}
-
-// ---- events
-
-async function compareEvents(expected: ExpectedEvents, entities: Entities): Promise<void> {
-  const kind = expected.eventType ?? 'command'
-  // Events of pools come when what they tell of is over.
-  if (kind !== 'command') await new Promise((resolve) => void setTimeout(resolve, 10))
-  const told = entities.eventsOf(expected.client).filter((one) => one.kind === kind)
-  const { events, ignoreExtraEvents } = expected
-  const hasCount = ignoreExtraEvents === true ? told.length >= events.length : told.length === events.length
-  if (!hasCount) {
-    throw new Error(
-      `expected ${events.length} events of ${expected.client}, got ${told.map(({ name, event }) => `${name.replace('Event', '')} ${String(event['commandName'] ?? '')}`).join(', ') || 'none'}`,
-    )
-  }
-  for (const [i, holder] of events.entries()) {
-    const [[name, description] = ['', {}]] = Object.entries(holder) as [string, Document][]
-    const found = told[i]!
-    if (found.name !== name) throw new Error(`event ${i} is ${found.name}, not ${name}`)
-    const problem = eventDifference(description, found.event, entities)
-    if (problem !== undefined)
-      throw new Error(`event ${i} (${name} ${String(found.event['commandName'] ?? '')}): ${problem}`)
-  }
-}
-
-/** This driver bounds how long each end of a transaction may wait, also where a test does not expect it to. */
-function unbounded(content: unknown, expected: unknown): unknown {
-  if (!isPlain(content) || !('commitTransaction' in content || 'abortTransaction' in content)) return content
-  const wanted = isPlain(expected) ? (expected['writeConcern'] as unknown) : undefined
-  const { writeConcern } = content
-  if (!isPlain(writeConcern) || !isPlain(wanted) || 'wtimeout' in wanted) return content
-  const { wtimeout: _, ...more } = writeConcern
-  return { ...content, writeConcern: more }
-}
-
-function eventDifference(expected: Document, event: Document, entities: Entities): string | undefined {
-  for (const [name, value] of Object.entries(expected)) {
-    if (name === 'hasServiceId' || name === 'hasServerConnectionId') {
-      const field = name === 'hasServiceId' ? 'serviceId' : 'serverConnectionId'
-      if ((event[field] !== undefined && event[field] !== null) !== value) return `${field} is ${String(event[field])}`
-      continue
-    }
-    if (name === 'previousDescription' || name === 'newDescription') continue
-    const found: unknown = name === 'reply' && !isPlain(event[name]) ? {} : unbounded(event[name], value)
-    const problem = difference(value, found, entities, true, name)
-    if (problem !== undefined) return problem
-  }
-  return undefined
 }

@@ -30,8 +30,8 @@ const ofCollections: Readonly<Record<string, Run>> = {
     return target.aggregate(pipeline as Document[], options).toArray()
   },
   find: (target: Collection, given) => {
-    const [{ filter }, options] = split(given, 'filter')
-    return target.find(filter as Document, options).toArray()
+    const [{ filter, cursorType }, options] = split(given, 'filter', 'cursorType')
+    return target.find(filter as Document, { ...(options as Document), ...kindOf(cursorType) }).toArray()
   },
   findOne: (target: Collection, given) => {
     const [{ filter }, options] = split(given, 'filter')
@@ -118,8 +118,8 @@ const ofCollections: Readonly<Record<string, Run>> = {
   listSearchIndexes: (target: Collection, { name, aggregationOptions }) =>
     target.listSearchIndexes(name as string, aggregationOptions as never).toArray(),
   createFindCursor: async (target: Collection, given) => {
-    const [{ filter }, options] = split(given, 'filter')
-    const cursor = target.find(filter as Document, options)
+    const [{ filter, cursorType }, options] = split(given, 'filter', 'cursorType')
+    const cursor = target.find(filter as Document, { ...(options as Document), ...kindOf(cursorType) })
     // The command is sent at once, as other drivers do.
     await cursor.hasNext()
     return cursor
@@ -140,10 +140,9 @@ const ofDatabases: Readonly<Record<string, Run>> = {
     await cursor.hasNext()
     return cursor
   },
-  createCollection: async (target: Db, given) => {
+  createCollection: (target: Db, given) => {
     const [{ collection }, options] = split(given, 'collection')
-    await target.createCollection(collection as string, options)
-    return undefined
+    return target.createCollection(collection as string, options)
   },
   dropCollection: (target: Db, given) => {
     const [{ collection }, options] = split(given, 'collection')
@@ -208,7 +207,8 @@ const ofClients: Readonly<Record<string, Run>> = {
 const ofCursors: Readonly<Record<string, Run>> = {
   iterateUntilDocumentOrError: (target: AbstractCursor | ChangeStream) => target.next(),
   iterateOnce: (target: AbstractCursor | ChangeStream) => target.tryNext(),
-  close: (target: { close(): Promise<void> }) => target.close(),
+  close: (target: { close(options?: Document): Promise<void> }, given) =>
+    'timeoutMS' in given ? target.close(given) : target.close(),
 }
 
 const ofSessions: Readonly<Record<string, Run>> = {
@@ -221,6 +221,9 @@ const ofSessions: Readonly<Record<string, Run>> = {
 }
 
 const ofBuckets: Readonly<Record<string, Run>> = {
+  renameByName: () => {
+    throw new DriverLacks('the driver has no renameByName')
+  },
   delete: (target: GridFSBucket, given) => {
     const [{ id }, options] = split(given, 'id')
     return target.delete(id as never, options)
@@ -265,6 +268,18 @@ const operations: ReadonlyMap<string, Run> = new Map(
 
 export function findOperation(name: string): Run | undefined {
   return operations.get(name)
+}
+
+/** Of a cursor that does not end with what is there. */
+function kindOf(cursorType: unknown): Document {
+  switch (cursorType) {
+    case 'tailable':
+      return { tailable: true }
+    case 'tailableAwait':
+      return { tailable: true, awaitData: true }
+    default:
+      return {}
+  }
 }
 
 function returning(options: Document): Document {

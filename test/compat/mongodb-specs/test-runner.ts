@@ -1,8 +1,8 @@
 /** What tests ask of their runner: fail points, checks of sessions and collections, waits; see `entities.ts` for entities. */
-import type { ClientSession, Document, MongoClient } from 'mongodb-of-specs'
+import { type ClientSession, type Document, type MongoClient, MongoServerError } from 'mongodb-of-specs'
 import { isDeepStrictEqual } from 'node:util'
 import { DriverLacks, type Entities } from './entities.ts'
-import { difference } from './match.ts'
+import { eventDifference } from './monitoring.ts'
 
 interface Surroundings {
   readonly entities: Entities
@@ -18,15 +18,21 @@ const waitLimitMs = 10_000
 
 const operations: Readonly<Record<string, Run>> = {
   createEntities: (given, { entities }) => entities.create(given['entities'] as Document[]),
-  failPoint: (given, surroundings) => setFailPoint(given['failPoint'] as Document, surroundings),
-  targetedFailPoint: (given, surroundings) => setFailPoint(given['failPoint'] as Document, surroundings),
+  // The test's own client sets it, and takes a connection for that.
+  failPoint: ({ failPoint, client }, { entities, failPoints }) =>
+    setFailPoint(failPoint as Document, { own: entities.get<MongoClient>(client), failPoints }),
+  targetedFailPoint: (given, surroundings) => {
+    const session = surroundings.entities.get<ClientSession>(given['session'])
+    check(session.isPinned, 'the session is not pinned, so that there is no server to set the fail point on')
+    return setFailPoint(given['failPoint'] as Document, surroundings)
+  },
   wait: ({ ms }) => new Promise((resolve) => void setTimeout(resolve, Number(ms))),
   waitForEvent: async ({ client, event, count }, { entities }) => {
     const [[name, expected] = ['', {}]] = Object.entries(event as Document) as [string, Document][]
     const until = Date.now() + waitLimitMs
     for (;;) {
       const found = entities.eventsOf(String(client)).filter((one) => {
-        return one.name === name && difference(expected, one.event, entities) === undefined
+        return one.name === name && eventDifference(expected, one.event, entities) === undefined
       })
       if (found.length >= Number(count)) return
       if (Date.now() > until) throw new Error(`${name} came ${found.length} times, not ${String(count)}`)
@@ -74,7 +80,10 @@ export async function runOnRunner(name: string, given: Document, surroundings: S
   await run(given, surroundings)
 }
 
-async function setFailPoint(point: Document, { own, failPoints }: Surroundings): Promise<void> {
+async function setFailPoint(
+  point: Document,
+  { own, failPoints }: Pick<Surroundings, 'own' | 'failPoints'>,
+): Promise<void> {
   failPoints.add(String(point['configureFailPoint']))
   await own.db('admin').command(point)
 }
@@ -102,6 +111,14 @@ async function hasCollection({ databaseName, collectionName }: Document, own: Mo
 }
 
 async function hasIndex({ databaseName, collectionName, indexName }: Document, own: MongoClient): Promise<boolean> {
-  const indexes = await own.db(String(databaseName)).collection(String(collectionName)).listIndexes().toArray()
+  const collection = own.db(String(databaseName)).collection(String(collectionName))
+  const indexes = await collection
+    .listIndexes()
+    .toArray()
+    .catch((error: unknown) => {
+      const isMissing = error instanceof MongoServerError && error.code === 26
+      if (isMissing) return []
+      throw error
+    })
   return indexes.some(({ name }) => name === indexName)
 }
