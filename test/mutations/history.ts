@@ -189,4 +189,35 @@ export const historyMutations: readonly Mutation[] = [
       ['rows of then are read for nobody', '    past.rollback()\n', ''],
     ],
   ),
+  ...mutationsOf('src/gateway/mongodb/change-stream.ts', streams, [
+    [
+      'the UUID of a collection is told to who did not ask',
+      'if (showsExpanded && number !== undefined)',
+      'if (number !== undefined)',
+    ],
+  ]),
+  ...mutationsOf('src/model/document/collection-uuid.ts', streams, [
+    ['all collections have one UUID', 'setUint32(12, number)', 'setUint32(12, 0)'],
+  ]),
+  ...mutationsOf(
+    'src/gateway/mongodb/concerns.ts',
+    ['src/gateway/mongodb/replica-set.test.ts'],
+    [
+      ['two members are there', 'if (members <= 1) return undefined', 'if (members <= 2) return undefined'],
+      ['any mode of write concerns is known', "if (mode === 'majority') return undefined", 'return undefined'],
+      [
+        'a negative number of members is no error',
+        'members === undefined || members < 0 ||',
+        'members === undefined ||',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/gateway/mongodb/execute.ts',
+    ['src/gateway/mongodb/replica-set.test.ts'],
+    [
+      ['an unmet write concern is not told', 'if (request.unmet !== undefined) writeUnmet', 'if (false) writeUnmet'],
+      ['the first answers tell no time', '  connection.gateway.clock.write(reply)\n  reply.end()', '  reply.end()'],
+    ],
+  ),
 ]

@@ -18,8 +18,9 @@ import type { FeedTransaction } from '../../database/following/feed.ts'
 import { bsonType, BsonValue, getField } from '../../model/document/bson.ts'
 import { type BsonWriter, buildDocument } from '../../model/document/bson-writer.ts'
 import { changeChannel, decodeNote } from '../../model/document/change-notes.ts'
+import { collectionUuid, uuidSubtype } from '../../model/document/collection-uuid.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
-import { readString } from '../../model/document/values.ts'
+import { readString, toSafeInteger } from '../../model/document/values.ts'
 import { eachOf, type DocumentStage } from '../../language/mql/stage.ts'
 import { LogError } from '../../log/commit-log.ts'
 import { clusterTimeOf } from './cluster-clock.ts'
@@ -249,6 +250,10 @@ export class ChangeStream {
       writer.beginObject('ns').string('db', database)
       if (collection !== undefined) writer.string('coll', collection)
       writer.end()
+      const number = field('of')
+      if (showsExpanded && number !== undefined) {
+        writer.binary('collectionUUID', uuidSubtype, collectionUuid(toSafeInteger(number)!))
+      }
       const to = textOf(note, 'to')
       if (to !== undefined) writer.beginObject('to').string('db', textOf(note, 'toDb')!).string('coll', to).end()
       if (key !== undefined) writer.value('documentKey', key)

@@ -274,6 +274,31 @@ describe('a change stream', () => {
     expect(types(await next(ofDatabase, 4))).toEqual(['drop', 'drop', 'dropDatabase', 'invalidate'])
   })
 
+  it('says which collection it was, whatever its name, to who asks for more', async () => {
+    const other = client.db('streams-named')
+    const items = await other.createCollection('first')
+    await other.createCollection('second')
+    const uuidOf = async (name: string): Promise<string> => {
+      const [found] = await other.listCollections({ name }).toArray()
+      return (found as { info: { uuid: { toString(): string } } }).info.uuid.toString()
+    }
+    const [first, second] = [await uuidOf('first'), await uuidOf('second')]
+    expect(first).not.toBe(second)
+    const plain = await watch(other)
+    const expanded = await watch(other, { showExpandedEvents: true })
+    await items.insertOne({ n: 1 })
+    await items.createIndex({ n: 1 })
+    await items.rename('second', { dropTarget: true })
+    await other.collection('second').deleteOne({ n: 1 })
+    await other.collection('second').drop()
+    const events = await next(expanded, 5)
+    expect(types(events)).toEqual(['insert', 'createIndexes', 'rename', 'delete', 'drop'])
+    expect(events.map(({ collectionUUID }) => String(collectionUUID))).toEqual([first, first, first, first, first])
+    const { to, dropTarget } = events[2]!['operationDescription'] as Document
+    expect([to, String(dropTarget)]).toEqual([{ db: 'streams-named', coll: 'second' }, second])
+    for (const event of await next(plain, 4)) expect(event).not.toHaveProperty('collectionUUID')
+  })
+
   it('refuses what it cannot do', async () => {
     const items = database.collection('wrong')
     expect(await codeOf(watch(items, { fullDocument: 'sometimes' }))).toBe(2)

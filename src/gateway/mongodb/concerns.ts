@@ -1,6 +1,7 @@
 /** Read concern, read preference and write concern: what is truthfully given is accepted, all else is refused by name. */
 import type { Durability } from '../../log/commit-log.ts'
 import { bsonType, type BsonValue, elementsOf, fieldsOf, getField, isEmptyDocument } from '../../model/document/bson.ts'
+import type { BsonWriter } from '../../model/document/bson-writer.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { isTruthy, readString, toSafeInteger } from '../../model/document/values.ts'
 import { type ClusterTime, readClusterTime } from './cluster-clock.ts'
@@ -95,19 +96,50 @@ export function checkReadPreference(request: Request): void {
   }
 }
 
+/** A command that wrote, and asked for more than there can be: the write stands, and its answer says what is missing. */
+export interface UnmetConcern {
+  readonly code: number
+  readonly codeName: string
+  readonly message: string
+  readonly concern: BsonValue
+}
+
+const mostMembers = 50
+
+/** Errors: FailedToParse (9) for what is no concern. */
+export function unmetConcernOf(request: Request): UnmetConcern | undefined {
+  const concern = request.getObject('writeConcern')
+  const w = concern && getField(concern, 'w')
+  if (concern === undefined || w === undefined) return undefined
+  if (w.type === bsonType.string) {
+    const mode = readString(w)
+    if (mode === 'majority') return undefined
+    const message = `No write concern mode named '${mode}' found in replica set configuration`
+    return { code: 79, codeName: 'UnknownReplWriteConcern', message, concern }
+  }
+  const members = w.isNumber ? toSafeInteger(w) : undefined
+  if (members === undefined || members < 0 || members > mostMembers) {
+    const message = `w has to be a non-negative number and not greater than ${mostMembers}`
+    throw mongoError(mongoCode.failedToParse, message)
+  }
+  if (members <= 1) return undefined
+  return { code: 100, codeName: 'UnsatisfiableWriteConcern', message: 'Not enough data-bearing nodes', concern }
+}
+
+/** Behind an answer's own fields. */
+export function writeUnmet(writer: BsonWriter, { code, codeName, message, concern }: UnmetConcern): void {
+  writer.beginObject('writeConcernError').int32('code', code).string('codeName', codeName).string('errmsg', message)
+  writer.beginObject('errInfo').value('writeConcern', concern).end().end()
+}
+
 /** What the reply waits for; `undefined` where the connection's default holds. */
 export function durabilityOf(request: Request): Durability | undefined {
   const concern = request.getObject('writeConcern')
   if (concern === undefined) return undefined
   let durability: Durability | undefined
   for (const [name, value] of fieldsOf(concern)) {
-    if (name === 'w') {
-      const w = toSafeInteger(value)
-      const isMajority = value.type === bsonType.string && readString(value) === 'majority'
-      if (!isMajority && w !== 0 && w !== 1) {
-        throw mongoError(100, 'Not enough data-bearing nodes: there is one', 'unsupported')
-      }
-    } else if (name === 'j' || name === 'fsync') {
+    if (name === 'w') continue
+    if (name === 'j' || name === 'fsync') {
       durability = isTruthy(value) ? 'synced' : 'written'
     } else if (name !== 'wtimeout' && name !== 'wtimeoutMS' && name !== 'provenance') {
       throw mongoError(mongoCode.failedToParse, `unrecognized write concern field: ${name}`)

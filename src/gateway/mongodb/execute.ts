@@ -23,7 +23,7 @@ import { nothingSeen, type DurabilityWatch, type Witness } from '../../session/o
 import { findCommand, retryableCommands } from './commands/commands.ts'
 import { type Access, checkAccess } from './access.ts'
 import { worded } from './denials.ts'
-import { checkReadConcern, checkReadPreference, durabilityOf } from './concerns.ts'
+import { checkReadConcern, checkReadPreference, durabilityOf, unmetConcernOf, writeUnmet } from './concerns.ts'
 import type { MongoConversation } from './conversation.ts'
 import { type LogicalSession, logicalKey } from './logical-sessions.ts'
 import { writeDuplicate, writeErrorInfo, writeLabels } from './execute-errors.ts'
@@ -91,9 +91,7 @@ export function execute(
     if (command.isBare === true) {
       const result = runBare(command, connection, message, fields, name)
       if (result instanceof Promise) return answerBare(connection, reply, result)
-      writeReply(reply, result)
-      reply.end()
-      connection.greet()
+      endBare(connection, reply, result)
       return nothingSeen
     }
     if (!connection.isIdentified) throw mongoError(13, `Command ${name} requires authentication`, 'denied')
@@ -121,6 +119,7 @@ function firstName(fields: ReadonlyMap<string, BsonValue>): string {
 /** Of what each answer ends with. */
 function endReply(reply: BsonWriter, request: Request): void {
   const { clock } = request.gateway
+  if (request.unmet !== undefined) writeUnmet(reply, request.unmet)
   clock.write(reply)
   if (request.logical !== undefined && clock.isRouter) reply.document('recoveryToken', emptyToken)
   reply.end()
@@ -185,13 +184,19 @@ function runBare(
 
 async function answerBare(connection: MongoConversation, reply: BsonWriter, result: Promise<Reply>): Promise<Witness> {
   try {
-    writeReply(reply, await result)
-    reply.end()
-    connection.greet()
+    endBare(connection, reply, await result)
     return nothingSeen
   } catch (error) {
     return failed(connection, reply, undefined, error)
   }
+}
+
+/** They tell the time, too: a driver hands on what its first answers said. */
+function endBare(connection: MongoConversation, reply: BsonWriter, result: Reply): void {
+  writeReply(reply, result)
+  connection.gateway.clock.write(reply)
+  reply.end()
+  connection.greet()
 }
 
 const noSession = { durability: 'memory' } as Session
@@ -227,6 +232,7 @@ function runCommand(command: Command, request: Request): Reply | Promise<Reply> 
   checkStableApi(command.name, request)
   checkReadPreference(request)
   request.durability = durabilityOf(request) ?? request.session.durability
+  request.unmet = unmetConcernOf(request)
   enterSession(command, request)
   const wish = checkReadConcern(command, request)
   request.session.describer = request

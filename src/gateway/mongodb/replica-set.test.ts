@@ -1,5 +1,5 @@
 /** What a server says of itself to drivers: a router, or the one member of a replica set; and its fail points. */
-import { MongoClient, type MongoServerError, type Timestamp } from 'mongodb'
+import { type Document, MongoClient, type MongoServerError, type Timestamp } from 'mongodb'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openTestMongodb, type TestMongodb } from './testing.ts'
 
@@ -100,6 +100,41 @@ describe('a fail point', () => {
     await client.db('admin').command({ configureFailPoint: 'onPrimaryTransactionalWrite', mode: { times: 1 } })
     await items.insertOne({ _id: 1 as never })
     expect(await items.countDocuments()).toBe(1)
+  })
+
+  it('does what it is asked to, and says that so many members are not there', async () => {
+    const client = await open({})
+    const database = client.db('points')
+    const items = database.collection('unmet')
+    const insert = async (_id: number, w: unknown): Promise<Document> =>
+      database.command({ insert: 'unmet', documents: [{ _id }], writeConcern: { w } })
+    await expect(items.insertOne({ a: 1 }, { writeConcern: { w: 3 } })).rejects.toMatchObject({
+      code: 100,
+      result: { writeConcernError: { code: 100, codeName: 'UnsatisfiableWriteConcern' } },
+    })
+    await expect(insert(1, 2)).rejects.toMatchObject({ code: 100 })
+    await expect(insert(2, 'elsewhere')).rejects.toMatchObject({ code: 79 })
+    await expect(insert(3, 51)).rejects.toMatchObject({ code: 9 })
+    await expect(insert(4, -1)).rejects.toMatchObject({ code: 9 })
+    expect(await insert(5, 'majority')).not.toHaveProperty('writeConcernError')
+    expect(await insert(6, 1)).not.toHaveProperty('writeConcernError')
+    expect(await items.countDocuments()).toBe(5)
+    const session = client.startSession()
+    session.startTransaction({ writeConcern: { w: 10 } })
+    await items.insertOne({ _id: 7 as never }, { session })
+    const error: unknown = await session.commitTransaction().catch((one: unknown) => one)
+    expect(error).toMatchObject({ code: 100 })
+    expect((error as MongoServerError).hasErrorLabel('UnknownTransactionCommitResult')).toBe(false)
+    await session.endSession()
+    expect(await items.findOne({ _id: 7 as never })).toEqual({ _id: 7 })
+  })
+
+  it('tells the time with its first answers, too', async () => {
+    const client = await open({})
+    for (const command of [{ ping: 1 }, { hello: 1 }, { buildInfo: 1 }]) {
+      const told = await client.db('admin').command(command)
+      expect(told['operationTime']).toEqual((told['$clusterTime'] as Document)['clusterTime'])
+    }
   })
 
   it('adds a write concern error to what is done', async () => {

@@ -19,6 +19,7 @@ import { decodeName } from '../../model/document/names.ts'
 import { readBoolean, readInt64, readNumber, readString, toDouble } from '../../model/document/values.ts'
 import type { Session } from '../../session/contract.ts'
 import { type Access, findAllowed, requireCreate } from './access.ts'
+import type { UnmetConcern } from './concerns.ts'
 import type { MongoConversation } from './conversation.ts'
 import type { GatewayState } from './gateway-state.ts'
 import type { LogicalSession } from './logical-sessions.ts'
@@ -49,6 +50,8 @@ export class Request {
   /** It is the first of a transaction that it begins. */
   beginsTransaction = false
   durability: Durability
+  /** What cannot be had of the write concern that it asks for. */
+  unmet: UnmetConcern | undefined
   /** Its statement may not have begun by then. */
   isCanceled = false
   /** What waits for something else than a statement ends by it. */

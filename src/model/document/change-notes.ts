@@ -7,11 +7,11 @@
  * writes. Nobody follows: one look at a boolean.
  *
  *   note      := the BSON document below, as latin1, on the channel `polylog.documents`
- *   document  := { op: 'insert' | 'update' | 'replace' | 'delete', db, coll, id: { _id },
+ *   document  := { op: 'insert' | 'update' | 'replace' | 'delete', db, coll, of, id: { _id },
  *                  doc?, set?: { path: value }, unset?: [path], cut?: [{ field, newSize }], before?, after? }
- *              | { op: 'drop' | 'rename' | 'dropDatabase' | 'create' | 'createIndexes' | 'dropIndexes' | 'modify', db, coll?, … }
+ *              | { op: 'drop' | 'rename' | 'dropDatabase' | 'create' | 'createIndexes' | 'dropIndexes' | 'modify', db, coll?, of?, … }
  *
- * `set`, `unset` and `cut` are what makes the new document of the old one. `before` and `after` are there where the collection
+ * `of` is the collection's number, which it keeps under other names.  * `set`, `unset` and `cut` are what makes the new document of the old one. `before` and `after` are there where the collection
  * keeps images.
  */
 import type { Slice } from '../../base/slice.ts'
@@ -67,19 +67,21 @@ export function noteSchema(
   transaction: Transaction,
   op: string,
   database: string,
-  name: string | undefined,
+  of: { readonly name: string; readonly id?: number } | undefined,
   more: (writer: BsonWriter) => void = () => undefined,
 ): void {
   if (!transaction.services.areChangesNoted) return
   send(transaction, (writer) => {
     writer.string('op', op).string('db', database)
-    if (name !== undefined) writer.string('coll', name)
+    if (of !== undefined) writer.string('coll', of.name)
+    if (of?.id !== undefined) writer.count('of', of.id)
     more(writer)
   })
 }
 
 function writeHead(writer: BsonWriter, op: string, collection: Collection, document: Slice): void {
   writer.string('op', op).string('db', collection.namespace.name).string('coll', collection.name)
+  writer.count('of', collection.id)
   writer.beginObject('id').value('_id', idOf(document)).end()
 }
 

@@ -61,17 +61,13 @@ export function ensureDocumentCollection(
 ): Collection {
   const found = transaction.catalog.findCollection(namespace, name)
   if (found !== undefined) return found
-  noteSchema(transaction, 'create', namespace, name, (writer) => {
+  const home = ensureNamespace(transaction, namespace)
+  const made = transaction.createCollection(home, name, 'document', emptyDefinition, engine)
+  noteSchema(transaction, 'create', namespace, made, (writer) => {
     writer.beginObject('operationDescription').beginObject('idIndex').int32('v', 2)
     writer.beginObject('key').int32('_id', 1).end().string('name', '_id_').end().end()
   })
-  return transaction.createCollection(
-    ensureNamespace(transaction, namespace),
-    name,
-    'document',
-    emptyDefinition,
-    engine,
-  )
+  return made
 }
 
 const idTypeNames = new Map<number, string>([

@@ -20,6 +20,7 @@ import { findAllowed, findDroppable, maySee, requireAnyInAll, requireCreate, req
 import { checkCollectionName, checkDatabaseName, type Command, type Reply, type Request } from '../request.ts'
 import { requireBelow, withCollectionOptions, validationOptions, viewOption } from './modify-collection.ts'
 import { convertToCapped, kindOf, kindOptions } from './collection-kinds.ts'
+import { collectionUuid, uuidSubtype } from '../../../model/document/collection-uuid.ts'
 import { cursorReply } from './cursor-reply.ts'
 import { sizeOfRange } from './range-size.ts'
 import { givenCollation, refuseOptions, requireCollection, variablesOf } from './query-options.ts'
@@ -134,7 +135,9 @@ function describeCollection(collection: Collection, nameOnly: boolean): BsonValu
     } else if (collection.model === 'document') writeOptions(writer, collection)
     writer.end()
     writer.beginObject('info').boolean('readOnly', collection.model === 'view' || collection.model === 'keyvalue')
-    writer.string('polylogModel', collection.model).end()
+    writer.string('polylogModel', collection.model)
+    if (collection.model !== 'view') writer.binary('uuid', uuidSubtype, collectionUuid(collection.id))
+    writer.end()
     if (collection.model === 'view') return
     writer.beginObject('idIndex').int32('v', 2).beginObject('key').int32('_id', 1).end().string('name', '_id_')
     if (collection.model === 'document') collationOf(collection)?.write(writer, 'collation')
@@ -206,7 +209,7 @@ function create(request: Request): Reply | Promise<Reply> {
       requireBelow(transaction, database, view)
       const namespace = ensureNamespace(transaction, database)
       transaction.createCollection(namespace, collectionName, documentViewKind, view.definition)
-      noteSchema(transaction, 'create', database, collectionName, (writer) => {
+      noteSchema(transaction, 'create', database, { name: collectionName }, (writer) => {
         writer.beginObject('operationDescription').string('viewOn', request.getString('viewOn')!)
         writer.value('pipeline', request.get('pipeline') ?? arrayOf([])).end()
       })
@@ -230,7 +233,7 @@ function drop(request: Request): Reply | Promise<Reply> {
     const count = collection.indexes.length + 1
     refuseTables([collection])
     transaction.dropCollection(collection)
-    noteSchema(transaction, 'drop', database, collectionName)
+    noteSchema(transaction, 'drop', database, isDocumentView(collection) ? { name: collectionName } : collection)
     return (writer) => writer.int32('nIndexesWas', count).string('ns', `${database}.${collectionName}`)
   })
 }
@@ -256,7 +259,7 @@ function dropDatabase(request: Request): Reply | Promise<Reply> {
     refuseTables(collections)
     for (const collection of collections) {
       transaction.dropCollection(collection)
-      noteSchema(transaction, 'drop', database, collection.name)
+      noteSchema(transaction, 'drop', database, isDocumentView(collection) ? { name: collection.name } : collection)
     }
     noteSchema(transaction, 'dropDatabase', database, undefined)
     const isGiven = transaction.catalog.access.has(namespace.id)
@@ -290,9 +293,12 @@ function renameCollection(request: Request): Reply | Promise<Reply> {
     }
     const namespace = ensureNamespace(transaction, toDatabase)
     transaction.alterCollection(transaction.catalog.collectionById(collection.id)!, { name: to, namespace })
-    noteSchema(transaction, 'rename', fromDatabase, from, (writer) =>
-      writer.string('toDb', toDatabase).string('to', to),
-    )
+    noteSchema(transaction, 'rename', fromDatabase, { name: from, id: collection.id }, (writer) => {
+      writer.string('toDb', toDatabase).string('to', to).beginObject('operationDescription')
+      writer.beginObject('to').string('db', toDatabase).string('coll', to).end()
+      if (target !== undefined) writer.binary('dropTarget', uuidSubtype, collectionUuid(target.id))
+      writer.end()
+    })
     return () => undefined
   })
 }

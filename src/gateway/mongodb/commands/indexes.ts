@@ -185,7 +185,7 @@ function createIndexes(request: Request): Reply | Promise<Reply> {
     requireDocuments(collection)
     for (const specification of specifications) yield* createOne(transaction, collection.id, specification)
     yield* inPlace(transaction, () => {
-      noteSchema(transaction, 'createIndexes', database, collectionName, (writer) => {
+      noteSchema(transaction, 'createIndexes', database, collection, (writer) => {
         writer.beginObject('operationDescription').beginArray('indexes')
         for (const [i, one] of request.getDocuments('indexes').entries()) writer.value(String(i), one)
         writer.end().end()
@@ -321,7 +321,7 @@ function dropIndexes(request: Request): Reply | Promise<Reply> {
     requireDocuments(collection)
     const before = collection.indexes.length + 1
     const gone = indexesNamed(collection, wanted)
-    noteSchema(transaction, 'dropIndexes', database, collectionName, (writer) => {
+    noteSchema(transaction, 'dropIndexes', database, collection, (writer) => {
       writer.beginObject('operationDescription').beginArray('indexes')
       for (const [i, { name }] of gone.entries()) writer.beginObject(String(i)).string('name', name).end()
       writer.end().end()

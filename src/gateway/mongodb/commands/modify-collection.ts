@@ -148,7 +148,7 @@ function modify(request: Request): Reply | Promise<Reply> {
     requireDocuments(collection)
     const definition = withCollectionOptions(request, collection.definition)
     transaction.alterCollection(collection, { definition })
-    noteSchema(transaction, 'modify', database, collectionName, (writer) => {
+    noteSchema(transaction, 'modify', database, collection, (writer) => {
       writer.beginObject('operationDescription')
       for (const name of request.ownFields) writer.value(name, request.fields.get(name)!)
       writer.end()

@@ -88,7 +88,7 @@ function outOf(request: Request, specification: BsonValue): Write {
     }
     yield* inPlace(transaction, () => {
       transaction.clearCollection(source.collection)
-      noteSchema(transaction, 'drop', database, collection)
+      noteSchema(transaction, 'drop', database, source.collection)
     })
     yield* insertAll(transaction, source, documents)
   }
