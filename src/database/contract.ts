@@ -137,7 +137,10 @@ export interface Transaction extends TransactionReader {
   /** Nothing that the running statement has read matters later: where it is the first one, the next takes the snapshot. */
   forgetSnapshot(): void
   /** Of collections as a whole, and of numbers that mean nothing here. */
-  readonly locks: Pick<TransactionLocks, 'lockCollection' | 'passCollection' | 'advisory' | 'heldNames' | 'touched'>
+  readonly locks: Pick<
+    TransactionLocks,
+    'lockCollection' | 'passCollection' | 'usersOf' | 'passUser' | 'advisory' | 'heldNames' | 'touched'
+  >
   /** `get`, not noted as read. */
   peek(key: Slice): Slice | undefined
   /** A message in the record, delivered to feeds at commit. */

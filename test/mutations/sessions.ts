@@ -14,12 +14,51 @@ export const sessionMutations: readonly Mutation[] = [
   ...mutationsOf('src/database/transaction/locks.ts', table, [
     ['a session does not wait where its statement does', 'if (owner.isSession !== true) return', 'if (true) return'],
     ['a deadlock tells of who is not in it', 'wayTo(next, waiter, from)', '[waiter, ...seen]'],
+    ['a session is in the way of its own transaction', 'return a.isSession !== b.isSession &&', 'return false &&'],
+  ]),
+  ...mutationsOf('src/database/transaction/locks.ts', table, [
+    [
+      'who waits for an end waits for readers that are not in the way',
+      'conflicts(numberOf(mode), held) && holder',
+      'holder',
+    ],
+    ['an end is written down with a prepared transaction', ' && !isEnd(key)', ''],
+  ]),
+  ...mutationsOf('src/database/transaction/lock-texts.ts', table, [
     [
       'a deadlock tells what stands in a key',
       'if (!isName(key)) return `a key',
       'if (!isName(key)) return `${key} a key',
     ],
-    ['a session is in the way of its own transaction', 'return a.isSession !== b.isSession &&', 'return false &&'],
+  ]),
+  ...mutationsOf('src/database/transaction/transaction-locks.ts', scripts, [
+    ['who waits for others to end does not wait', 'if (this.#table.holdEnd(user)) {', 'if (false) {'],
+  ]),
+  ...mutationsOf('src/model/table/reference-rules.ts', scripts, [
+    [
+      'a row of a partition that leaves may be referred to',
+      ' || isDetaching(transaction.newest.committedCatalog(), home.referenced)',
+      '',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/statement/partitions/detaching.ts', scripts, [
+    [
+      'a partition leaves beside who refers to its rows',
+      "run.transaction.locks.lockCollection(referencing.id, 'table share')",
+      '',
+    ],
+    [
+      'a partition leaves before its users have',
+      "  yield* passUsers(run, parent.id, 'access exclusive')\n  return yield* asStatement",
+      '  return yield* asStatement',
+    ],
+  ]),
+  ...mutationsOf('src/database/catalog/transaction-catalog.ts', scripts, [
+    [
+      'who writes in an older state meets what was changed beside writers',
+      'before.version < writableSince(now)',
+      'true',
+    ],
   ]),
   ...mutationsOf('src/database/transaction/session-locks.ts', scripts, [
     ['a statement that is begun again locks twice for the session', 'asker.noteCall(() => (held.count -= change))', ''],

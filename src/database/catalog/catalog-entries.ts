@@ -11,6 +11,7 @@ import { KeyReader } from '../../base/tuple-reader.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import { type AccessList, encodeAccess } from '../access/access-list.ts'
 import type {
+  BesideWriters,
   Collection,
   CollectionModel,
   GlobalObject,
@@ -55,6 +56,7 @@ export interface StoredCollection {
   readonly model?: CollectionModel
   readonly kind?: string
   readonly version: number
+  readonly besideWriters?: BesideWriters
   readonly owner?: string
   readonly ownerId?: number
   readonly engine?: string
@@ -93,7 +95,7 @@ export function decodeCollection(
   if (namespace === undefined) throw new PolylogError('data_corrupted', `collection ${id} is in no namespace`)
   const kind = stored.kind ?? olderKind(stored)
   if (typeof kind !== 'string') throw new PolylogError('data_corrupted', `collection ${id} has no kind`)
-  const { name, space, version, definition, indexes } = stored
+  const { name, space, version, besideWriters, definition, indexes } = stored
   const { owner = defaultOwner, ownerId, engine = defaultEngine, definitionVersion = 1 } = stored
   const own = {
     id,
@@ -103,6 +105,7 @@ export function decodeCollection(
     kind,
     model: modelOf(kind),
     version,
+    ...(besideWriters !== undefined && { besideWriters }),
     owner,
     ownerId,
     engine,
@@ -121,9 +124,14 @@ function modelOf(kind: string): CollectionModel {
 
 export type NewCollectionState = Omit<
   Collection,
-  'space' | 'model' | 'owner' | 'ownerId' | 'engine' | 'definitionVersion' | 'fields'
+  'space' | 'model' | 'besideWriters' | 'owner' | 'ownerId' | 'engine' | 'definitionVersion' | 'fields'
 > & {
   readonly engine?: string | undefined
+}
+
+/** The oldest version whose writers need not know of what has changed since. */
+export function writableSince({ version, besideWriters }: Collection): number {
+  return besideWriters?.version === version ? besideWriters.since : version
 }
 
 /** A collection that is about to be written for the first time. */
@@ -160,13 +168,14 @@ export function encodeNamespace({ name, owner, ownerId }: Namespace): Slice {
 
 export function encodeCollection(collection: Collection): Slice {
   const { namespace, name, space, kind, version, owner, ownerId, engine, definition } = collection
-  const { definitionVersion, indexes } = collection
+  const { besideWriters, definitionVersion, indexes } = collection
   return encodeJson({
     namespace: namespace.id,
     name,
     ...(space !== undefined && { space }),
     kind,
     version,
+    ...(besideWriters !== undefined && { besideWriters: { ...besideWriters } }),
     owner,
     ...(ownerId !== undefined && { ownerId }),
     engine,

@@ -43,6 +43,12 @@ export interface Namespace {
  */
 export type NameSpace = 'relation' | 'function' | 'type' | 'operator'
 
+/** Who writes by any version from `since` on does what is right in `version`, where that is the collection's. */
+export interface BesideWriters {
+  readonly since: number
+  readonly version: number
+}
+
 export interface Collection {
   /** Also the number of its keyspace: the first element of its keys. Never reused. */
   readonly id: number
@@ -55,6 +61,7 @@ export interface Collection {
   readonly model: CollectionModel
   /** Grows with every change of the definition or the indexes, over the whole database. */
   readonly version: number
+  readonly besideWriters?: BesideWriters
   readonly owner: string
   /** Its owner's number, where that is a role. */
   readonly ownerId?: number | undefined

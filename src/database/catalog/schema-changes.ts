@@ -22,6 +22,7 @@ import {
   fieldKey,
   namespaceKey,
   newCollection,
+  writableSince,
 } from './catalog-entries.ts'
 import type { CatalogState } from './catalog-state.ts'
 import type { Collection, Index, JsonObject, Namespace, NameSpace } from './catalog.ts'
@@ -332,7 +333,13 @@ export function alterCollection(
   const definitionVersion = findKind(before.kind)?.version ?? before.definitionVersion
   const version = transaction.kernel.nextVersion()
   if (change.ownerId !== undefined && change.ownerId !== before.ownerId) mayGive(transaction, before)
-  const altered = { ...before, ...change, ...(change.definition && { definitionVersion }), version }
+  const altered = {
+    ...before,
+    ...change,
+    ...(change.definition && { definitionVersion }),
+    version,
+    ...(besideWriters && { besideWriters: { since: writableSince(before), version } }),
+  }
   if (altered.name !== collection.name || altered.namespace.id !== collection.namespace.id) {
     const { name, namespace, space } = altered
     if (altered.namespace.id !== collection.namespace.id) mayMove(transaction, before)

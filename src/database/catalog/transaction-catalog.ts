@@ -4,6 +4,7 @@
  * Invariant: where it has changed nothing, `own` is `base`, so that plans, which compare catalogs by identity, hold.
  */
 import type { Slice } from '../../base/slice.ts'
+import { writableSince } from './catalog-entries.ts'
 import type { CatalogChange, CatalogState } from './catalog-state.ts'
 
 export class TransactionCatalog {
@@ -35,10 +36,12 @@ export class TransactionCatalog {
     this.own = this.own.applied(key, value)
   }
 
-  /** Whether a collection has been changed between the base and what is newest. */
+  /** Whether a collection has been changed between the base and what is newest, other than beside its writers. */
   isOutdated(collection: number, newest: CatalogState): boolean {
     if (this.base === newest) return false
-    return this.base.collectionById(collection)?.version !== newest.collectionById(collection)?.version
+    const [before, now] = [this.base.collectionById(collection), newest.collectionById(collection)]
+    if (before?.version === now?.version) return false
+    return before === undefined || now === undefined || before.version < writableSince(now)
   }
 
   /** Forgets all changes but the first `count`. */

@@ -5,6 +5,7 @@ import { latin1ToBytes, sliceOf, sliceToLatin1, type Slice } from '../../base/sl
 import { KeyWriter } from '../../base/tuple.ts'
 import { LockWait, type LockMode, type TableLockMode } from '../contract.ts'
 import type { AnyLockMode } from './lock-modes.ts'
+import { endOf } from './lock-texts.ts'
 import { LockTable, type LockOwner } from './locks.ts'
 
 const modes: readonly LockMode[] = ['key share', 'share', 'no key update', 'update']
@@ -434,3 +435,52 @@ function checkProgress(table: LockTable, owners: readonly LockOwner[]): void {
     expect(free).toBe(false)
   }
 }
+
+describe('who waits for the end of others', () => {
+  const nobodys = '\xffschema 1'
+
+  test('waits for those who use it in a way that conflicts, whatever they roll back, and for nobody who comes later', async () => {
+    const table = new LockTable()
+    const [user, reader, waiter, late] = [owner(1), owner(2), owner(3), owner(4)]
+    const mark = table.mark(user)
+    table.acquire(user, nobodys, 'row exclusive', 'wait')
+    table.acquire(reader, nobodys, 'access share', 'wait')
+    expect(table.usersOf(waiter, nobodys, 'table share')).toEqual([user])
+    expect(table.usersOf(waiter, nobodys, 'access exclusive')).toEqual([user, reader])
+    expect(table.holdEnd(user)).toBe(true)
+    const wait = ask(table, waiter, endOf(user), 'access share') as LockWait
+    expect(table.acquire(late, nobodys, 'share row exclusive', 'skip')).toBe(false)
+    expect(table.acquire(late, nobodys, 'row exclusive', 'skip')).toBe(true)
+    table.releaseSince(user, mark)
+    expect(table.isWaiting(waiter)).toBe(true)
+    table.releaseAll(user)
+    await wait.granted
+    expect(table.holdEnd(user)).toBe(false)
+    for (const one of [reader, waiter, late]) table.releaseAll(one)
+    expect(table.isEmpty).toBe(true)
+  })
+
+  test('finds the circle, and what is told of it names the end', () => {
+    const table = new LockTable()
+    const [user, waiter] = [owner(1), owner(2)]
+    table.acquire(user, nobodys, 'row exclusive', 'wait')
+    table.acquire(waiter, '\xffschema 2', 'exclusive', 'wait')
+    table.holdEnd(user)
+    expect(ask(table, waiter, endOf(user), 'access share')).toBeInstanceOf(LockWait)
+    let told: unknown
+    try {
+      table.acquire(user, '\xffschema 2', 'exclusive', 'wait')
+    } catch (error) {
+      told = (error as PolylogError).detail?.['detail']
+    }
+    expect(told).toContain('transaction 2 waits for access share of the end of transaction 1')
+  })
+
+  test('is not written down with what a prepared transaction holds', () => {
+    const table = new LockTable()
+    const user = owner(1)
+    table.acquire(user, nobodys, 'row exclusive', 'wait')
+    table.holdEnd(user)
+    expect([...table.heldBy(user)].map(({ key }) => key)).toEqual([nobodys])
+  })
+})

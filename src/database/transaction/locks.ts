@@ -19,6 +19,9 @@
  * A transaction with savepoints notes what it takes from its first mark on, so that what was taken or strengthened since a
  * mark can be given back to what it was; beyond some thousands of keys it keeps them instead.
  *
+ * Who must wait until some transactions are over, and keep nobody from coming in meanwhile, waits for each one's end: a lock
+ * that is made for it, held by that transaction whatever it rolls back, and never noted on the disk.
+ *
  * Invariants: holders of one lock are pairwise compatible; every request in a queue conflicts with a holder or with a
  * request ahead of it; a transaction waits for at most one lock; locks without holders and queue do not exist;
  * a key of such a table has no lock, or one that the table's owner holds.
@@ -27,7 +30,6 @@ import { PolylogError } from '../../base/errors.ts'
 import { latin1ToBytes, sliceOf, type Slice } from '../../base/slice.ts'
 import { LockWait, type LockMode, type LockPolicy } from '../contract.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
-import { keyspaceOf } from '../../base/tuple.ts'
 import { KeyNumbers } from './key-numbers.ts'
 import { SessionLocks } from './session-locks.ts'
 import {
@@ -40,6 +42,7 @@ import {
   strongestOf,
   withMode,
 } from './lock-modes.ts'
+import { endOf, isEnd, isName, nameOf, sessionOf, shownKey, wayTo } from './lock-texts.ts'
 
 /** Whoever holds locks: a transaction, or a session. */
 export interface LockOwner {
@@ -362,7 +365,7 @@ export class LockTable {
   *heldBy(owner: LockOwner): Generator<{ readonly key: string; readonly held: number }> {
     for (const { key, holders } of this.#held.get(owner) ?? []) {
       const held = holders.get(owner)
-      if (held !== undefined) yield { key, held }
+      if (held !== undefined && !isEnd(key)) yield { key, held }
     }
     for (const { key, number } of this.#tables.get(owner) ?? []) {
       if (number !== givenBack) yield { key, held: 1 << number }
@@ -393,6 +396,23 @@ export class LockTable {
     const lock = this.#lockOf(key) ?? this.#newLock(key)
     const before = lock.holders.get(owner) ?? 0
     this.#hold(lock, owner, modesIn(held).map(numberOf).reduce(withMode, before))
+  }
+
+  // ---- ends
+
+  /** The others whose transactions hold it in a way that conflicts with `mode`. */
+  usersOf(owner: LockOwner, key: string, mode: AnyLockMode): LockOwner[] {
+    const against = (holder: LockOwner, held: number): boolean =>
+      conflicts(numberOf(mode), held) && holder.isSession !== true && !areOne(holder, owner)
+    return [...(this.#lockOf(key)?.holders ?? [])].flatMap(([holder, held]) => (against(holder, held) ? [holder] : []))
+  }
+
+  /** Makes the lock that a transaction holds until its end, whatever it rolls back: false where it holds nothing any more. */
+  holdEnd(user: LockOwner): boolean {
+    if (!this.#held.has(user)) return false
+    const name = endOf(user)
+    if (!this.#locks.has(name)) this.#hold(this.#newLock(name), user, 1 << numberOf('access exclusive'))
+    return true
   }
 
   /** What the owner's locks take. */
@@ -525,30 +545,6 @@ export class LockTable {
   }
 }
 
-function sessionOf({ principal }: LockOwner): number {
-  return principal?.sessionId ?? 0
-}
-
-/** From `waiter` on, each waiting for the next, and the last one for `waiter`, of which `end` is a part. */
-function wayTo(end: LockOwner, waiter: LockOwner, from: ReadonlyMap<LockOwner, LockOwner>): readonly LockOwner[] {
-  const way: LockOwner[] = []
-  for (let at = from.get(end)!; at !== waiter; at = from.get(at)!) way.unshift(at)
-  return [waiter, ...way]
-}
-
-function nameOf(owner: LockOwner): string {
-  const session = sessionOf(owner)
-  if (owner.isSession === true) return `session ${session}`
-  return session === 0 ? `transaction ${owner.id}` : `session ${session} (transaction ${owner.id})`
-}
-
-function shownKey(key: string): string {
-  if (!isName(key)) return `a key of collection ${keyspaceOf(sliceOf(latin1ToBytes(key)))}`
-  const [what = '', ...rest] = key.slice(1).split(' ')
-  if (what === 'schema') return `collection ${rest.join(' ')}`
-  return what === 'advisory' ? `the advisory lock ${rest.join(', ')}` : 'a name'
-}
-
 /** The same, or a session and what runs its statement. */
 function areOne(a: LockOwner, b: LockOwner): boolean {
   if (a === b) return true
@@ -564,11 +560,6 @@ function raise(keys: KeyNumbers, key: Slice, mode: number): void {
   const place = keys.placeOf(key, mode)
   const held = keys.at(place)
   if (held < mode || held === givenBack) keys.setAt(place, mode)
-}
-
-/** Of a namespace, of a collection, of a schema: keys begin with less. */
-function isName(key: string): boolean {
-  return key.startsWith('\xff')
 }
 
 function row(key: string, owner: LockOwner, mode: AnyLockMode, granted: boolean): LockRow {

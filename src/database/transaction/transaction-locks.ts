@@ -25,7 +25,8 @@ import {
 } from '../contract.ts'
 import { AdvisoryLocks } from './advisory-locks.ts'
 import type { AnyLockMode } from './lock-modes.ts'
-import type { LockTable } from './locks.ts'
+import { endOf } from './lock-texts.ts'
+import type { LockOwner, LockTable } from './locks.ts'
 import { NotedLocks } from './noted-locks.ts'
 import type { SessionLocks } from './session-locks.ts'
 import { collectionLockKey } from '../catalog/schema-changes.ts'
@@ -276,6 +277,20 @@ export class TransactionLocks {
     }
     if (this.#transaction.interleaved) this.#table.release(this.#transaction, name, mode)
     return true
+  }
+
+  /** Whose transactions use the collection in a way that conflicts with `mode`: for `passUser`, of each. */
+  usersOf(id: number, mode: TableLockMode): readonly LockOwner[] {
+    return this.#table.usersOf(this.#transaction, collectionLockKey(id), mode)
+  }
+
+  /** Waits until that one's transaction is over. Who comes after it is not kept waiting. */
+  passUser(user: LockOwner): void {
+    if (this.#table.holdEnd(user)) {
+      this.#transaction.interleave()
+      this.#acquireInPassing(endOf(user), 'access share')
+    }
+    this.#table.release(this.#transaction, endOf(user), 'access share')
   }
 
   #acquireInPassing(name: string, mode: TableLockMode): void {

@@ -72,7 +72,9 @@ export class QueryRun {
     this.#client.runningText = this.#statement.parsed?.text ?? ''
     const readOnly = this.#prepared.effect.kind === 'read' || this.#client.isReadOnly
     const run = (): void | Promise<void> => this.#client.run((transaction) => this.#attempt(transaction), { readOnly })
-    const standsAlone = runsBodies.has(this.#prepared.command) && this.#client.block.kind === 'none'
+    const { command, endsTransactions } = this.#prepared
+    const mayEnd = runsBodies.has(command) || endsTransactions === true
+    const standsAlone = mayEnd && this.#client.block.kind === 'none'
     const all = standsAlone ? (): void | Promise<void> => this.#runAlone(run) : run
     const told = beforeFailure(all, () => this.#client.tellRaised(this.#notices))
     return afterDone(told, () => this.#complete())

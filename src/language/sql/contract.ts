@@ -272,6 +272,8 @@ export interface PreparedStatement {
   readonly parameterTypes: readonly number[]
   /** Of CALL: which of its arguments the columns of its row are. */
   readonly outputs?: readonly number[]
+  /** By itself, so that it needs to stand alone, as what CALL and DO run may. */
+  readonly endsTransactions?: true
   /** Undefined where no rows come back. */
   readonly columns: readonly ResultColumn[] | undefined
   /** Whether it reads or writes the collection. */

@@ -149,6 +149,8 @@ export interface TableDefinition {
   readonly bound?: BoundDefinition
   /** Tables that inherit from this one; some may be gone since. */
   readonly children?: readonly number[]
+  /** Of those the partition that is being detached while others use it: it counts no more for who begins now. */
+  readonly detaching?: number
   /** Which columns tell others which row it was; left out: those of the primary key. */
   readonly replicaIdentity?: ReplicaIdentity
   /** What the types of users that its columns have consist of. */

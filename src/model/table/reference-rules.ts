@@ -40,7 +40,7 @@ import type { ForeignKeyAction } from './definition.ts'
 import { defaultOf } from './expressions.ts'
 import { type ForeignKey, foreignKeysOf, foreignKeysTo, type ReferencingRow } from './foreign-key.ts'
 import type { Values } from './keys.ts'
-import { ancestorsOf } from './partitions/partitioning.ts'
+import { ancestorsOf, isDetaching } from './partitions/partitioning.ts'
 import { isRestored } from './restoring.ts'
 import type { Column, Table } from './table.ts'
 import type { SqlValue } from './types/value.ts'
@@ -104,7 +104,7 @@ function isReferenceMet(transaction: Transaction, foreignKey: ForeignKey, row: V
   const values = foreignKey.referredTo(row)
   if (values === undefined) return false
   const home = foreignKey.homeOf(transaction, values)
-  if (home === undefined) return false
+  if (home === undefined || isDetaching(transaction.newest.committedCatalog(), home.referenced)) return false
   if (home !== foreignKey) transaction.access.actForOwner(home.referenced.id)
   const seesNewer = transaction.isolation === 'read committed'
   const isInSnapshot = seesNewer || home.findReferenced({ get: (key) => transaction.peek(key) }, values) !== undefined

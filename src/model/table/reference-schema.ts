@@ -16,7 +16,7 @@ import {
 } from './definition.ts'
 import { ForeignKey, foreignKeysTo } from './foreign-key.ts'
 import { eachRow } from './index-build.ts'
-import { ancestorsOf, childTables, familyOf } from './partitions/partitioning.ts'
+import { ancestorsOf, childTables, familyOf, isDetaching } from './partitions/partitioning.ts'
 import { lostReference, unmetReference } from './reference-rules.ts'
 import { current, redefine } from './schema.ts'
 import { Table } from './table.ts'
@@ -69,6 +69,7 @@ export function forgetAncestry(transaction: Transaction, child: Table): void {
 export function* refuseReferred(transaction: Transaction, partition: Table): StatementSteps<void> {
   const { catalog } = transaction
   const going = new Set(familyOf(catalog, partition).map(({ id }) => id))
+  const isLeaving = isDetaching(catalog, partition)
   for (const { referencing, definition } of foreignKeysTo(catalog, partition)) {
     const own = referencing.foreignKeys.find(({ id }) => id === definition.id)!
     if (going.has(own.references) || referencing.definition.partitioning !== undefined) continue
@@ -76,8 +77,10 @@ export function* refuseReferred(transaction: Transaction, partition: Table): Sta
     const foreignKey = ForeignKey.between(referencing, Table.of(catalog.collectionById(own.references)!), own)
     yield* eachRow(transaction, referencing, (row) => {
       const values = foreignKey.refersToNothing(row) ? undefined : foreignKey.referredTo(row)
-      const home = values && foreignKey.homeOf(transaction, values)
-      if (home === undefined || !going.has(home.referenced.id)) return
+      if (values === undefined) return
+      const home = foreignKey.homeOf(transaction, values)
+      // While the partition is being detached no value is at home there any more.
+      if (home === undefined ? !isLeaving : !going.has(home.referenced.id)) return
       throw lostReference(transaction, foreignKey.toPart(catalog, partition)!, row)
     })
   }

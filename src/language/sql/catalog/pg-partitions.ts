@@ -51,7 +51,9 @@ function* inheritance(run: SqlRun, objects: StoredObjects = allObjects(run)): Ge
   for (const table of tablesAmong(objects.relations())) {
     for (const [i, id] of (table.definition.inherits ?? []).entries()) {
       const parent = catalog.collectionById(id)
-      if (parent !== undefined) yield [collectionOid(table.collection), collectionOid(parent), i + 1, false]
+      if (parent === undefined) continue
+      const isPending = isTable(parent) && Table.of(parent).definition.detaching === table.id
+      yield [collectionOid(table.collection), collectionOid(parent), i + 1, isPending]
     }
     for (const index of indexesOfTable(table)) {
       const above = parentIndexOid(catalog, index)

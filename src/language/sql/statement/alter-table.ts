@@ -59,7 +59,7 @@ import {
 import { currentTable, shareWithPartitions } from './partitions/links.ts'
 import { refusePartialKeys } from './partitions/new-partition.ts'
 import { planAlterIndex } from './partitions/alter-index.ts'
-import { partitionStep } from './partitions/partition-steps.ts'
+import { detachesConcurrently, partitionStep } from './partitions/partition-steps.ts'
 import {
   childrenOf,
   mergeAdded,
@@ -99,7 +99,7 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
   const relation = statement.relation!
   const steps = planCommands(binder, commands, relation.relname ?? '', { isOnly: relation.inh !== true })
   const tag = statement.objtype === 'OBJECT_MATVIEW' ? 'ALTER MATERIALIZED VIEW' : 'ALTER TABLE'
-  return planSteps({ kind: 'schema' }, tag, function* (run): StatementSteps<Outcome> {
+  const planned = planSteps({ kind: 'schema' }, tag, function* (run): StatementSteps<Outcome> {
     if (statement.missing_ok === true && findCollection(run, relation) === undefined) {
       return { rowCount: 0, notices: [skipping('00000', `relation "${shownName(relation)}" does not exist`)] }
     }
@@ -125,6 +125,7 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
     }
     return { rowCount: 0, notices }
   })
+  return commands.some(detachesConcurrently) ? { ...planned, endsTransactions: true } : planned
 }
 
 const onMaterialized: ReadonlySet<string | undefined> = new Set(['AT_ChangeOwner', 'AT_ClusterOn', 'AT_SetStatistics'])

@@ -22,6 +22,9 @@ export function planCreateIndex(_binder: Binder, statement: IndexStmt): Planned 
   checkIndexOptions(statement.options)
   return planSteps({ kind: 'schema' }, 'CREATE INDEX', function* (run): StatementSteps<Outcome> {
     refuseView(run, statement.relation!)
+    if (statement.concurrent === true && !run.transaction.isSingleStatement) {
+      throw failure('25001', 'CREATE INDEX CONCURRENTLY cannot run inside a transaction block')
+    }
     const table = getOwnTable(run, statement.relation!, 'CREATE INDEX')
     const { rights } = run.transaction.principal
     // As in PostgreSQL an owner needs room for its name; who may change definitions has it.

@@ -22,6 +22,7 @@ import { planDropRoutine } from './routines/alter-routine.ts'
 import { routineWord } from './routines/named-routine.ts'
 import { findTrigger, missingTrigger } from '../trigger/create-trigger.ts'
 import { objectWords } from './statement-names.ts'
+import { passUsersAlone } from './table-locks.ts'
 
 /** Undefined where there is none of this name. */
 type FindTarget = (run: SqlRun, name: RangeVar) => ObjectAddress | undefined
@@ -48,6 +49,7 @@ export function planDrop(_binder: Binder, statement: DropStmt): Planned {
   return planSteps({ kind: 'schema' }, `DROP ${kind.word.toUpperCase()}`, function* (run): StatementSteps<Outcome> {
     const notices: Notice[] = []
     const targets: ObjectAddress[] = []
+    if (statement.concurrent === true) refuseConcurrent(run, names, isCascade)
     for (const name of names) {
       const target = kind.find(run, name)
       if (target !== undefined) targets.push(target)
@@ -57,9 +59,19 @@ export function planDrop(_binder: Binder, statement: DropStmt): Planned {
         notices.push(skipping('00000', what))
       }
     }
+    if (statement.concurrent === true) for (const { id } of targets) yield* passUsersAlone(run, id)
     yield* dropTargets(run, targets, isCascade, notices)
     return { rowCount: 0, notices }
   })
+}
+
+/** DROP INDEX CONCURRENTLY waits for those who use the table before it takes the index from those who come. */
+function refuseConcurrent(run: SqlRun, names: readonly RangeVar[], isCascade: boolean): void {
+  if (!run.transaction.isSingleStatement) {
+    throw failure('25001', 'DROP INDEX CONCURRENTLY cannot run inside a transaction block')
+  }
+  if (names.length > 1) throw failure('0A000', 'DROP INDEX CONCURRENTLY does not support dropping multiple objects')
+  if (isCascade) throw failure('0A000', 'DROP INDEX CONCURRENTLY does not support CASCADE')
 }
 
 /** `t.p`: the last name is the policy's. */

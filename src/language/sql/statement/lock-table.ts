@@ -13,6 +13,7 @@ import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { nothing } from './execution.ts'
 import { findCollection, findPart, shownName } from './naming.ts'
+import { detachesConcurrently } from './partitions/partition-steps.ts'
 import { type Planned, planSteps } from './prepared.ts'
 
 export function planLockTable({ relations = [], mode = 8, nowait }: LockStmt): Planned {
@@ -67,6 +68,7 @@ const weaker: Readonly<Record<string, TableLockMode>> = {
   AT_SetStatistics: 'share update exclusive',
   AT_ValidateConstraint: 'share update exclusive',
   AT_AttachPartition: 'share update exclusive',
+  AT_DetachPartitionFinalize: 'share update exclusive',
   AT_SetRelOptions: 'share update exclusive',
   AT_ResetRelOptions: 'share update exclusive',
   AT_ClusterOn: 'share update exclusive',
@@ -79,7 +81,9 @@ const weaker: Readonly<Record<string, TableLockMode>> = {
   AT_DisableTrigUser: 'share row exclusive',
 }
 
-function modeToAlter({ subtype, def }: AlterTableCmd): TableLockMode {
+function modeToAlter(command: AlterTableCmd): TableLockMode {
+  const { subtype, def } = command
+  if (detachesConcurrently(command)) return 'share update exclusive'
   const isReference =
     subtype === 'AT_AddConstraint' &&
     def !== undefined &&

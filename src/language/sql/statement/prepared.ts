@@ -29,6 +29,7 @@ export interface Planned {
   execute(parameters: readonly SqlValue[]): Execution
   readonly copy?: CopyDescription
   readonly outputs?: readonly number[]
+  readonly endsTransactions?: true
   /** What it does, where that is done in steps: for a statement around it. */
   readonly work?: Work
 }
@@ -71,6 +72,7 @@ export class Prepared implements PreparedStatement {
   readonly columns: readonly ResultColumn[] | undefined
   readonly copy?: CopyDescription
   readonly outputs?: readonly number[]
+  readonly endsTransactions?: true
   readonly #planned: Planned
   readonly #dependencies: readonly Dependency[]
   /** Under which it was seen to be allowed. */
@@ -99,6 +101,7 @@ export class Prepared implements PreparedStatement {
     this.columns = planned.columns?.map(resultColumn)
     if (planned.copy !== undefined) this.copy = planned.copy
     if (planned.outputs !== undefined) this.outputs = planned.outputs
+    if (planned.endsTransactions === true) this.endsTransactions = true
     this.#dependencies = binder.dependencies
     this.#locks = locksOf(binder, planned)
     this.#checkedCatalog = binder.catalog

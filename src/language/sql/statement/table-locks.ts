@@ -4,7 +4,8 @@
  * as a whole, or is changing it, and who wants to do so waits for the transactions that use it.
  */
 import { privilege } from '../../../database/access/privileges.ts'
-import type { TableLockMode, Transaction, Wait } from '../../../database/contract.ts'
+import type { StatementSteps, TableLockMode, Transaction, Wait } from '../../../database/contract.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
 import type { Binder } from '../bind/binder.ts'
 import {
@@ -16,6 +17,7 @@ import {
   type SqlContext,
   type StatementEffect,
 } from '../contract.ts'
+import type { SqlRun } from '../plan/run.ts'
 import type { Planned } from './prepared.ts'
 import type { StandingAlone } from '../routine/standing-alone.ts'
 
@@ -42,6 +44,21 @@ export function locksOf(
     if (collection === undefined || collection.space !== undefined || isSequence(collection)) return []
     return [{ id: collection.id, mode: changed.has(collection.id) ? strong : 'access share' }]
   })
+}
+
+/** Waits until those who use the collection now, in a way that `mode` conflicts with, are done; keeps nobody from coming. */
+export function* passUsers({ transaction }: SqlRun, id: number, mode: TableLockMode): StatementSteps<void> {
+  for (const user of transaction.locks.usersOf(id, mode)) {
+    yield* inPlace(transaction, () => transaction.locks.passUser(user))
+  }
+}
+
+/** The same of all who use it, and of those who have come meanwhile, where others who ask for this take their turn. */
+export function* passUsersAlone(run: SqlRun, id: number): StatementSteps<void> {
+  const { transaction } = run
+  yield* inPlace(transaction, () => transaction.locks.passCollection(id, 'share update exclusive', 'wait'))
+  yield* passUsers(run, id, 'access exclusive')
+  yield* passUsers(run, id, 'access exclusive')
 }
 
 export class LockedExecution implements Execution {

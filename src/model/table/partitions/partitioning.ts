@@ -137,7 +137,9 @@ function keyReader(
 
 /** The tables that inherit from this one directly, in the order in which they came. */
 export function childTables(catalog: Catalog, parent: Table): Table[] {
-  return (parent.definition.children ?? []).flatMap((id) => {
+  const { children = [], detaching } = parent.definition
+  return children.flatMap((id) => {
+    if (id === detaching) return []
     const collection = catalog.collectionById(id)
     if (collection === undefined || !isTable(collection)) return []
     const table = Table.of(collection)
@@ -179,6 +181,25 @@ export function ancestorsOf(catalog: Catalog, table: Table): Table[] {
   const ancestors: Table[] = []
   for (let at = table; at.definition.bound !== undefined;) ancestors.push((at = parentOf(catalog, at)))
   return ancestors
+}
+
+/** The partition that is being detached from this table, as long as it is there. */
+export function detachingFrom(catalog: Catalog, { definition, id }: Table): Table | undefined {
+  const collection = definition.detaching === undefined ? undefined : catalog.collectionById(definition.detaching)
+  const table = collection !== undefined && isTable(collection) ? Table.of(collection) : undefined
+  return table?.definition.inherits?.includes(id) === true ? table : undefined
+}
+
+/** Whether the partition, or what it is a part of, is being detached. */
+export function isDetaching(catalog: Catalog, partition: Table): boolean {
+  for (let at = partition; at.definition.bound !== undefined;) {
+    const collection = catalog.collectionById(at.definition.inherits![0]!)
+    if (collection === undefined) return false
+    const above = Table.of(collection)
+    if (above.definition.detaching === at.id) return true
+    at = above
+  }
+  return false
 }
 
 /** The partitioned table that the partition is of. */

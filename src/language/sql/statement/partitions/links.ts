@@ -15,11 +15,16 @@ export function currentTable(run: SqlRun, { id }: Table): Table {
 }
 
 /** Changes a table whose definition follows from that of another, whoever owns it. */
-export function redefineAlong(run: SqlRun, table: Table, definition: TableDefinition): Table {
+export function redefineAlong(
+  run: SqlRun,
+  table: Table,
+  definition: TableDefinition,
+  how: Parameters<typeof redefine>[3] = {},
+): Table {
   const { access } = run.transaction
   access.beginChange(table.id)
   try {
-    return redefine(run.transaction, currentTable(run, table), definition)
+    return redefine(run.transaction, currentTable(run, table), definition, how)
   } finally {
     access.endChange(table.id)
   }
@@ -35,9 +40,12 @@ export function noteChild(run: SqlRun, parent: Table, childId: number): Table {
   return redefineAlong(run, now, { ...now.definition, children: [...others, childId] })
 }
 
+/** Where it was being detached, whoever writes to the parent meanwhile has long not known it. */
 export function forgetChild(run: SqlRun, parent: Table, childId: number): Table {
   const now = currentTable(run, parent)
-  const children = (now.definition.children ?? []).filter((id) => id !== childId)
+  const { detaching, ...definition } = now.definition
+  const children = (definition.children ?? []).filter((id) => id !== childId)
+  if (detaching === childId) return redefineAlong(run, now, { ...definition, children }, { besideWriters: true })
   return redefineAlong(run, now, { ...now.definition, children })
 }
 

@@ -1,12 +1,11 @@
 /**
- * ATTACH PARTITION, DETACH PARTITION, INHERIT and NO INHERIT: what a table must be like to be shown among the rows of
+ * ATTACH PARTITION, INHERIT and NO INHERIT: what a table must be like to be shown among the rows of
  * another one, and what it has of it from then on (PostgreSQL's `MergeAttributesIntoExisting` and what is around it).
  */
 import type { StatementSteps } from '../../../../database/contract.ts'
 import { inPlace } from '../../../../database/transaction/wait.ts'
 import type { PartitionBoundSpec, RangeVar } from 'libpg-query'
 import type { CheckDefinition, ColumnDefinition, TableDefinition } from '../../../../model/table/definition.ts'
-import { refuseReferred } from '../../../../model/table/reference-schema.ts'
 import { writeBound } from '../../../../model/table/partitions/bounds.ts'
 import { familyOf, Partitioning } from '../../../../model/table/partitions/partitioning.ts'
 import type { Column, Table } from '../../../../model/table/table.ts'
@@ -15,18 +14,10 @@ import type { SqlRun } from '../../plan/run.ts'
 import { getOwnTable, getTable } from '../naming.ts'
 import { refuseStrayRows } from './belonging.ts'
 import { refuseParent } from './heritage.ts'
-import {
-  currentTable,
-  forgetChild,
-  linkIndex,
-  noteChild,
-  redefineAlong,
-  shareForeignKeys,
-  shareIndexes,
-} from './links.ts'
+import { currentTable, forgetChild, noteChild, redefineAlong, shareForeignKeys, shareIndexes } from './links.ts'
 import { checkBound, readBoundSpec } from './partition-bound.ts'
-import { shareReferences, unshareReferences } from './shared-references.ts'
-import { shareTriggers, unshareTriggers } from './shared-triggers.ts'
+import { shareReferences } from './shared-references.ts'
+import { shareTriggers } from './shared-triggers.ts'
 
 export function* attachPartition(
   run: SqlRun,
@@ -131,7 +122,7 @@ function checkColumn(child: Table, { name, type, modifier, isNotNull, generated 
 }
 
 /** Columns and checks that it had of the parent are its own. */
-function parted(parent: Table, { definition }: Table): TableDefinition {
+export function parted(parent: Table, { definition }: Table): TableDefinition {
   const own = <T extends { readonly inherited?: number; readonly local?: false }>(one: T): T => {
     const { inherited = 0, local: _, ...rest } = one
     return (inherited > 1 ? { ...one, inherited: inherited - 1 } : rest) as T
@@ -141,43 +132,6 @@ function parted(parent: Table, { definition }: Table): TableDefinition {
     parent.checks.some(({ name, noInherit }) => name === one.name && noInherit !== true) ? own(one) : one,
   )
   return { ...definition, columns, checks }
-}
-
-export function* detachPartition(
-  run: SqlRun,
-  parent: Table,
-  name: RangeVar,
-  isConcurrent: boolean,
-): StatementSteps<Table> {
-  const child = yield* inPlace(run.transaction, () => partitionToDetach(run, parent, name, isConcurrent))
-  yield* refuseReferred(run.transaction, child)
-  return yield* inPlace(run.transaction, () => {
-    const { bound: _, inherits: __, primaryKey, ...rest } = parted(parent, child)
-    const foreignKeys = (rest.foreignKeys ?? []).map(({ parent: ___, ...one }) => one)
-    const { parent: ____, ...key } = primaryKey ?? { name: '', columns: [] }
-    let now = redefineAlong(run, child, {
-      ...rest,
-      ...(primaryKey !== undefined && { primaryKey: key }),
-      ...(foreignKeys.length > 0 && { foreignKeys }),
-    })
-    for (const index of now.indexes) if (index.parent !== undefined) now = linkIndex(run, now, index, undefined)
-    unshareTriggers(run, parent, now)
-    forgetChild(run, parent, child.id)
-    unshareReferences(run, parent, child)
-    return currentTable(run, parent)
-  })
-}
-
-function partitionToDetach(run: SqlRun, parent: Table, name: RangeVar, isConcurrent: boolean): Table {
-  if (parent.definition.partitioning === undefined) throw failure('42809', `table "${parent.name}" is not partitioned`)
-  const child = getTable(run, name)
-  if (child.definition.bound === undefined || child.definition.inherits?.[0] !== parent.id) {
-    throw failure('42P01', `relation "${child.name}" is not a partition of relation "${parent.name}"`)
-  }
-  if (isConcurrent && Partitioning.of(run.transaction.catalog, parent).defaultPartition !== undefined) {
-    throw failure('55000', 'cannot detach partitions concurrently when a default partition exists')
-  }
-  return child
 }
 
 export function addInherit(run: SqlRun, child: Table, name: RangeVar): Table {

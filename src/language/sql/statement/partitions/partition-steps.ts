@@ -1,7 +1,8 @@
 /** ALTER TABLE … ATTACH PARTITION, DETACH PARTITION, INHERIT and NO INHERIT. */
-import type { AlterTableCmd } from 'libpg-query'
-import { failure, notBuilt } from '../../failure.ts'
-import { addInherit, attachPartition, detachPartition, dropInherit } from './merging.ts'
+import type { AlterTableCmd, PartitionCmd } from 'libpg-query'
+import { notBuilt } from '../../failure.ts'
+import { detachConcurrently, detachPartition, finalizeDetaching } from './detaching.ts'
+import { addInherit, attachPartition, dropInherit } from './merging.ts'
 import type { Step } from './recursion.ts'
 
 /** Undefined of other commands. */
@@ -14,13 +15,12 @@ export function partitionStep({ subtype, def }: AlterTableCmd): Step | undefined
       return (run, table) => attachPartition(run, table, name!, bound)
     }
     case 'AT_DetachPartition': {
-      const { name, concurrent } = def !== undefined && 'PartitionCmd' in def ? def.PartitionCmd : {}
-      return (run, table) => detachPartition(run, table, name!, concurrent === true)
+      const { name, concurrent } = partitionOf(def)
+      const detach = concurrent === true ? detachConcurrently : detachPartition
+      return (run, table) => detach(run, table, name!)
     }
     case 'AT_DetachPartitionFinalize':
-      return (_run, table) => {
-        throw failure('55000', `partition "${table.name}" is not pending to be detached`)
-      }
+      return (run, table) => finalizeDetaching(run, table, partitionOf(def).name!)
     case 'AT_AddInherit':
       return (run, table) => addInherit(run, table, rangeOf(def))
     case 'AT_DropInherit':
@@ -28,6 +28,15 @@ export function partitionStep({ subtype, def }: AlterTableCmd): Step | undefined
     default:
       return undefined
   }
+}
+
+function partitionOf(def: AlterTableCmd['def']): PartitionCmd {
+  return def !== undefined && 'PartitionCmd' in def ? def.PartitionCmd : {}
+}
+
+/** Made of two transactions: see `detaching.ts`. */
+export function detachesConcurrently({ subtype, def }: AlterTableCmd): boolean {
+  return subtype === 'AT_DetachPartition' && partitionOf(def).concurrent === true
 }
 
 function rangeOf(def: AlterTableCmd['def']): Parameters<typeof addInherit>[2] {
