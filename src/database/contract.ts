@@ -132,6 +132,8 @@ export interface Transaction extends TransactionReader {
    * the changed key that it is still all that the lock is for.
    */
   lock(key: Slice, mode: LockMode, policy?: LockPolicy, isStill?: () => boolean): boolean
+  /** Throws where a serializable transaction has read what has changed since its snapshot. */
+  validateReads(): void
   /** The same, whatever has become of the key since the snapshot: the caller looks at `newest`. Waits. */
   hold(key: Slice, mode: LockMode): void
   /** Nothing that the running statement has read matters later: where it is the first one, the next takes the snapshot. */

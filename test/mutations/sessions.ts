@@ -53,6 +53,17 @@ export const sessionMutations: readonly Mutation[] = [
       '  return yield* asStatement',
     ],
   ]),
+  ...mutationsOf('src/language/sql/statement/table-locks.ts', scripts, [
+    ['a table whose number alone is asked for is held', ' || isValue === true', ''],
+  ]),
+  ...mutationsOf('src/model/table/constraints.ts', scripts, [
+    [
+      'whose place was taken meanwhile is told that it was changed',
+      'transaction.newest.get(key) === undefined',
+      'true',
+    ],
+    ['what no order explains is told as a place that is taken', '    transaction.validateReads()\n', ''],
+  ]),
   ...mutationsOf('src/database/catalog/transaction-catalog.ts', scripts, [
     [
       'who writes in an older state meets what was changed beside writers',

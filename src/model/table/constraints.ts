@@ -109,6 +109,25 @@ export function isPrimaryKeyTaken(transaction: Transaction, key: Slice): boolean
   return transaction.get(key) !== undefined
 }
 
+/**
+ * Whether a new row or entry finds its place taken; it stays locked. Of one that another has taken since the snapshot the error is
+ * that it is taken, as in PostgreSQL, and not that it was changed: unless something that was read has changed as well, since then no
+ * order of the two explains both.
+ */
+export function isPlaceTaken(transaction: Transaction, key: Slice): boolean {
+  let isTakenSince = false
+  transaction.lock(key, 'update', 'wait', () => {
+    if (transaction.isolation === 'read committed' || transaction.newest.get(key) === undefined) return false
+    transaction.validateReads()
+    return (isTakenSince = true)
+  })
+  return transaction.get(key) !== undefined || isTakenSince
+}
+
+export function isEntryTaken(transaction: Transaction, table: Table, index: TableIndex, row: Values): boolean {
+  return !hasNull(index, row) && isPlaceTaken(transaction, writeIndexPrefix(table, index, row, uniqueWriter))
+}
+
 const twinWriter = new KeyWriter(64)
 
 /**

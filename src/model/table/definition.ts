@@ -46,6 +46,8 @@ export interface ColumnDefinition {
   readonly inherited?: number
   /** False: it is there because it is inherited, and goes with the last that it is inherited from. */
   readonly local?: false
+  /** What SET STORAGE said, as PostgreSQL's catalog has it: shown, and of no effect, since values lie where their row does. */
+  readonly storage?: 'p' | 'e' | 'm' | 'x'
 }
 
 /** GENERATED ALWAYS AS (…) STORED. */

@@ -6,7 +6,7 @@ import { equalSlices, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { Transaction } from '../../database/contract.ts'
 import { indexedRow } from './expressions.ts'
-import { findUniqueEntry, uniqueViolation } from './constraints.ts'
+import { isEntryTaken, uniqueViolation } from './constraints.ts'
 import { hasNull, indexValue, writeIndexKey, type Values } from './keys.ts'
 import type { Table, TableIndex } from './table.ts'
 
@@ -20,7 +20,7 @@ export function addEntry(transaction: Transaction, table: Table, index: TableInd
 
 function addSeen(transaction: Transaction, table: Table, index: TableIndex, row: Values, rowKey: Slice): void {
   if (index.isUnique && index.deferrable === undefined && !hasNull(index, row)) {
-    if (findUniqueEntry(transaction, table, index, row) !== undefined) {
+    if (isEntryTaken(transaction, table, index, row)) {
       throw uniqueViolation(table, index.name, index.parts, row)
     }
   }

@@ -17,7 +17,7 @@ import type { Transaction } from '../../database/contract.ts'
 import { rowEvents } from '../../database/statistics/transaction-counts.ts'
 import { builtInRules, referableOrdinals } from './built-in-rules.ts'
 import { encodeRow, readFound, rewriteRow, type RowReader } from './codec.ts'
-import { isPrimaryKeyTaken, uniqueViolation } from './constraints.ts'
+import { isPlaceTaken, uniqueViolation } from './constraints.ts'
 import { completeRow, type RowDraft } from './expressions.ts'
 import { rowPrefixBytes, writeHiddenRowKey, writeRowKey, type Values } from './keys.ts'
 import { insertRouted } from './partitions/routing.ts'
@@ -110,7 +110,7 @@ function writeNewRowKey(transaction: Transaction, table: Table, row: Values): vo
     return
   }
   writeRowKey(table, row, keyWriter)
-  if (isPrimaryKeyTaken(transaction, keyWriter)) {
+  if (isPlaceTaken(transaction, keyWriter)) {
     throw uniqueViolation(table, table.primaryKeyName!, table.primaryKey, row)
   }
 }

@@ -30,6 +30,8 @@ export interface Dependency {
   readonly space?: NameSpace
   /** An immutable value: any change makes another one. Undefined: it was looked for and was not there. */
   readonly collection: Collection | undefined
+  /** Only its number is in the plan, as that of `'orders'::regclass`: nothing of it is read, and nobody need be kept from it. */
+  readonly isValue?: true
 }
 
 /** Whether the catalog still gives the answer. */
@@ -249,9 +251,19 @@ export class Binder {
 
   /** Looks a collection up and notes that the plan depends on the answer. */
   findCollection(namespace: string, name: string, space?: NameSpace): Collection | undefined {
+    return this.#lookUp(namespace, name, space, {})
+  }
+
+  #lookUp(
+    namespace: string,
+    name: string,
+    space: NameSpace | undefined,
+    as: Pick<Dependency, 'isValue'>,
+  ): Collection | undefined {
     const found = this.catalog.findCollection(namespace, name, space)
-    const asked = { namespace, name, ...(space !== undefined && { space }) }
-    this.#dependencies.set(`${namespace}\0${name}\0${space ?? ''}`, { ...asked, collection: found })
+    const asked = { namespace, name, ...(space !== undefined && { space }), ...as }
+    const key = `${namespace}\0${name}\0${space ?? ''}\0${as.isValue === true}`
+    this.#dependencies.set(key, { ...asked, collection: found })
     return found
   }
 
@@ -263,7 +275,7 @@ export class Binder {
       namespaces: catalog.namespaces,
       namespaceById: (id) => catalog.namespaceById(id),
       collectionById: (id) => catalog.collectionById(id),
-      findCollection: (namespace, name, space) => this.findCollection(namespace, name, space),
+      findCollection: (namespace, name, space) => this.#lookUp(namespace, name, space, { isValue: true }),
       collectionsOf: (namespace) => catalog.collectionsOf(namespace),
       relationsOf: (namespace) => catalog.relationsOf(namespace),
       othersOf: (namespace) => catalog.othersOf(namespace),

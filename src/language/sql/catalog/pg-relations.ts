@@ -226,7 +226,7 @@ function attributeRow(
     column.modifier,
     length > 0 && length <= 8,
     'i',
-    storageOf(column.type, length),
+    more.storage ?? storageOf(column.type, length),
     '',
     column.isNotNull,
     more.hasDefault === true,
@@ -252,6 +252,7 @@ interface AttributeMore {
   readonly isLocal?: boolean
   readonly inherited?: number
   readonly isDropped?: boolean
+  readonly storage?: ColumnDefinition['storage']
 }
 
 function* attributes(run: SqlRun, objects: StoredObjects = allObjects(run)): Generator<Values> {
@@ -303,7 +304,14 @@ function* tableAttributes(run: SqlRun, table: Table): Generator<Values> {
     yield attributeRow(
       relation,
       { name: columnName, type: type.oid, modifier, number, isNotNull },
-      { hasDefault, identity, access, ...inheritanceOf(definition), ...(isGenerated && { generated: 's' }) },
+      {
+        hasDefault,
+        identity,
+        access,
+        storage: definition.storage,
+        ...inheritanceOf(definition),
+        ...(isGenerated && { generated: 's' }),
+      },
     )
   }
   for (const index of indexesOfTable(table)) {

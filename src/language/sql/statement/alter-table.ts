@@ -46,6 +46,7 @@ import { lockToAlter } from './lock-table.ts'
 import { findCollection, freeName, getOwnTable, isNameTaken, shownName } from './naming.ts'
 import { giveCollection, newOwner } from './owners.ts'
 import { rowSecurityStep } from './policies.ts'
+import { storageStep } from './column-storage.ts'
 import { leavePublications } from './publication-columns.ts'
 import { replicaIdentityStep } from './publications.ts'
 import { isTriggerCommand, setTriggerState } from '../trigger/create-trigger.ts'
@@ -210,6 +211,8 @@ function planCommand(binder: Binder, command: AlterTableCmd, tableName: string, 
     case 'AT_ResetRelOptions':
       checkChangedOptions(command)
       return (_run, table) => table
+    case 'AT_SetStorage':
+      return storageStep(name, definition)
     case 'AT_SetStatistics':
     case 'AT_ClusterOn':
       return (_run, table) => table

@@ -218,6 +218,7 @@ function* createFrom(
       }),
       ...(column.identity === undefined ? {} : { identity: column.identity }),
       ...(sequence === undefined ? {} : { sequence: sequence.id }),
+      ...(column.storage && { storage: column.storage }),
     }
   })
   const columns = heritage === undefined ? own : mergedColumns(heritage, own, notices)

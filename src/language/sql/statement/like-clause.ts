@@ -12,8 +12,16 @@ import type { SqlRun } from '../plan/run.ts'
 import { freeName, getTable, isNameTaken } from './naming.ts'
 import { bindColumnDefault, type ColumnPlan, type ConstraintPlan } from './table-definition.ts'
 
-/** As the grammar says INCLUDING; compression, statistics and storage are of no tables here. */
-const including = { comments: 1, constraints: 4, defaults: 8, generated: 16, identity: 32, indexes: 64 } as const
+/** As the grammar says INCLUDING; compression and statistics are of no tables here. */
+const including = {
+  comments: 1,
+  constraints: 4,
+  defaults: 8,
+  generated: 16,
+  identity: 32,
+  indexes: 64,
+  storage: 256,
+} as const
 
 export interface LikePlan {
   readonly columns: readonly ColumnPlan[]
@@ -59,6 +67,7 @@ function copiedColumn(binder: Binder, clause: TableLikeClause, column: Column): 
     serial: false,
     identity: wants(clause, 'identity') ? definition.identity : undefined,
     sequenceOptions: [],
+    ...(wants(clause, 'storage') && { storage: definition.storage }),
     constraints: [],
   }
 }

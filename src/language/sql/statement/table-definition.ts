@@ -1,5 +1,5 @@
 /** Column definitions and constraints of CREATE TABLE and ALTER TABLE, out of the grammar's tree. */
-import type { RoutineCalls } from '../../../model/table/definition.ts'
+import type { ColumnDefinition, RoutineCalls } from '../../../model/table/definition.ts'
 import { routinesCalled } from '../expression/routines-called.ts'
 import type { AlterTableCmd, ColumnDef, Constraint, Node } from 'libpg-query'
 import { engineNames } from '../../../database/engines.ts'
@@ -29,6 +29,8 @@ export interface ColumnPlan {
   readonly serial: boolean
   readonly identity: 'always' | 'by default' | undefined
   readonly sequenceOptions: readonly Node[]
+  /** Of the table that LIKE names. */
+  readonly storage?: ColumnDefinition['storage']
   /** A literal NULL was given. */
   readonly constraints: readonly ConstraintPlan[]
 }

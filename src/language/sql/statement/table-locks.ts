@@ -40,8 +40,9 @@ export function locksOf(
   }
   // What a query may change, where nothing in it writes, is what it locks.
   const strong = command === 'SELECT' && !binder.writes ? 'row share' : 'row exclusive'
-  return binder.dependencies.flatMap(({ collection }): TableLock[] => {
-    if (collection === undefined || collection.space !== undefined || isSequence(collection)) return []
+  return binder.dependencies.flatMap(({ collection, isValue }): TableLock[] => {
+    if (collection === undefined || isValue === true || collection.space !== undefined || isSequence(collection))
+      return []
     return [{ id: collection.id, mode: changed.has(collection.id) ? strong : 'access share' }]
   })
 }

@@ -39,6 +39,18 @@ const options: Readonly<Record<Command, ReadonlySet<string>>> = {
   ]),
 }
 
+/** Of PostgreSQL's catalog, what are tables there and views here: nobody has to wait for them. */
+const catalogTables: ReadonlySet<string> = new Set(
+  `aggregate am amop amproc attrdef attribute auth_members authid cast class collation constraint conversion database
+  db_role_setting default_acl depend description enum event_trigger extension foreign_data_wrapper foreign_server
+  foreign_table index inherits init_privs language largeobject largeobject_metadata namespace opclass operator opfamily
+  parameter_acl partitioned_table policy proc publication publication_namespace publication_rel range replication_origin
+  rewrite seclabel sequence shdepend shdescription shseclabel statistic statistic_ext statistic_ext_data subscription
+  subscription_rel tablespace transform trigger ts_config ts_config_map ts_dict ts_parser ts_template type user_mapping`
+    .split(/\s+/)
+    .map((name) => `pg_${name}`),
+)
+
 interface Request {
   readonly command: Command
   readonly analyzes: boolean
@@ -65,8 +77,8 @@ export function planVacuum(statement: VacuumStmt): Planned {
 
 interface Named {
   readonly name: string
-  /** Undefined of what has no rows. */
-  readonly id: number | undefined
+  /** Undefined of what has no rows; of a table of the system catalog there is nothing to look at. */
+  readonly id: number | 'catalog' | undefined
 }
 
 function find(run: SqlRun, { relation = {}, va_cols: columns = [] }: VacuumRelation, request: Request): Named {
@@ -78,8 +90,9 @@ function find(run: SqlRun, { relation = {}, va_cols: columns = [] }: VacuumRelat
     return { name, id: table === undefined && collection.model === 'table' ? undefined : collection.id }
   }
   const schemas = schemaname === undefined ? searchPathOf(run.context) : [schemaname]
-  const isThere = schemas.some((schema) => systemRelation(run.context, schema, name) !== undefined)
-  if (isThere || findPart(run, relation) !== undefined) return { name, id: undefined }
+  const schema = schemas.find((one) => systemRelation(run.context, one, name) !== undefined)
+  if (schema === 'pg_catalog' && catalogTables.has(name)) return { name, id: 'catalog' }
+  if (schema !== undefined || findPart(run, relation) !== undefined) return { name, id: undefined }
   throw failure('42P01', `relation "${shownName(relation)}" does not exist`)
 }
 
@@ -143,6 +156,10 @@ function* lookAtNamed(run: SqlRun, named: readonly Named[], request: Request): S
   }
   const members: { readonly id: number; readonly name: string; readonly isNamed: boolean }[] = []
   for (const { name, id } of named) {
+    if (id === 'catalog') {
+      if (!principal.rights.areUnlimited) skip(`"${name}" --- only superuser can ${command} it`)
+      continue
+    }
     const collection = id === undefined ? undefined : catalog.collectionById(id)
     if (id === undefined) {
       skip(`"${name}" --- cannot ${command} non-tables or special system tables`)

@@ -1,4 +1,7 @@
-/** ALTER INDEX … ATTACH PARTITION: an index of a partition becomes the part of that of its parent. */
+/**
+ * ALTER INDEX … ATTACH PARTITION: an index of a partition becomes the part of that of its parent. SET and RESET name what says how
+ * PostgreSQL keeps its files, which there are none of.
+ */
 import type { AlterTableStmt, RangeVar } from 'libpg-query'
 import { primaryIndex } from '../../../../base/tuple.ts'
 import { primaryIndexKey } from '../../../../model/table/table-kind.ts'
@@ -8,6 +11,7 @@ import type { SqlRun } from '../../plan/run.ts'
 import { nothing } from '../execution.ts'
 import { findPart, shownName } from '../naming.ts'
 import { type Planned, planSteps } from '../prepared.ts'
+import { checkIndexOptions } from '../table-definition.ts'
 import { isLike, linkIndex, redefineAlong } from './links.ts'
 
 export function planAlterIndex({ relation, cmds = [] }: AlterTableStmt): Planned {
@@ -18,6 +22,15 @@ export function planAlterIndex({ relation, cmds = [] }: AlterTableStmt): Planned
     const { name } = def.PartitionCmd
     return planSteps({ kind: 'schema' }, 'ALTER INDEX', (run) => {
       attach(run, relation!, name!)
+      return nothing
+    })
+  }
+  const isOptions = subtype === 'AT_SetRelOptions' || subtype === 'AT_ResetRelOptions'
+  if (isOptions && cmds.length === 1) {
+    checkIndexOptions(def !== undefined && 'List' in def ? def.List.items : undefined)
+    return planSteps({ kind: 'schema' }, 'ALTER INDEX', (run) => {
+      const { table } = getIndex(run, relation!)
+      run.transaction.locks.lockCollection(table.id, 'share update exclusive')
       return nothing
     })
   }

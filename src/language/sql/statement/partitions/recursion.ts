@@ -45,6 +45,7 @@ const alike: ReadonlySet<string> = new Set([
   'AT_ColumnDefault',
   'AT_DropExpression',
   'AT_AlterColumnType',
+  'AT_SetStorage',
 ])
 
 /** A command that means the same for those that inherit; others look after them by themselves. */
