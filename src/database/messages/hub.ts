@@ -89,6 +89,8 @@ export class Hub {
   isOverheard = false
   /** Delivered since the start. */
   delivered = 0
+  /** By the kind of channels: what was committed since the start, channels' names among it. */
+  readonly #sentBytes = new Map<string, number>()
 
   /** `turn` runs something in a turn of its own. */
   constructor(turn: (run: () => void) => void, account: MemoryAccount) {
@@ -146,6 +148,7 @@ export class Hub {
       else if (effect.message.isOnce !== true || isFirst(told, effect.message)) {
         messages.push(effect.message)
         sizeBytes += sizeOfEffect(effect)
+        this.#countSent(effect.message)
       }
     }
     if (messages.length > 0) this.#send(messages, { sizeBytes, sequence, log: kernel.pipeline })
@@ -153,6 +156,14 @@ export class Hub {
       this.#touched.push({ touches: touches.slice(at, at + touchesPerTurn), sequence, kernel })
     }
     this.#observeTouches()
+  }
+
+  #countSent({ scope, channel, payload }: Message): void {
+    this.#sentBytes.set(scope, this.sentBytes(scope) + channel.length + payload.length)
+  }
+
+  sentBytes(scope: string): number {
+    return this.#sentBytes.get(scope) ?? 0
   }
 
   /** What an observer has to say of what was committed: behind all that is on its way. */

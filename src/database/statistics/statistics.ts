@@ -58,14 +58,17 @@ export class FunctionStatistics {
 /** With so many, and whenever they have doubled, what is left of dropped ones goes. */
 const firstSweep = 1024
 
+/** The kind of channels that SQL's statistics tell of. */
+export const notificationChannels = 'postgres'
+
 export class DatabaseStatistics {
-  readonly #kernel: Pick<Kernel, 'catalog' | 'newest' | 'pipeline'>
+  readonly #kernel: Pick<Kernel, 'catalog' | 'newest' | 'pipeline' | 'hub'>
   readonly #tables = new Map<number, TableStatistics>()
   readonly #functions = new Map<number, FunctionStatistics>()
   #sweepAt = firstSweep
   resetMs: number | undefined
 
-  constructor(kernel: Pick<Kernel, 'catalog' | 'newest' | 'pipeline'>) {
+  constructor(kernel: Pick<Kernel, 'catalog' | 'newest' | 'pipeline' | 'hub'>) {
     this.#kernel = kernel
   }
 
@@ -139,6 +142,11 @@ export class DatabaseStatistics {
     upkeep.count++
   }
 
+  /** Of committed messages on channels of one kind. */
+  sentBytes(scope: string): number {
+    return this.#kernel.hub.sentBytes(scope)
+  }
+
   reset(): void {
     for (const id of this.#tables.keys()) this.#tables.set(id, new TableStatistics())
     for (const id of this.#functions.keys()) this.#functions.set(id, new FunctionStatistics())
@@ -155,6 +163,7 @@ export class DatabaseStatistics {
     const seen = new SeenStatistics(this)
     for (const id of this.#tables.keys()) seen.findTable(id)
     for (const id of this.#functions.keys()) seen.findFunction(id)
+    seen.sentBytes(notificationChannels)
     seen.isWhole = true
     return seen
   }
@@ -167,6 +176,7 @@ export class SeenStatistics {
   readonly #all: DatabaseStatistics
   readonly #tables = new Map<number, TableStatistics | undefined>()
   readonly #functions = new Map<number, FunctionStatistics | undefined>()
+  readonly #sentBytes = new Map<string, number>()
 
   constructor(all: DatabaseStatistics) {
     this.#all = all
@@ -185,6 +195,10 @@ export class SeenStatistics {
     })
   }
 
+  sentBytes(scope: string): number {
+    return getOrMake(this.#sentBytes, scope, () => this.#all.sentBytes(scope))
+  }
+
   *functions(): Generator<readonly [number, FunctionStatistics]> {
     const ids = this.isWhole ? this.#functions.keys() : [...this.#all.functions()].map(([id]) => id)
     for (const id of ids) {
@@ -194,7 +208,7 @@ export class SeenStatistics {
   }
 }
 
-function getOrMake<T>(map: Map<number, T>, key: number, make: () => T): T {
+function getOrMake<K, T>(map: Map<K, T>, key: K, make: () => T): T {
   const known = map.get(key)
   if (known !== undefined || map.has(key)) return known as T
   const made = make()

@@ -4,10 +4,11 @@
  */
 import type { Transaction } from '../../database/contract.ts'
 import type { Message } from '../../database/messages/effects.ts'
+import { notificationChannels } from '../../database/statistics/statistics.ts'
 import { failure } from './failure.ts'
 
 /** Of the hub's channels. */
-export const notificationScope = 'postgres'
+export const notificationScope: string = notificationChannels
 
 export interface Notification {
   readonly sessionId: number

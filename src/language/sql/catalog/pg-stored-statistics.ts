@@ -9,7 +9,7 @@
 import { Decimal } from '../../../base/decimal.ts'
 import { keyspaceRange, primaryIndex } from '../../../base/tuple.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
-import type { TableStatistics } from '../../../database/statistics/statistics.ts'
+import { notificationChannels, type TableStatistics } from '../../../database/statistics/statistics.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
@@ -179,6 +179,25 @@ function* log(run: SqlRun): Generator<Values> {
   }
 }
 
+/** PostgreSQL's small caches of files: of what they are for there are only messages, whose pages nobody reads back. */
+function* smallCaches(run: SqlRun): Generator<Values> {
+  const pages = Math.floor(seenStatistics(run).sentBytes(notificationChannels) / pageBytes)
+  for (const cache of [
+    'CommitTs',
+    'MultiXactMember',
+    'MultiXactOffset',
+    'Notify',
+    'Serial',
+    'Subtrans',
+    'Xact',
+    'other',
+  ]) {
+    yield [cache, cache === 'Notify' ? BigInt(pages) : 0n, 0n, 0n, 0n, 0n, 0n, 0n, startedAt(run)]
+  }
+}
+
+const pageBytes = 8192
+
 /** `pg_stat_all_tables` and what it is of user tables, and of the system's, of which there are none. */
 function threefold(prefix: string, kind: string, columns: Columns, rows: RowMaker): Relation[] {
   const view = (which: string, maker: RowMaker): Relation =>
@@ -242,5 +261,15 @@ export const pgStoredStatistics: readonly Relation[] = [
       ['stats_reset', timestamptz],
     ],
     log,
+  ),
+  memoryRelation(
+    'pg_catalog',
+    'pg_stat_slru',
+    [
+      ['name', text],
+      ...ofType(int8, 'blks_zeroed blks_hit blks_read blks_written blks_exists flushes truncates'),
+      ['stats_reset', timestamptz],
+    ],
+    smallCaches,
   ),
 ]
