@@ -143,8 +143,8 @@ export const modelMutations: readonly Mutation[] = [
     ['a changed column is not written', 'changed[number - 1] = 1', 'changed[ordinal] = 1'],
     [
       'a row takes a key that is taken',
-      'if (isPrimaryKeyTaken(transaction, keyWriter)) {',
-      'if (isPrimaryKeyTaken(transaction, keyWriter) && row.length > 64) {',
+      'if (isPlaceTaken(transaction, keyWriter)) {',
+      'if (isPlaceTaken(transaction, keyWriter) && row.length > 64) {',
     ],
   ]),
   ...mutationsOf(

@@ -225,7 +225,9 @@ function applyNames(
     const { name, statement, parameterTypes } = effect
     return after(client.prepareOn(statement, parameterTypes), (inner) => {
       client.addStatement(name, { parsed: statement, prepared: inner, givenTypes: parameterTypes })
-      return undefined
+      if (client.block.kind === 'none' || inner === undefined) return undefined
+      const held = client.run((transaction) => inner.hold?.(transaction), { readOnly: true })
+      return afterDone(held, () => undefined)
     })
   }
   if (effect.kind === 'deallocate') {

@@ -276,6 +276,8 @@ export interface PreparedStatement {
   readonly endsTransactions?: true
   /** Undefined where no rows come back. */
   readonly columns: readonly ResultColumn[] | undefined
+  /** Takes the locks that it would run under: who prepares it in a block may rely on what it names. */
+  hold?(transaction: Transaction): void
   /** Whether it reads or writes the collection. */
   uses(collection: number): boolean
   /** The statement must be prepared again when this no longer holds. */

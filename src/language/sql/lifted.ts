@@ -1,4 +1,5 @@
 /** A statement whose integers were lifted out of its text (`literals.ts`), and its plan with them put in again. */
+import type { Transaction } from '../../database/contract.ts'
 import type {
   Execution,
   ParsedStatement,
@@ -45,6 +46,10 @@ export class LiftedPlan implements PreparedStatement {
     this.effect = plan.effect
     this.command = plan.command
     this.columns = plan.columns
+  }
+
+  hold(transaction: Transaction): void {
+    this.#plan.hold?.(transaction)
   }
 
   uses(collection: number): boolean {

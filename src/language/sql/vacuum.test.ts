@@ -92,7 +92,11 @@ describe('VACUUM and ANALYZE', () => {
 
   it.each([
     ['vacuum part1_a', 'WARNING:  skipping "part1_a" --- cannot vacuum non-tables or special system tables\nVACUUM'],
-    ['vacuum pg_class', 'WARNING:  skipping "pg_class" --- cannot vacuum non-tables or special system tables\nVACUUM'],
+    ['vacuum pg_class', 'VACUUM'],
+    [
+      'vacuum pg_tables',
+      'WARNING:  skipping "pg_tables" --- cannot vacuum non-tables or special system tables\nVACUUM',
+    ],
     ['analyze nope', 'ERROR:  42P01: relation "nope" does not exist'],
     ['vacuum (foo) part1', 'ERROR:  42601: unrecognized VACUUM option "foo"'],
     ['analyze (full) part1', 'ERROR:  42601: unrecognized ANALYZE option "full"'],

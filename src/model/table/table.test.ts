@@ -328,7 +328,7 @@ describe('indexes', () => {
     await other.run((tx) => person(tx).name)
     await insert([1, 'a', 1])
     const late = async (): Promise<unknown> => other.run((tx) => insertRow(tx, person(tx), [2, 'a', 1]))
-    await expect(late()).rejects.toMatchObject({ code: 'serialization_failure' })
+    await expect(late()).rejects.toMatchObject({ code: 'unique_violation' })
     other.end('rollback')
   })
 

@@ -2,7 +2,7 @@
 import { noOwner } from '../../../database/access/access-list.ts'
 import type { Rights } from '../../../database/access/rights.ts'
 import type { Catalog } from '../../../database/catalog/catalog.ts'
-import type { StatementSteps } from '../../../database/contract.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { isSteps } from '../../../database/transaction/wait.ts'
 import { plainStyle, type TextStyle } from '../../../model/table/types/text-style.ts'
 import { type Binder, type Dependency, holdsIn, type Owner } from '../bind/binder.ts'
@@ -105,6 +105,10 @@ export class Prepared implements PreparedStatement {
     this.#dependencies = binder.dependencies
     this.#locks = locksOf(binder, planned)
     this.#checkedCatalog = binder.catalog
+  }
+
+  hold(transaction: Transaction): void {
+    for (const { id, mode } of this.#locks) transaction.locks.lockCollection(id, mode)
   }
 
   uses(collection: number): boolean {
