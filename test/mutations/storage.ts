@@ -4,6 +4,7 @@ import { mutationsOf, type Mutation } from './mutation.ts'
 const tests = ['src/storage/memory/memory.test.ts']
 const checkpoint = ['src/storage/memory/checkpoint.test.ts']
 
+const arena = ['src/storage/memory/record-arena.test.ts']
 const points = ['src/storage/memory/point-index.test.ts', 'src/storage/memory/memory.test.ts']
 
 export const storageMutations: readonly Mutation[] = [
@@ -84,6 +85,80 @@ export const storageMutations: readonly Mutation[] = [
     ['merging branches loses the separator between them', 'isLeaf ? 0 : separator)', '0)'],
     ['the separator of merged leaves leaks', 'if (isLeaf) tree.retireRecord(separator)', ''],
   ]),
+  ...mutationsOf(
+    'src/storage/memory/share.ts',
+    ['src/storage/memory/share.test.ts'],
+    [
+      [
+        'a leaf gives entries to a shared neighbour',
+        'tree.isCurrent(page) ? page : tree.copyInto(parent, slot, page)',
+        'page',
+      ],
+      ['the old border leaks', 'tree.retireRecord(words[base + separatorsAt + slot]!)', ''],
+      [
+        'entries that were given keep heads for another prefix',
+        'given[pageBase(source) + prefixAt] === words',
+        'words[base + prefixAt] === words',
+      ],
+      [
+        'a neighbour on the left keeps a prefix that is too long',
+        'setPrefix(space, left, tree.prefixBetween(low, separator))',
+        '',
+      ],
+      [
+        'a neighbour on the right keeps a prefix that is too long',
+        'setPrefix(space, right, tree.prefixBetween(separator, high))',
+        '',
+      ],
+      [
+        'a key on the border goes to the left',
+        'slot > middle || (slot === middle && compareWithRecord(space, separator, bytes, start, end, 0) >= 0)',
+        'slot > middle',
+      ],
+      [
+        'a key before the border goes to the right',
+        'slot < count || (slot === count && compareWithRecord(space, separator, bytes, start, end, 0) < 0)',
+        'slot < count',
+      ],
+      [
+        'a leaf that has given to the left counts what it had',
+        'words[base + keysAt] = words[base + sizeAt]!\n  setPrefix(space, own',
+        'setPrefix(space, own',
+      ],
+      ['nobody has room', 'if (!isLeft && !hasRoom(tree, parent, at + 1)) return -1', 'return -1'],
+      ['fences that have moved are believed', '  tree.forgetFences()\n', ''],
+    ],
+  ),
+  ...mutationsOf('src/storage/memory/record-layout.ts', arena, [
+    [
+      'records beyond half of all references are large',
+      'export function isLarge(record: number): boolean {\n  return record >> largeShift === -1',
+      'export function isLarge(record: number): boolean {\n  return record < 0',
+    ],
+    [
+      'a new length of a value spoils the key',
+      '(valueLength << 16) | (ints[lengths]! & 0xffff)',
+      '(valueLength << 16) | ints[lengths]!',
+    ],
+  ]),
+  ...mutationsOf('src/storage/memory/record-arena.ts', arena, [
+    [
+      'records of a new part of the epochs come from slabs of the old one',
+      'if (epochHigh !== this.#epochHigh) this.#turnTo(epochHigh)',
+      '',
+    ],
+    [
+      'parts of the epochs take each other the slab away',
+      'if (offers === undefined) this.#allOffers.set',
+      'this.#allOffers.set',
+    ],
+    ['a slab of another part of the epochs is given out', ' || this.#space.slabEpochs[slab] !== this.#epochHigh', ''],
+    [
+      'a large record is freed as a small one',
+      'if (isLarge(record)) {\n      this.#freeLarge',
+      'if (record < -1e9) {\n      this.#freeLarge',
+    ],
+  ]),
   ...mutationsOf('src/storage/memory/split.ts', tests, [
     ['keys in order leave pages half empty', 'appending ? slot : leafCapacity >>> 1', 'leafCapacity >>> 1'],
   ]),
@@ -101,8 +176,8 @@ export const storageMutations: readonly Mutation[] = [
     ],
     [
       'a record is overwritten under a snapshot',
-      'return ints[word] === versions.epochLow && ints[word + 1]! >>> 16 === versions.epochHigh',
-      'return ints[word]! <= versions.epochLow',
+      'ints[recordWord(record)] === versions.epochLow &&',
+      'ints[recordWord(record)]! <= versions.epochLow &&',
     ],
     [
       'the root does not count',

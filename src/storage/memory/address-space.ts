@@ -4,12 +4,13 @@
  * | address | chunk | offset |
  * |---|---|---|
  * | page number ≥ 1 | bits 12… of `pages` | low 12 bits × 1 KiB |
- * | record reference ≥ 1 | bits 18… of `ints` and `bytes` | low 18 bits × 16 bytes |
- * | record reference < 0 | `largeInts` and `largeBytes` at its complement | 0: a buffer of its own |
+ * | record reference | bits 19… of `ints` and `bytes` | low 19 bits × 8 bytes |
+ * | record reference from −2^28 to −1 | `largeInts` and `largeBytes` at its complement | 0: a buffer of its own |
  *
  * Number 0 means "none" for both. A chunk that is not there is an empty array, so that the tables stay of one shape.
  * The writer and every worker thread have a space of their own over the same buffers: nothing here knows who may write.
- * Every number is a signed 32-bit integer, which V8 keeps without allocating; hence `Int32Array` and not `Uint32Array`.
+ * Every number is a signed 32-bit integer, which V8 keeps without allocating; hence `Int32Array` and not `Uint32Array`. A record
+ * reference uses all 32 bits: negative ones are references like others, but for the 2^28 highest, whose four upper bits are set.
  */
 import type { Chunk } from './chunk-source.ts'
 
@@ -19,9 +20,15 @@ export const pageMask: number = (1 << pageShift) - 1
 export const pageWordShift: number = 8
 export const pageWords: number = 1 << pageWordShift
 export const pageBytes: number = pageWords * 4
-export const granuleShift: number = 4
-export const chunkGranuleShift: number = 18
+export const granuleShift: number = 3
+export const chunkGranuleShift: number = 19
 export const chunkGranuleMask: number = (1 << chunkGranuleShift) - 1
+/** Records are handed out from slabs of so many granules. */
+export const slabShift: number = 15
+/** By its sign, a reference of a large record gives −1. */
+export const largeShift: number = 28
+/** So many have references that are not large ones'. */
+export const recordChunksMax: number = 2 ** (32 - chunkGranuleShift) - 2 ** (largeShift - chunkGranuleShift)
 
 export type ChunkKind = 'pages' | 'records' | 'large'
 
@@ -43,6 +50,8 @@ export class AddressSpace {
   readonly bytes: Uint8Array[] = []
   readonly largeInts: Int32Array[] = []
   readonly largeBytes: Uint8Array[] = []
+  /** Of the writer alone: by slab, the high 16 bits of the epochs in which its records were born. */
+  readonly slabEpochs: number[] = []
 
   /** Puts a chunk in its place, or takes it away. */
   place(note: ChunkNote): void {
@@ -74,7 +83,9 @@ export class AddressSpace {
   }
 
   clear(): void {
-    for (const table of [this.pages, this.ints, this.bytes, this.largeInts, this.largeBytes]) table.length = 0
+    for (const table of [this.pages, this.ints, this.bytes, this.largeInts, this.largeBytes, this.slabEpochs]) {
+      table.length = 0
+    }
   }
 }
 

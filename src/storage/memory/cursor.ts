@@ -9,6 +9,7 @@ import { assert } from '../../base/errors.ts'
 import { compareSlices, copyRange, MutableSlice } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Cursor } from '../store.ts'
+import { chunkGranuleShift } from './address-space.ts'
 import type { AddressSpace } from './address-space.ts'
 import { countBefore, keysBefore } from './count.ts'
 import {
@@ -22,7 +23,18 @@ import {
   pageWordsOf,
   sizeAt,
 } from './page-layout.ts'
-import { compareWithRecord, recordBytes, recordHeaderBytes, recordInts, recordWord } from './record-layout.ts'
+import {
+  compareWithRecord,
+  isLarge,
+  recordBytes,
+  recordInts,
+  recordKeyLength,
+  recordKeyStart,
+  recordValueLength,
+  recordWord,
+  smallHeaderBytes,
+  smallRecordWord,
+} from './record-layout.ts'
 import { findChild, findInLeaf } from './search.ts'
 
 /** What a cursor stands on: it changes when the pages below may be gone. */
@@ -134,11 +146,10 @@ export class TreeCursor implements Cursor {
     for (let i = 0, slot = this.#slot; i < count; i++, slot += step) {
       const record = words[records + slot]!
       const ints = recordInts(space, record)
-      const word = recordWord(record)
-      if (ints[word + 2]! !== length) continue
+      if (recordValueLength(ints, record) !== length) continue
       const bytes = recordBytes(space, record)
       // Items of one list mostly begin alike.
-      let at = (word << 2) + recordHeaderBytes + (ints[word + 1]! & 0xffff) + length - 1
+      let at = recordKeyStart(record) + (ints[recordWord(record) + 1]! & 0xffff) + length - 1
       let from = last
       while (from >= value.start && value.bytes[from] === bytes[at]) {
         from--
@@ -218,24 +229,38 @@ export class TreeCursor implements Cursor {
     let seen = 0
     for (let at = slot; at !== stop; at += step) {
       const record = words[this.#records + at]!
-      const ints = recordInts(this.#space, record)
-      const word = recordWord(record)
-      const valueBytes = ints[word + 2]!
-      seen ^= valueBytes
+      if (isLarge(record)) continue
+      const ints = this.#space.ints[record >>> chunkGranuleShift]!
+      const word = smallRecordWord(record)
+      const lengths = ints[word + 1]!
+      seen ^= lengths
       // The value goes on into the next cache line.
-      if (valueBytes >= cacheLineBytes) seen ^= ints[word + 2 + cacheLineBytes / 4]!
+      if (lengths >>> 16 >= cacheLineBytes) seen ^= ints[word + 2 + cacheLineBytes / 4]!
     }
     this.lastRead = seen
   }
 
   #show(record: number): void {
-    const ints = recordInts(this.#space, record)
-    const bytes = recordBytes(this.#space, record)
-    const word = recordWord(record)
-    const start = (word << 2) + recordHeaderBytes
-    const end = start + (ints[word + 1]! & 0xffff)
+    if (isLarge(record)) {
+      this.#showLarge(record)
+      return
+    }
+    const chunk = record >>> chunkGranuleShift
+    const bytes = this.#space.bytes[chunk]!
+    const word = smallRecordWord(record)
+    const lengths = this.#space.ints[chunk]![word + 1]!
+    const start = (word << 2) + smallHeaderBytes
+    const end = start + (lengths & 0xffff)
     this.key.set(bytes, start, end)
-    this.value.set(bytes, end, end + ints[word + 2]!)
+    this.value.set(bytes, end, end + (lengths >>> 16))
+  }
+
+  #showLarge(record: number): void {
+    const bytes = recordBytes(this.#space, record)
+    const start = recordKeyStart(record)
+    const end = start + recordKeyLength(this.#space, record)
+    this.key.set(bytes, start, end)
+    this.value.set(bytes, end, end + recordValueLength(recordInts(this.#space, record), record))
   }
 
   /** Stands before the entry of `key`, or where it would be; in reverse `inclusive` tells whether to show the key itself. */

@@ -19,11 +19,13 @@ import {
   copyIntoRecord,
   keyBytesMax,
   recordBytes,
-  recordHeaderBytes,
   recordInts,
+  recordKeyStart,
   recordWord,
+  setValueLength,
   valueBytesMax,
 } from './record-layout.ts'
+import { shareLeaf } from './share.ts'
 import { splitLeaf } from './split.ts'
 import { closeGap, type Tree } from './tree.ts'
 
@@ -77,7 +79,8 @@ function insert(tree: Tree, slot: number, key: Slice, value: Slice): void {
   const size = pageField(tree.space, tree.path[tree.depth]!, sizeAt)
   if (size === leafCapacity) {
     const appending = tree.insertedInto === tree.path[tree.depth] && tree.insertedAt === slot - 1
-    slot = splitLeaf(tree, slot, appending, bytes, start, end)
+    const shared = appending ? -1 : shareLeaf(tree, slot, bytes, start, end)
+    slot = shared >= 0 ? shared : splitLeaf(tree, slot, appending, bytes, start, end)
   }
   const leaf = tree.path[tree.depth]!
   const record = tree.newRecord(bytes, start, end, value.bytes, value.start, value.end)
@@ -109,9 +112,8 @@ export function insertIntoLeaf(tree: Tree, slot: number, record: number): void {
 /** Overwrites the value of a current record that has room for it. */
 function overwriteValue(tree: Tree, record: number, bytes: Uint8Array, start: number, end: number): void {
   const ints = recordInts(tree.space, record)
-  const word = recordWord(record)
-  ints[word + 2] = end - start
-  const at = (word << 2) + recordHeaderBytes + (ints[word + 1]! & 0xffff)
+  setValueLength(ints, record, end - start)
+  const at = recordKeyStart(record) + (ints[recordWord(record) + 1]! & 0xffff)
   copyIntoRecord(ints, recordBytes(tree.space, record), at, bytes, start, end)
 }
 

@@ -28,13 +28,13 @@ export class Family implements MemoryFamily {
   /** Told of every chunk before anything in it is published. */
   readonly listeners: Set<(note: ChunkNote) => void> = new Set()
 
-  constructor(poison: boolean) {
+  constructor(poison: boolean, firstRecordChunk = 0) {
     const placed = (note: ChunkNote): void => {
       this.space.place(note)
       for (const listener of this.listeners) listener(note)
     }
     this.pages = new PageAllocator(this.space, this.source, placed, poison)
-    this.records = new RecordArena(this.space, this.source, placed, poison)
+    this.records = new RecordArena(this.space, this.source, placed, poison, firstRecordChunk)
   }
 
   get reservedBytes(): number {

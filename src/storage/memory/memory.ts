@@ -64,6 +64,8 @@ export interface MemoryStoreOptions {
   /** Overwrites what is freed, and checks that it stays so. */
   readonly poison?: boolean
   readonly plantedFault?: PlantedFault
+  /** As if it had run for long, and were large: the first epoch, and the first chunk of records. For tests. */
+  readonly from?: { readonly epoch: number; readonly recordChunk: number }
 }
 
 export class MemoryStore implements OrderedStore, Member {
@@ -88,8 +90,8 @@ export class MemoryStore implements OrderedStore, Member {
 
   constructor(options: MemoryStoreOptions, origin?: ForkOrigin) {
     this.#options = options
-    this.family = origin?.family ?? new Family(options.poison === true)
-    this.versions = new Versions(this.family, origin?.epoch ?? 0, options.plantedFault)
+    this.family = origin?.family ?? new Family(options.poison === true, options.from?.recordChunk)
+    this.versions = new Versions(this.family, origin?.epoch ?? options.from?.epoch ?? 0, options.plantedFault)
     this.tree = new Tree(this.family, this.versions, origin?.root ?? 0, options.plantedFault)
     this.points = new PointIndex(this.family.space)
     this.tree.points = this.points

@@ -6,25 +6,40 @@
  * another class; an empty chunk is given back. A record larger than the largest class has a buffer of its own; a few freed
  * buffers wait for a record of the same rounded size.
  *
- * Invariants: a record is live or free, never both (its value length tells); reference 0 is never handed out; the state
- * of slabs lies in small integer arrays of the writer's thread, since only the writer allocates.
+ * Invariants: a record is live or free, never both (its second word tells); reference 0 is never handed out; all records of a slab
+ * were born in epochs with the same high part, which is the slab's; the state of slabs lies in small integer arrays of the
+ * writer's thread, since only the writer allocates.
  */
 import { assert, InvariantError, PolylogError } from '../../base/errors.ts'
-import { chunkBytes, chunkGranuleShift, chunkOf, granuleShift } from './address-space.ts'
+import { chunkBytes, chunkGranuleShift, chunkOf, granuleShift, recordChunksMax, slabShift } from './address-space.ts'
 import type { AddressSpace, ChunkNote } from './address-space.ts'
 import type { ChunkSource } from './chunk-source.ts'
-import { freeRecordMark, recordBytes, recordHeaderBytes, recordInts, recordWord } from './record-layout.ts'
+import {
+  freeRecordMark,
+  isLarge,
+  largeHeaderBytes,
+  recordBytes,
+  recordInts,
+  recordWord,
+  smallHeaderBytes,
+} from './record-layout.ts'
 import { classGranules, classOf, largestClassBytes, roundLarge } from './size-classes.ts'
 
-const slabShift = 14
 const slabGranules = 1 << slabShift
 const slabsPerChunk = 1 << (chunkGranuleShift - slabShift)
 const allSlabs = (1 << slabsPerChunk) - 1
-const chunksMax = 1 << (31 - chunkGranuleShift)
 const sparesBytesMax = 16 << 20
 const poisonByte = 0xdb
 /** A slab that has held fewer records stays for the next one: who puts and deletes one at a time would else take it anew each time. */
 const leastReleased = 64
+
+/** By class: slabs of one part of the epochs. */
+class Offers {
+  /** The slab that records come from, or −1. */
+  readonly current: number[] = classGranules.map(() => -1)
+  /** Others that have room; see `#waitsIn`. */
+  readonly partial: number[][] = classGranules.map(() => [])
+}
 
 export class RecordArena {
   readonly #space: AddressSpace
@@ -38,9 +53,10 @@ export class RecordArena {
   readonly #live: number[] = []
   /** The class in whose `#partial` list the slab waits, or −1; list entries that disagree are out of date. */
   readonly #waitsIn: number[] = []
-  // by class
-  readonly #current: number[] = classGranules.map(() => -1)
-  readonly #partial: number[][] = classGranules.map(() => [])
+  #epochHigh = 0
+  #offers = new Offers()
+  /** By the high part of the epoch: a second one comes after four billion epochs. */
+  readonly #allOffers = new Map<number, Offers>([[0, this.#offers]])
   // by chunk: a bit for each slab without a class
   readonly #freeSlabs: number[] = []
   readonly #unusedIndexes: number[] = []
@@ -52,22 +68,31 @@ export class RecordArena {
   usedBytes = 0
   liveRecords = 0
 
-  constructor(space: AddressSpace, source: ChunkSource, placed: (note: ChunkNote) => void, poison: boolean) {
+  /** `firstChunk`: as if there were others before it. */
+  constructor(
+    space: AddressSpace,
+    source: ChunkSource,
+    placed: (note: ChunkNote) => void,
+    poison: boolean,
+    firstChunk: number,
+  ) {
     this.#space = space
     this.#source = source
     this.#placed = placed
     this.#poison = poison
+    while (this.#freeSlabs.length < firstChunk) this.#freeSlabs.push(0)
   }
 
-  /** A record for a key and value of so many bytes together. The caller writes its header. */
-  allocate(payloadBytes: number): number {
-    const sizeBytes = payloadBytes + recordHeaderBytes
+  /** A record for a key and value of so many bytes together, born in such an epoch. The caller writes its header. */
+  allocate(payloadBytes: number, epochHigh: number): number {
+    const sizeBytes = payloadBytes + smallHeaderBytes
     this.liveRecords++
-    if (sizeBytes > largestClassBytes) return this.#allocateLarge(sizeBytes)
+    if (sizeBytes > largestClassBytes) return this.#allocateLarge(payloadBytes + largeHeaderBytes)
+    if (epochHigh !== this.#epochHigh) this.#turnTo(epochHigh)
     const sizeClass = classOf(sizeBytes)
     const granules = classGranules[sizeClass]!
     this.usedBytes += granules << granuleShift
-    let slab = this.#current[sizeClass]!
+    let slab = this.#offers.current[sizeClass]!
     if (slab < 0 || !this.#hasRoom(slab, granules)) slab = this.#nextSlab(sizeClass, granules)
     this.#live[slab]!++
     const record = this.#firstFree[slab]!
@@ -86,9 +111,9 @@ export class RecordArena {
     this.liveRecords--
     const ints = recordInts(this.#space, record)
     const word = recordWord(record)
-    const isFree = ints.length === 0 || ints[word + 2] === freeRecordMark
+    const isFree = ints.length === 0 || ints[word + 1] === freeRecordMark
     if (isFree) throw new InvariantError(`record ${record} is freed twice`)
-    if (record < 0) {
+    if (isLarge(record)) {
       this.#freeLarge(record)
       return
     }
@@ -99,12 +124,13 @@ export class RecordArena {
     if (this.#poison)
       recordBytes(this.#space, record).fill(poisonByte, word << 2, (word << 2) + (granules << granuleShift))
     ints[word] = this.#firstFree[slab]!
-    ints[word + 2] = freeRecordMark
+    ints[word + 1] = freeRecordMark
     this.#firstFree[slab] = record
     const live = --this.#live[slab]!
-    if (slab === this.#current[sizeClass]) {
+    const { current } = this.#offersOf(this.#space.slabEpochs[slab]!)
+    if (slab === current[sizeClass]) {
       if (live > 0 || this.#touched[slab]! < leastReleased * granules) return
-      this.#current[sizeClass] = -1
+      current[sizeClass] = -1
     }
     if (live === 0) this.#releaseSlab(slab)
     else if (this.#waitsIn[slab] !== sizeClass) this.#offer(slab, sizeClass)
@@ -112,16 +138,17 @@ export class RecordArena {
 
   /** Whether a record of `record`'s class would also hold a payload of so many bytes. */
   fits(record: number, payloadBytes: number): boolean {
-    const sizeBytes = payloadBytes + recordHeaderBytes
-    if (record < 0) {
-      return sizeBytes > largestClassBytes && roundLarge(sizeBytes) === this.#space.largeBytes[~record]!.length
+    const sizeBytes = payloadBytes + smallHeaderBytes
+    if (isLarge(record)) {
+      const largeBytes = payloadBytes + largeHeaderBytes
+      return sizeBytes > largestClassBytes && roundLarge(largeBytes) === this.#space.largeBytes[~record]!.length
     }
     return sizeBytes <= largestClassBytes && classOf(sizeBytes) === this.#slabClass[record >>> slabShift]
   }
 
   isLive(record: number): boolean {
     const ints = recordInts(this.#space, record)
-    return ints.length > 0 && ints[recordWord(record) + 2] !== freeRecordMark
+    return ints.length > 0 && ints[recordWord(record) + 1] !== freeRecordMark
   }
 
   get reservedBytes(): number {
@@ -130,8 +157,20 @@ export class RecordArena {
 
   /** What a live record takes, padding included. */
   sizeOf(record: number): number {
-    if (record < 0) return this.#space.largeBytes[~record]!.length
+    if (isLarge(record)) return this.#space.largeBytes[~record]!.length
     return classGranules[this.#slabClass[record >>> slabShift]!]! << granuleShift
+  }
+
+  #turnTo(epochHigh: number): void {
+    this.#offers = this.#offersOf(epochHigh)
+    this.#epochHigh = epochHigh
+  }
+
+  #offersOf(epochHigh: number): Offers {
+    if (epochHigh === this.#epochHigh) return this.#offers
+    let offers = this.#allOffers.get(epochHigh)
+    if (offers === undefined) this.#allOffers.set(epochHigh, (offers = new Offers()))
+    return offers
   }
 
   #hasRoom(slab: number, granules: number): boolean {
@@ -140,23 +179,25 @@ export class RecordArena {
 
   #offer(slab: number, sizeClass: number): void {
     this.#waitsIn[slab] = sizeClass
-    this.#partial[sizeClass]!.push(slab)
+    this.#offersOf(this.#space.slabEpochs[slab]!).partial[sizeClass]!.push(slab)
   }
 
   #nextSlab(sizeClass: number, granules: number): number {
-    const waiting = this.#partial[sizeClass]!
+    const { current, partial } = this.#offers
+    const waiting = partial[sizeClass]!
     while (waiting.length > 0) {
       const slab = waiting.pop()!
-      if (this.#waitsIn[slab] !== sizeClass) continue
+      if (this.#waitsIn[slab] !== sizeClass || this.#space.slabEpochs[slab] !== this.#epochHigh) continue
       this.#waitsIn[slab] = -1
-      if (this.#hasRoom(slab, granules)) return (this.#current[sizeClass] = slab)
+      if (this.#hasRoom(slab, granules)) return (current[sizeClass] = slab)
     }
     const slab = this.#takeSlab()
     this.#slabClass[slab] = sizeClass
     this.#firstFree[slab] = 0
     this.#touched[slab] = slab === 0 ? granules : 0
     this.#live[slab] = 0
-    return (this.#current[sizeClass] = slab)
+    this.#space.slabEpochs[slab] = this.#epochHigh
+    return (current[sizeClass] = slab)
   }
 
   /** The first free slab of the first chunk that has one: low chunks fill up, high ones may empty. */
@@ -185,7 +226,8 @@ export class RecordArena {
 
   #addChunk(): number {
     const chunk = this.#unusedIndexes.pop() ?? this.#freeSlabs.length
-    if (chunk >= chunksMax) throw new PolylogError('out_of_memory', 'the memory store holds 32 GiB of small records')
+    if (chunk >= recordChunksMax)
+      throw new PolylogError('out_of_memory', 'the memory store holds 30 GiB of small records')
     this.#placed({ kind: 'records', index: chunk, ...this.#source.take() })
     this.#freeSlabs[chunk] = allSlabs
     for (let slab = chunk * slabsPerChunk; slab < (chunk + 1) * slabsPerChunk; slab++) {
@@ -215,7 +257,7 @@ export class RecordArena {
     const index = ~record
     const bytes = this.#space.largeBytes[index]!
     if (this.#poison) bytes.fill(poisonByte)
-    this.#space.largeInts[index]![2] = freeRecordMark
+    this.#space.largeInts[index]![1] = freeRecordMark
     const buffer = bytes.buffer as unknown as SharedArrayBuffer
     this.#largeBytes -= bytes.length
     this.usedBytes -= bytes.length
@@ -229,7 +271,7 @@ export class RecordArena {
   #checkPoison(record: number, granules: number): void {
     const bytes = recordBytes(this.#space, record)
     const start = recordWord(record) << 2
-    for (let i = start + recordHeaderBytes; i < start + (granules << granuleShift); i++) {
+    for (let i = start + smallHeaderBytes; i < start + (granules << granuleShift); i++) {
       assert(bytes[i] === poisonByte, `free record ${record} was written to`)
     }
   }

@@ -1,49 +1,107 @@
 /**
  * A record: a key and its value, or a separator's key. It never moves; a published one never changes.
  *
- * | byte | field |
+ * | byte | field of a small record |
+ * |---|---|
+ * | 0 | birth epoch, low 32 bits; the high 16 bits are those of its slab |
+ * | 4 | key length u16 |
+ * | 6 | value length u16 |
+ * | 8 | key, then value |
+ *
+ * | byte | field of a large record, which has a buffer of its own |
  * |---|---|
  * | 0 | birth epoch, low 32 bits |
  * | 4 | key length u16, then birth epoch, high 16 bits |
- * | 8 | value length i32; −1 in a free record |
+ * | 8 | value length i32 |
  * | 12 | key, then value |
+ *
+ * A free record's second word is −1: no record's is, since no small one's value and no large one's epoch comes so far. Half of all
+ * records are shorter than 64 bytes, so four bytes are worth two layouts.
  *
  * Offsets are in words of the record's chunk (`recordWord`), bytes at four times that.
  */
-import { chunkGranuleMask, chunkGranuleShift } from './address-space.ts'
+import { chunkGranuleMask, chunkGranuleShift, granuleShift, largeShift, slabShift } from './address-space.ts'
 import type { AddressSpace } from './address-space.ts'
 
-export const recordHeaderBytes: number = 12
+export const smallHeaderBytes: number = 8
+export const largeHeaderBytes: number = 12
 export const keyBytesMax: number = 0xffff
 export const valueBytesMax: number = 1 << 30
 export const freeRecordMark: number = -1
 export const epochHighUnit: number = 0x1_0000_0000
 
+const wordShift = granuleShift - 2
+
+export function isLarge(record: number): boolean {
+  return record >> largeShift === -1
+}
+
 export function recordInts(space: AddressSpace, record: number): Int32Array {
-  return record > 0 ? space.ints[record >>> chunkGranuleShift]! : space.largeInts[~record]!
+  return record >> largeShift === -1 ? space.largeInts[~record]! : space.ints[record >>> chunkGranuleShift]!
 }
 
 export function recordBytes(space: AddressSpace, record: number): Uint8Array {
-  return record > 0 ? space.bytes[record >>> chunkGranuleShift]! : space.largeBytes[~record]!
+  return record >> largeShift === -1 ? space.largeBytes[~record]! : space.bytes[record >>> chunkGranuleShift]!
 }
 
 export function recordWord(record: number): number {
-  return record > 0 ? (record & chunkGranuleMask) << 2 : 0
+  return record >> largeShift === -1 ? 0 : (record & chunkGranuleMask) << wordShift
+}
+
+/** Of one that is not large. */
+export function smallRecordWord(record: number): number {
+  return (record & chunkGranuleMask) << wordShift
 }
 
 /** The key's first byte in `recordBytes`. */
 export function recordKeyStart(record: number): number {
-  return (recordWord(record) << 2) + recordHeaderBytes
+  return record >> largeShift === -1
+    ? largeHeaderBytes
+    : ((record & chunkGranuleMask) << granuleShift) + smallHeaderBytes
 }
 
 export function recordKeyLength(space: AddressSpace, record: number): number {
   return recordInts(space, record)[recordWord(record) + 1]! & 0xffff
 }
 
+/** Of a record whose words are `ints`. */
+export function recordValueLength(ints: Int32Array, record: number): number {
+  return record >> largeShift === -1 ? ints[2]! : ints[recordWord(record) + 1]! >>> 16
+}
+
+export function setValueLength(ints: Int32Array, record: number, valueLength: number): void {
+  if (record >> largeShift === -1) {
+    ints[2] = valueLength
+    return
+  }
+  const lengths = recordWord(record) + 1
+  ints[lengths] = (valueLength << 16) | (ints[lengths]! & 0xffff)
+}
+
 export function recordBirth(space: AddressSpace, record: number): number {
-  const ints = recordInts(space, record)
+  return recordBirthHigh(space, record) * epochHighUnit + (recordInts(space, record)[recordWord(record)]! >>> 0)
+}
+
+/** For the writer alone: nobody else has the slabs. */
+export function recordBirthHigh(space: AddressSpace, record: number): number {
+  return record >> largeShift === -1 ? space.largeInts[~record]![1]! >>> 16 : space.slabEpochs[record >>> slabShift]!
+}
+
+/** The header of a new record; its slab, if it has one, is of the epoch's high part. */
+export function setRecordHeader(
+  ints: Int32Array,
+  record: number,
+  epochLow: number,
+  epochHigh: number,
+  keyLength: number,
+  valueLength: number,
+): void {
   const word = recordWord(record)
-  return (ints[word + 1]! >>> 16) * epochHighUnit + (ints[word]! >>> 0)
+  ints[word] = epochLow
+  if (record >> largeShift === -1) {
+    ints[word + 1] = (epochHigh << 16) | keyLength
+    ints[word + 2] = valueLength
+  } else ints[word + 1] = (valueLength << 16) | keyLength
 }
 
 /** A native copy has a fixed price that shorter runs do not earn back. */

@@ -9,6 +9,7 @@
  */
 import { InvariantError } from '../../base/errors.ts'
 import type { MutableSlice, Slice } from '../../base/slice.ts'
+import { chunkGranuleShift } from './address-space.ts'
 import type { AddressSpace } from './address-space.ts'
 import {
   branchLowsAt,
@@ -25,7 +26,17 @@ import {
   separatorsAt,
   sizeAt,
 } from './page-layout.ts'
-import { compareWithRecord, recordBytes, recordHeaderBytes, recordInts, recordWord } from './record-layout.ts'
+import {
+  compareWithRecord,
+  isLarge,
+  recordBytes,
+  recordInts,
+  recordKeyLength,
+  recordKeyStart,
+  recordValueLength,
+  smallHeaderBytes,
+  smallRecordWord,
+} from './record-layout.ts'
 
 /** The entry's slot, or the complement of the slot where it would be. */
 export function findInLeaf(
@@ -165,8 +176,13 @@ export function findRecord(space: AddressSpace, root: number, key: Slice): numbe
 
 /** The record's value, in place. */
 export function readValue(space: AddressSpace, record: number, result: MutableSlice): MutableSlice {
-  const ints = recordInts(space, record)
-  const word = recordWord(record)
-  const from = (word << 2) + recordHeaderBytes + (ints[word + 1]! & 0xffff)
-  return result.set(recordBytes(space, record), from, from + ints[word + 2]!)
+  if (isLarge(record)) {
+    const start = recordKeyStart(record) + recordKeyLength(space, record)
+    return result.set(recordBytes(space, record), start, start + recordValueLength(recordInts(space, record), record))
+  }
+  const chunk = record >>> chunkGranuleShift
+  const word = smallRecordWord(record)
+  const lengths = space.ints[chunk]![word + 1]!
+  const from = (word << 2) + smallHeaderBytes + (lengths & 0xffff)
+  return result.set(space.bytes[chunk]!, from, from + (lengths >>> 16))
 }

@@ -1,5 +1,5 @@
 /**
- * The sizes in which the arena hands out records, in granules of 16 bytes: every multiple up to 256 bytes, then eight
+ * The sizes in which the arena hands out records, in granules of 8 bytes: every multiple up to 128 bytes, then eight
  * steps per doubling up to 32 KiB, so that at most an eighth of a record is padding. Larger records get a buffer of
  * their own, rounded the same way.
  */
@@ -7,6 +7,7 @@ import { granuleShift } from './address-space.ts'
 
 export const largestClassBytes: number = 32 << 10
 
+const granuleBytes = 1 << granuleShift
 const largestGranules = largestClassBytes >>> granuleShift
 
 /** Granules of each class, ascending. */
@@ -16,7 +17,7 @@ const classOfGranules = buildIndex()
 
 /** The smallest class that holds so many bytes; they must not be more than `largestClassBytes`. */
 export function classOf(sizeBytes: number): number {
-  return classOfGranules[(sizeBytes + 15) >>> granuleShift]!
+  return classOfGranules[(sizeBytes + granuleBytes - 1) >>> granuleShift]!
 }
 
 /** The size of a buffer for a record of its own. */

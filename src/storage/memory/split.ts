@@ -1,5 +1,5 @@
 /**
- * Making room: splits of full pages along the writer's path.
+ * Making room: splits of full pages along the writer's path. A leaf looks for room at its neighbours first (`share.ts`).
  *
  * A full page gives its upper part to a new page on its right; the shortest key that tells both sides apart goes up as
  * the separator, and is a record of its own, since the keys beside it may be deleted while it stays. Keys that arrive in
@@ -156,7 +156,8 @@ export function separatorBelow(tree: Tree, left: number, bytes: Uint8Array, star
   return tree.newRecord(bytes, start, start + length, bytes, end, end)
 }
 
-function separatorBetween(tree: Tree, left: number, right: number): number {
+/** The shortest key above `left`'s and not above `right`'s. */
+export function separatorBetween(tree: Tree, left: number, right: number): number {
   const start = recordKeyStart(right)
   const bytes = recordBytes(tree.space, right)
   return separatorBelow(tree, left, bytes, start, start + recordKeyLength(tree.space, right))

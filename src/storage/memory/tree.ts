@@ -43,10 +43,12 @@ import {
   compareWithRecord,
   copyIntoRecord,
   recordBirth,
+  recordBirthHigh,
   recordBytes,
-  recordHeaderBytes,
   recordInts,
+  recordKeyStart,
   recordWord,
+  setRecordHeader,
 } from './record-layout.ts'
 import { retiredPage, retiredRecord, retiredSubtree, type RetiredList } from './retired-list.ts'
 import { findChild, findInLeaf } from './search.ts'
@@ -221,9 +223,8 @@ export class Tree {
 
   isCurrentRecord(record: number): boolean {
     const ints = recordInts(this.space, record)
-    const word = recordWord(record)
     const { versions } = this
-    return ints[word] === versions.epochLow && ints[word + 1]! >>> 16 === versions.epochHigh
+    return ints[recordWord(record)] === versions.epochLow && recordBirthHigh(this.space, record) === versions.epochHigh
   }
 
   newRecord(
@@ -236,16 +237,14 @@ export class Tree {
   ): number {
     const { space, versions } = this
     const keyLength = end - start
-    const record = this.records.allocate(keyLength + valueEnd - valueStart)
+    const valueLength = valueEnd - valueStart
+    const record = this.records.allocate(keyLength + valueLength, versions.epochHigh)
     const ints = recordInts(space, record)
-    const word = recordWord(record)
-    ints[word] = versions.epochLow
-    ints[word + 1] = (versions.epochHigh << 16) | keyLength
-    ints[word + 2] = valueEnd - valueStart
     const target = recordBytes(space, record)
-    const at = (word << 2) + recordHeaderBytes
+    setRecordHeader(ints, record, versions.epochLow, versions.epochHigh, keyLength, valueLength)
+    const at = recordKeyStart(record)
     copyIntoRecord(ints, target, at, bytes, start, end)
-    copyIntoRecord(ints, target, at + keyLength, valueBytes, valueStart, valueEnd)
+    if (valueLength > 0) copyIntoRecord(ints, target, at + keyLength, valueBytes, valueStart, valueEnd)
     return record
   }
 

@@ -23,7 +23,7 @@
  * reached by no root of this tree that is not pinned, and by no other entry.
  */
 import { assert } from '../../base/errors.ts'
-import { recordHeaderBytes, recordInts, recordWord } from './record-layout.ts'
+import { recordInts, recordKeyStart, recordValueLength, recordWord, setValueLength } from './record-layout.ts'
 import type { AddressSpace } from './address-space.ts'
 import { WordRing } from './word-ring.ts'
 
@@ -113,13 +113,12 @@ export class UndoLog {
   /** Before the record's value is overwritten in place; false where it must not be, since it is too long to be saved. */
   save(record: number): boolean {
     const ints = recordInts(this.#space, record)
-    const word = recordWord(record)
-    const from = recordHeaderBytes + (ints[word + 1]! & 0xffff)
-    const bytes = ints[word + 2]!
+    const from = recordKeyStart(record) + (ints[recordWord(record) + 1]! & 0xffff)
+    const bytes = recordValueLength(ints, record)
     const first = from >> 2
     const count = ((from + bytes + 3) >> 2) - first
     if (bytes === 0 || count > savedWordsMax) return false
-    this.#saved.pushAll(ints, word + first, count)
+    this.#saved.pushAll(ints, first, count)
     const at = this.#entries.push()
     const { words } = this.#entries
     words[at] = record
@@ -142,9 +141,8 @@ export class UndoLog {
   /** Puts the saved value of the entry that was taken last into a record with the same key. */
   restore(record: number): void {
     const ints = recordInts(this.#space, record)
-    const word = recordWord(record)
-    const first = word + ((recordHeaderBytes + (ints[word + 1]! & 0xffff)) >> 2)
-    ints[word + 2] = this.older
+    const first = (recordKeyStart(record) + (ints[recordWord(record) + 1]! & 0xffff)) >> 2
+    setValueLength(ints, record, this.older)
     for (let i = first + this.saved - 1; i >= first; i--) ints[i] = this.#saved.words[this.#saved.pop()]!
   }
 
