@@ -81,6 +81,11 @@ export interface DocumentSource {
   mayHoldArray(path: Path): boolean
   /** Ranges in the index's order; bounds for its first fields, all but the last of them points. `undefined`: not possible. */
   ranges(index: SourceIndex, bounds: readonly FieldBounds[]): KeyRange[] | undefined
+  /**
+   * The entries from the values of all its fields on, and up to those of others, which are not among them; where the home model has
+   * no such indexes it is not there.
+   */
+  between?(index: SourceIndex, from: readonly BsonValue[] | undefined, to: readonly BsonValue[] | undefined): KeyRange
   /** `after`: a position where an earlier scan of this range stopped. */
   scan(reader: Transaction, index: SourceIndex, range: KeyRange, options: SourceScan): SourceCursor
   /** In one batch: not there where a document may be too large for that, and has to be scanned for. */

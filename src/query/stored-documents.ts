@@ -97,6 +97,21 @@ export class StoredDocuments implements DocumentSource {
     return rangesOf(this.collection.id, index as StoredIndex, bounds)
   }
 
+  between(index: SourceIndex, from: readonly BsonValue[] | undefined, to: readonly BsonValue[] | undefined): KeyRange {
+    const { id, fields, collation } = index as StoredIndex
+    const whole = keyspaceRange(this.collection.id, id)
+    const edgeAt = (values: readonly BsonValue[]): Slice => {
+      const prefix = new KeyWriter(16).begin(this.collection.id, id).toBytes()
+      const part = (bytes: Uint8Array, value: BsonValue, i: number): Uint8Array =>
+        joined(bytes, elementBytes(fields[i]!, value, collation))
+      return sliceOf(values.reduce(part, prefix))
+    }
+    return {
+      start: from === undefined ? whole.start : edgeAt(from),
+      end: to === undefined ? whole.end : edgeAt(to),
+    }
+  }
+
   scan(reader: Transaction, index: SourceIndex, range: KeyRange, { reverse, after }: SourceScan): SourceCursor {
     const scan = reader.scan(range, { reverse })
     const cursor = after === undefined ? scan : new ResumedCursor(scan, after)

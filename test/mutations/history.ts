@@ -196,6 +196,26 @@ export const historyMutations: readonly Mutation[] = [
       'if (number !== undefined)',
     ],
   ]),
+  ...mutationsOf(
+    'src/language/mql/index-bounds.ts',
+    ['src/gateway/mongodb/options.test.ts'],
+    [
+      ['bounds of an index may be the same', 'range.end) < 0) return range', 'range.end) <= 0) return range'],
+      ['a field that is not there is left out of a key', 'else writer.null(path.text)', ''],
+      ['keys of arrays are told', ' && !fields.some(({ path }) => source.mayHoldArray(path))', ''],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/mql/planner.ts',
+    ['src/gateway/mongodb/options.test.ts'],
+    [
+      [
+        'a stretch of an index of arrays tells a document twice',
+        'const repeats = index.fields.some(({ path }) => source.mayHoldArray(path))',
+        'const repeats = false',
+      ],
+    ],
+  ),
   ...mutationsOf('src/model/document/collection-uuid.ts', streams, [
     ['all collections have one UUID', 'setUint32(12, number)', 'setUint32(12, 0)'],
   ]),

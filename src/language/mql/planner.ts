@@ -28,6 +28,7 @@ import { entriesIn } from '../../query/cardinality.ts'
 import type { Estimate } from '../../query/cost.ts'
 import type { Bound, DocumentSource, FieldBounds, GeoRegion, SourceIndex } from '../../query/document-source.ts'
 import type { Predicate } from './filter.ts'
+import { boundedRange, type IndexBounds } from './index-bounds.ts'
 import { impliesPartial } from './partial-index.ts'
 import type { SortField } from './sort-order.ts'
 
@@ -50,6 +51,8 @@ export interface PlanRequest {
   readonly sort: readonly SortField[]
   /** An index's name, or the fields of its key; `$natural` gives its direction. */
   readonly hint: Hint | undefined
+  /** Of the index that is hinted at. */
+  readonly within?: IndexBounds | undefined
   /** Documents after which the reader stops. */
   readonly limit: number | undefined
   /** In which the entries of ranges are counted. */
@@ -81,6 +84,7 @@ export interface ConsideredPlans {
 export function considerPlans(request: PlanRequest): ConsideredPlans {
   const { source, hint } = request
   const access = new QueryAccess(request)
+  if (request.within !== undefined) return boundedPlan(request, request.within, access)
   if (hint?.kind === 'natural') {
     const plan = { ...scanPlan(source), reverse: hint.reverse }
     return { winning: { plan, estimate: () => access.estimate(undefined) }, rejected: [] }
@@ -89,6 +93,18 @@ export function considerPlans(request: PlanRequest): ConsideredPlans {
   const path =
     hint === undefined ? chooseAccess(access, others) : forceIndex(access, access.indexOf(hintedIndex(source, hint)))
   return { winning: access.considered(path), rejected: others.map((other) => access.considered(other)) }
+}
+
+/** In no order that anybody has asked for. Errors: there is no hint (51173); see `boundedRange`. */
+function boundedPlan({ source, hint }: PlanRequest, within: IndexBounds, access: QueryAccess): ConsideredPlans {
+  if (hint === undefined || hint.kind === 'natural') {
+    throw mongoError(51_173, 'When using min()/max() a hint of which index to use must be provided')
+  }
+  const index = hintedIndex(source, hint)
+  const ranges = [boundedRange(source, index, within)]
+  const repeats = index.fields.some(({ path }) => source.mayHoldArray(path))
+  const plan = { index, ranges, reverse: false, sorted: false, repeats, isCollectionScan: false, bounds: [] }
+  return { winning: { plan, estimate: () => access.estimate(undefined) }, rejected: [] }
 }
 
 /** Values of a point or a list of points; of an end of an interval one, and whether it is within. */

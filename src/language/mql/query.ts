@@ -36,6 +36,7 @@ import {
 import { both, compileFilter, type Filter } from './filter.ts'
 import { type GeoNearStage, nearStages, onlyGeoPath, requireNearIndex } from './geo-near.ts'
 import { objectOf } from './expression-contract.ts'
+import { type IndexBounds, keyStage } from './index-bounds.ts'
 import { isLong } from './long-lists.ts'
 import { MatchingDocuments } from './matching-documents.ts'
 import { chain, type PipelineStage } from './pipeline.ts'
@@ -59,6 +60,10 @@ export interface Query {
   readonly limit: number | undefined
   readonly hint: Hint | undefined
   readonly stages: readonly PipelineStage[]
+  /** A stretch of the index that is hinted at. */
+  readonly within?: IndexBounds | undefined
+  /** Keys of the index that it uses come in place of what its stages make. */
+  readonly returnsKey?: boolean
   /** By which its texts compare; undefined: by the one in force. */
   readonly collation?: Collation | undefined
   /** Other collections that its stages name. */
@@ -168,13 +173,22 @@ function geoNearFilter({ key, condition }: GeoNearStage, source: DocumentSource)
 
 export function plansOf(given: Query, source: DocumentSource, transaction: Counting): ConsideredPlans {
   const query = byDistance(given, source)
-  const { filter, sort, hint, skip } = query
+  const { filter, sort, hint, skip, within } = query
   const limit = query.limit === undefined ? undefined : skip + query.limit
-  return considerPlans({ source, predicates: filter.predicates, sort, hint, limit, transaction })
+  return considerPlans({ source, predicates: filter.predicates, sort, hint, within, limit, transaction })
 }
 
 function planOf(query: Query, source: DocumentSource, transaction: Counting): Plan {
   return plansOf(query, source, transaction).winning.plan
+}
+
+function asksOfIndexes({ within, returnsKey }: Query): boolean {
+  return within !== undefined || returnsKey === true
+}
+
+function stagesOf(query: Query, source: DocumentSource, { index, isCollectionScan }: Plan): Query['stages'] {
+  if (query.returnsKey !== true) return query.stages
+  return [{ kind: 'document', stage: keyStage(source, isCollectionScan ? undefined : index) }]
 }
 
 const insertionOrder = { kind: 'natural', reverse: false } as const
@@ -206,7 +220,7 @@ function* firstSteps(
   const query = source === undefined ? given : byDistance(given, source)
   if (source !== undefined && query.isTailable === true) checkTailable(query, source)
   if (source !== undefined && query.origin === undefined && isStreaming(query)) {
-    const isPlain = query.skip === 0 && query.stages.length === 0 && query.hint === undefined
+    const isPlain = query.skip === 0 && query.stages.length === 0 && query.hint === undefined && !asksOfIndexes(query)
     const isLookUp = isPlain && query.isTailable !== true && wants.documents > 0
     const id = isLookUp ? lookedUp(query.filter, source) : undefined
     if (id !== undefined) return yield* inPlace(transaction, () => batchOfOne(source.find!(transaction, id)))
@@ -330,7 +344,7 @@ function* scanBatch(
   if (position.progress.limit === 0) return { documents, next: undefined }
   if (wants.documents === 0) return { documents, next: position }
   const account = transaction.workspace.memory
-  const stages = query.stages.map(({ stage }) => stage as DocumentStage)
+  const stages = stagesOf(query, source, position.plan).map(({ stage }) => stage as DocumentStage)
   let bytes = 0
   const scan = new PlanScan(source, transaction, position.plan, position.progress)
   let { skip, limit } = position.progress
@@ -421,7 +435,8 @@ export function openQuery(given: Query, source: DocumentSource | undefined, tran
   const isOrdered = query.sort.length === 0 || plan.sorted
   const most = isOrdered && query.limit !== undefined ? query.skip + query.limit : Infinity
   const matching = new MatchingDocuments(source, plan, query.filter, most)
-  return { documents: documentsBy(matching, plan, query), estimate, matching }
+  const told = { ...query, stages: stagesOf(query, source, plan) }
+  return { documents: documentsBy(matching, plan, told), estimate, matching }
 }
 
 function documentsOf(query: Query, source: DocumentSource | undefined, transaction: Counting): Documents {

@@ -3,6 +3,7 @@ import { charge, isTurnOver } from '../../../base/work.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
 import { pipelineQuery } from '../../../language/mql/pipeline.ts'
+import { checkBounds, type IndexBounds } from '../../../language/mql/index-bounds.ts'
 import { plainId } from '../../../language/mql/id-filter.ts'
 import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
 import { countMatching, visitMatching, type Query } from '../../../language/mql/query.ts'
@@ -66,10 +67,26 @@ const findFields = [
   'allowPartialResults',
 ]
 
+/** Of an index, where it is asked for. An empty document says nothing. */
+function boundsOf(request: Request): IndexBounds | undefined {
+  const [min, max] = ['min', 'max'].map((name) => {
+    const bound = request.getObject(name)
+    return bound === undefined || isEmptyDocument(bound) ? undefined : bound
+  })
+  if (min === undefined && max === undefined) return undefined
+  const bounds = { min, max }
+  checkBounds(bounds)
+  return bounds
+}
+
 /** Of the collection that the request names, or of what is below the view of that name. */
 function ofNamed(request: Request, query: Query): Query {
   const { catalog, database, collectionName } = request
   if (!isDocumentView(catalog.findCollection(database, collectionName))) return query
+  if (query.within !== undefined || query.returnsKey === true) {
+    const name = query.returnsKey === true ? 'returnKey' : query.within?.min === undefined ? 'max' : 'min'
+    throw mongoError(168, `Option ${name} not supported in aggregation.`, 'unsupported')
+  }
   return throughViews(catalog, { database, variables: variablesOf(request) }, collectionName, query)
 }
 
@@ -82,7 +99,8 @@ function inItsOrder(request: Request, name: string | undefined, parse: () => Que
 }
 
 export function parseFind(request: Request): Query {
-  refuseOptions(request, ['returnKey', 'showRecordId', 'min', 'max'])
+  // Keys come without what a projection would add to them.
+  if (!request.getBoolean('returnKey', false)) refuseOptions(request, ['showRecordId'])
   return inItsOrder(request, request.collectionName, () => findQuery(request))
 }
 
@@ -105,6 +123,8 @@ function findQuery(request: Request): Query {
   if (isTailable) requirePresent(request, 'a tailable cursor')
   return ofNamed(request, {
     ...(isTailable && { isTailable, awaits }),
+    ...(request.getBoolean('returnKey', false) && { returnsKey: true }),
+    within: boundsOf(request),
     filter,
     sort: sortOf(sort),
     skip: request.getCount('skip') ?? 0,
