@@ -237,6 +237,11 @@ export const historyMutations: readonly Mutation[] = [
     ['src/gateway/mongodb/replica-set.test.ts'],
     [
       ['an unmet write concern is not told', 'if (request.unmet !== undefined) writeUnmet', 'if (false) writeUnmet'],
+      [
+        'the handshake passes by the stable API',
+        '  checkStableApi(command.name, request)\n  return command.run(request)',
+        '  return command.run(request)',
+      ],
       ['the first answers tell no time', '  connection.gateway.clock.write(reply)\n  reply.end()', '  reply.end()'],
     ],
   ),

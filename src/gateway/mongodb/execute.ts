@@ -169,17 +169,17 @@ function runBare(
   name: string,
 ): Reply | Promise<Reply> {
   const { gateway } = connection
-  return command.run(
-    new Request({
-      command: name,
-      fields,
-      sequences: message.sequences,
-      database: message.database ?? '',
-      connection,
-      gateway,
-      session: noSession,
-    }),
-  )
+  const request = new Request({
+    command: name,
+    fields,
+    sequences: message.sequences,
+    database: message.database ?? '',
+    connection,
+    gateway,
+    session: noSession,
+  })
+  checkStableApi(command.name, request)
+  return command.run(request)
 }
 
 async function answerBare(connection: MongoConversation, reply: BsonWriter, result: Promise<Reply>): Promise<Witness> {

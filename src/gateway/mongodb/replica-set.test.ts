@@ -129,6 +129,15 @@ describe('a fail point', () => {
     expect(await items.findOne({ _id: 7 as never })).toEqual({ _id: 7 })
   })
 
+  it('holds the commands of the handshake to the stable API, too', async () => {
+    const admin = (await open({})).db('admin')
+    expect(await admin.command({ getParameter: 1, requireApiVersion: 1 })).toMatchObject({ requireApiVersion: false })
+    await expect(admin.command({ ping: 1, apiVersion: '9' })).rejects.toMatchObject({ code: 322 })
+    await expect(admin.command({ ping: 1, apiStrict: true })).rejects.toMatchObject({ code: 4_886_600 })
+    await expect(admin.command({ buildInfo: 1, apiVersion: '1', apiStrict: true })).rejects.toMatchObject({ code: 323 })
+    expect(await admin.command({ ping: 1, apiVersion: '1', apiStrict: true })).toMatchObject({ ok: 1 })
+  })
+
   it('tells the time with its first answers, too', async () => {
     const client = await open({})
     for (const command of [{ ping: 1 }, { hello: 1 }, { buildInfo: 1 }]) {

@@ -47,6 +47,8 @@ const parameters: ReadonlyMap<string, Parameter> = new Map<string, Parameter>([
     'featureCompatibilityVersion',
     { write: (writer, field) => void writer.beginObject(field).string('version', '7.0').end() },
   ],
+  // Who declares no version of the stable API is served.
+  ['requireApiVersion', { write: (writer, field) => void writer.boolean(field, false) }],
 ])
 
 function getParameter(request: Request): Reply {
