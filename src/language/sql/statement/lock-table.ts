@@ -35,7 +35,7 @@ function lockNamed(run: SqlRun, name: RangeVar, mode: TableLockMode, nowait: boo
   if (named.model === 'table' && !isTable(named) && !isView(named)) throw noTable(name)
   const { rights } = run.transaction.principal
   if ((rights.onCollection(named) & sufficientFor(mode)) === 0) throw rights.refusal(named)
-  for (const collection of lockedWith(run, named, name.inh !== false)) {
+  for (const collection of lockedWith(run, named, name.inh === true)) {
     if (run.transaction.locks.lockCollection(collection.id, mode, nowait ? 'skip' : 'wait')) continue
     throw failure('55P03', `could not obtain lock on relation "${collection.name}"`)
   }
