@@ -56,6 +56,11 @@ export interface AccountOptions {
   readonly id?: number
 }
 
+/** Who pays for what is done: mostly its account is made when something is charged to it, so it is asked then. */
+export interface Payer {
+  readonly account: MemoryAccount
+}
+
 /** An account that holds something, as `holders` tells of it. */
 export interface Holder {
   /** Names from the account that was asked down to this one. */

@@ -61,8 +61,12 @@ export class Connection implements OutboxOwner, SocketListener {
   readonly openedMs: number
   lastActiveMs: number
   readonly outbox: Outbox
-  /** Of what it holds itself: what arrives, what leaves. */
-  readonly memory: MemoryAccount
+  /** Of what it holds itself: what arrives, what leaves. Made for who holds much. */
+  #account: MemoryAccount | undefined
+  /** It has shown that it speaks the protocol. */
+  #isGreeted = false
+  /** Of its session, where it has one. */
+  #limits: SessionLimits | undefined
   readonly #door: ConnectionDoor
   /** That its client has shown within TLS, and that was found good. */
   readonly certificate: ClientCertificate | undefined
@@ -104,15 +108,8 @@ export class Connection implements OutboxOwner, SocketListener {
     this.openedMs = sessions.host.now()
     this.lastActiveMs = this.openedMs
     this.outbox = new Outbox(socket, nothingSeen, this)
-    this.memory = sessions.memory.work.child('the connection', {
-      limitBytes: strangerBytes,
-      quantumBytes: 4096,
-      assuredBytes,
-      id,
-    })
-    this.outbox.chargeTo(this.memory)
     this.#conversation = state.converse(this)
-    this.#conversation.input.chargeTo(this.memory)
+    this.#conversation.input.chargeTo(this)
     if (sessions.principals.areProved) this.mustLogIn(entry.loginMs ?? loginMs)
     socket.listener = this
   }
@@ -132,10 +129,32 @@ export class Connection implements OutboxOwner, SocketListener {
 
   /** It has shown that it speaks the protocol, and may hold as much as a session: as its session, where it has one. */
   greet(limits?: SessionLimits): void {
-    const { sessionBytes } = this.#door.sessions.memory
-    this.memory.limitBytes = Math.min(sessionBytes, limits?.sessionBytes ?? Infinity)
-    this.memory.countBeside(limits?.principalMemory)
+    this.#isGreeted = true
+    this.#limits = limits
+    if (this.#account !== undefined) this.#limit(this.#account)
     this.#queuedBytes = Math.min(this.#door.limits.maxPendingOutputBytes, limits?.queuedBytes ?? Infinity)
+  }
+
+  #limit(account: MemoryAccount): void {
+    const { sessionBytes } = this.#door.sessions.memory
+    const limits = this.#limits
+    account.limitBytes = this.#isGreeted ? Math.min(sessionBytes, limits?.sessionBytes ?? Infinity) : strangerBytes
+    account.countBeside(limits?.principalMemory)
+  }
+
+  get account(): MemoryAccount {
+    if (this.#account !== undefined) return this.#account
+    const { work } = this.#door.sessions.memory
+    const account = work.child('the connection', { quantumBytes: 4096, assuredBytes, id: this.id })
+    this.#account = account
+    this.#limit(account)
+    if (this.#state === 'closed') account.close()
+    return account
+  }
+
+  /** By what it holds itself. */
+  get chargedBytes(): number {
+    return this.#account?.usedBytes ?? 0
   }
 
   /** Until it is known who it is, it may stay for so long. */
@@ -463,7 +482,7 @@ export class Connection implements OutboxOwner, SocketListener {
     this.#countSent()
     if (!wasEnded) this.#conversation.close()
     this.#conversation.input.drop()
-    this.memory.close()
+    this.#account?.close()
     this.#counted?.close()
     this.#door.closed(this)
   }

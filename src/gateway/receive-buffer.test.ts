@@ -52,7 +52,7 @@ test('what arrives in pieces is what was sent', () => {
         const sent = lengths.map((length, i) => message(length, i))
         const frames = new Frames(4 * mebibyte)
         const account = new MemoryAccount('the connection')
-        frames.chargeTo(account)
+        frames.chargeTo({ account })
         let received = 0
         for (const chunk of chunksOf(Buffer.concat(sent), chunks)) {
           frames.push(chunk)
@@ -74,7 +74,7 @@ test('what arrives in pieces is what was sent', () => {
 test('a long message is charged by what has come of it, and no chunk copies much of it', () => {
   const frames = new Frames(64 * mebibyte)
   const account = new MemoryAccount('the connection', undefined, { quantumBytes: 1 })
-  frames.chargeTo(account)
+  frames.chargeTo({ account })
   const copied = countCopies()
   let most = 0
   let came = 0
@@ -112,7 +112,7 @@ test('how long a message was to be says nothing of the next one', () => {
 test('where no memory is left the rest is refused, and what had come is given back', () => {
   const frames = new Frames(64 * mebibyte)
   const account = new MemoryAccount('the connection', undefined, { limitBytes: 2 * mebibyte })
-  frames.chargeTo(account)
+  frames.chargeTo({ account })
   const send = (): void => {
     for (const chunk of chunksOf(message(40 * mebibyte, 1), [64 * 1024])) {
       frames.push(chunk)

@@ -24,7 +24,7 @@
  * the middle of a message moves `start`, `at` and `end` together; the capacity is below twice what is in it and never
  * above `largestBytes` by more than a chunk; what is gathered is charged exactly.
  */
-import type { MemoryAccount } from '../base/memory-account.ts'
+import type { Payer } from '../base/memory-account.ts'
 import { Gathering } from './gathering.ts'
 
 const nothing = new Uint8Array(0)
@@ -43,7 +43,7 @@ export class ReceiveBuffer {
   readonly #largestBytes: number
   /** `bytes` is ours to append to. */
   #isOwn = false
-  protected memory: MemoryAccount | undefined
+  protected payer: Payer | undefined
   #chargedBytes = 0
   /** Of the message at hand, from `start` on; 0 where that is not known. */
   #expectedBytes = 0
@@ -56,8 +56,8 @@ export class ReceiveBuffer {
   }
 
   /** From here on; a buffer that nobody pays for is a test's. */
-  chargeTo(memory: MemoryAccount | undefined): void {
-    this.memory = memory
+  chargeTo(payer: Payer | undefined): void {
+    this.payer = payer
   }
 
   get bufferedBytes(): number {
@@ -123,10 +123,9 @@ export class ReceiveBuffer {
 
   /** The larger of the two that is to be had. */
   #pay(needed: number, wanted: number): number {
-    const memory = this.memory
-    if (memory === undefined) return wanted
+    if (this.payer === undefined) return wanted
     const before = this.#chargedBytes
-    if (wanted <= before || memory.tryCharge(wanted - before)) {
+    if (wanted <= before || this.payer.account.tryCharge(wanted - before)) {
       this.#chargedBytes = Math.max(wanted, before)
       return wanted
     }
@@ -135,7 +134,7 @@ export class ReceiveBuffer {
   }
 
   #charge(bytes: number, what?: string): void {
-    this.memory?.resize(this.#chargedBytes, bytes, what)
+    this.payer?.account.resize(this.#chargedBytes, bytes, what)
     this.#chargedBytes = bytes
   }
 

@@ -23,7 +23,6 @@ import type { Activity, RunningStatement } from './activity.ts'
 import type { EvidenceTable } from './evidence.ts'
 import type { Identity } from './identity.ts'
 import type { SessionLimits } from './limits.ts'
-import type { SessionReport } from './session-report.ts'
 import type { DurabilityWatch, Witness } from './outbox.ts'
 import type { StoreStatistics } from '../storage/store.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
@@ -91,7 +90,9 @@ export interface Session extends Witness {
   /** What another role may do in the same database. */
   rightsOf(roleId: number): Rights
   /** Everything that is kept for this session beyond a statement is charged to it: queues, portals, cursors. */
-  readonly memory: MemoryAccount
+  readonly account: MemoryAccount
+  /** To it, now. */
+  readonly chargedBytes: number
   /** By what was given to its role and its database. */
   /** Not to be changed: others may have the same. */
   readonly limits: SessionLimits
@@ -202,8 +203,8 @@ export interface Session extends Witness {
   storeFacts(): StoreStatistics
   /** Until what was removed so far is given back, as far as nobody needs it. Rejects where the log has refused it. */
   settleStore(): Promise<void>
-  /** What others see of it. */
-  readonly report: SessionReport
+  /** As the client calls itself, for those who look who is there. */
+  clientName: string
   /** What runs and has to wait. */
   readonly running: RunningStatement | undefined
   /** What the running statement waits for, where it is not the processor. */

@@ -55,7 +55,7 @@ export function evidenceOf(
     databaseTable(activity),
     table('server', { started_ms: 'int8' }, () => [[millisecondsOf(activity.startedMs)]]),
     slowStatements(asker, activity),
-    memoryTable(asker.memory.root, sessions),
+    memoryTable(asker.account.root, sessions),
     audit(asker, principals),
   ]
 }
@@ -330,8 +330,8 @@ function sessionTable(
       ...(session === asker
         ? [asker.describer?.describeStatement() ?? null, null, null, null]
         : runningColumns(session, activity, maySee(asker, isSame(session, asker)))),
-      maySee(asker, isSame(session, asker)) ? session.report.clientName : null,
-      millisecondsOf(session.report.openedMs),
+      maySee(asker, isSame(session, asker)) ? session.clientName : null,
+      millisecondsOf(session.openedMs),
       millisecondsOf(session.transactionStartedMs),
     ]),
   )

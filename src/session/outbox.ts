@@ -82,6 +82,8 @@ export interface OutboxOwner {
   standInFor?(isLasting: boolean): StandIn | undefined
   /** What has waited for the log leaves now, and may be changed in its place. `sequence`: the newest that it has seen, by `watch`. */
   leaves?(bytes: Uint8Array, watch: DurabilityWatch, sequence: Sequence): void
+  /** Where is charged what is held, and what is not taken; left out: a test's, which nobody pays for. */
+  readonly account?: MemoryAccount
 }
 
 /** What leaves in place of held bytes, for the error that they must tell of instead; undefined where nothing would do. */
@@ -128,7 +130,6 @@ export class Outbox<W extends Witness = Witness> {
   #watch: DurabilityWatch = nothingSeen.durabilityWatch
   #closed = false
   #drains: (() => void)[] | undefined
-  #memory: MemoryAccount | undefined
   #chargedBytes = 0
   /** Of the socket, when it was last asked. */
   #untakenBytes = 0
@@ -145,11 +146,6 @@ export class Outbox<W extends Witness = Witness> {
     this.#socket = socket
     this.#witness = witness
     this.#owner = owner
-  }
-
-  /** From here on; an outbox that nobody pays for is a test's. */
-  chargeTo(memory: MemoryAccount): void {
-    this.#memory = memory
   }
 
   get witness(): W {
@@ -253,10 +249,11 @@ export class Outbox<W extends Witness = Witness> {
   /** Whether what has been written, and `bytes` behind it, could be kept if nobody took it; what could not must not be flushed. */
   hasRoomFor(bytes: number): boolean {
     const written = this.#writer.end + bytes
-    if (written <= copyLimitBytes || this.#memory === undefined) return true
+    if (written <= copyLimitBytes || this.#closed) return true
+    const { account } = this.#owner
     const bytesMore = written - this.#chargedBytes + this.#heldBytes + this.#socket.pendingBytes
-    if (!this.#memory.tryCharge(bytesMore)) return false
-    this.#memory.release(bytesMore)
+    if (account?.tryCharge(bytesMore) === false) return false
+    account?.release(bytesMore)
     return true
   }
 
@@ -357,12 +354,13 @@ export class Outbox<W extends Witness = Witness> {
     this.askSocket()
     const bytes = this.#heldBytes + this.#untakenBytes
     const before = this.#chargedBytes
-    if (this.#memory === undefined || (bytes <= freeBytes && before === 0)) return
-    if (bytes > before && !this.#memory.tryCharge(bytes - before)) {
+    if (this.#closed || (bytes <= freeBytes && before === 0)) return
+    const { account } = this.#owner
+    if (bytes > before && account?.tryCharge(bytes - before) === false) {
       this.#fail(new PolylogError('out_of_memory', 'out of memory: the client does not take its replies'))
       return
     }
-    if (bytes < before) this.#memory.release(before - bytes)
+    if (bytes < before) account?.release(before - bytes)
     this.#chargedBytes = bytes
   }
 
@@ -396,8 +394,8 @@ export class Outbox<W extends Witness = Witness> {
     for (const held of this.#held) held.bytes = nothing
     this.#held = noneHeld
     this.#heldBytes = 0
-    this.#memory?.release(this.#chargedBytes)
-    this.#memory = undefined
+    if (this.#chargedBytes > 0) this.#owner.account?.release(this.#chargedBytes)
+    this.#chargedBytes = 0
     this.#writer.reset()
     this.rest()
     this.drained()

@@ -129,7 +129,7 @@ export class Party {
       interactive: true,
       failFast: options.failFast ?? false,
     })
-    kernel.ownerAccount = this.#owner.account
+    kernel.lastingPayer = this.#owner
     this.shared = this.#owner.registry.share(kernel, this.#owner.currentDatabase)
     this.isBeginner = true
   }

@@ -8,6 +8,7 @@ import type { RightsSource } from './identity.ts'
 import type { SessionLimits } from './limits.ts'
 import type { TransactionRegistry } from './party.ts'
 import type { Counted } from './principal-budgets.ts'
+import type { SessionReport } from './session-report.ts'
 import type { ClientSession } from './session.ts'
 import type { Sight } from './sight.ts'
 import type { StatementRunner } from './statement-runner.ts'
@@ -19,6 +20,8 @@ export interface SessionRegistry extends TransactionRegistry, RightsSource {
   readonly principals: Principals
   /** All sessions of the server, for those who ask who is there. */
   all(): Iterable<ClientSession>
+  /** A new one, of what it keeps and does. */
+  accountOf(session: ClientSession, place: SessionPlace): MemoryAccount
   /** It has ended. */
   left(session: ClientSession, place: SessionPlace): void
 }
@@ -42,10 +45,11 @@ export interface SessionParts {
   readonly remote: string
   readonly database: Database
   readonly durability: Durability
-  readonly sight: Sight
+  /** Another's; left out: its own. */
+  readonly sight: Sight | undefined
   readonly registry: SessionRegistry
   readonly place: SessionPlace
-  readonly account: MemoryAccount
   readonly limits: SessionLimits
+  readonly report: SessionReport
   readonly isConnection: boolean
 }

@@ -1,23 +1,23 @@
-/** What one session tells the registry of what it does, and what others see of it. */
+/** What sessions of one door in one database tell the registry of what they do. */
 import { PolylogError } from '../base/errors.ts'
 import type { Activity, DatabaseCounts, DoorCounts, RunningStatement, StatementOwner } from './activity.ts'
 
-export class SessionReport {
-  /** When the session began. */
-  readonly openedMs: number
-  /** As the client calls itself, for those who look who is there. */
-  clientName = ''
+/** A session, as far as others see what it does. */
+export interface Reporting extends StatementOwner {
   /** What runs and has to wait. */
   running: RunningStatement | undefined
+}
+
+/** All sessions of a door in a database have one. */
+export class SessionReport {
   readonly databaseCounts: DatabaseCounts
   readonly #activity: Activity
   readonly #doorCounts: DoorCounts
 
-  constructor(activity: Activity, door: string, database: string) {
+  constructor(activity: Activity, door: string, databaseCounts: DatabaseCounts) {
     this.#activity = activity
-    this.openedMs = activity.nowMs()
     this.#doorCounts = activity.door(door)
-    this.databaseCounts = activity.database(database)
+    this.databaseCounts = databaseCounts
   }
 
   statement(): void {
@@ -30,11 +30,11 @@ export class SessionReport {
   }
 
   /** Not the hot path: what ends in its turn is only counted. */
-  watch<T>(result: Promise<T>, owner: StatementOwner, text: string): Promise<T> {
-    const running = this.#activity.began(owner, text)
-    this.running = running
+  watch<T>(result: Promise<T>, session: Reporting, text: string): Promise<T> {
+    const running = this.#activity.began(session, text)
+    session.running = running
     const ended = (failed: boolean): void => {
-      if (this.running === running) this.running = undefined
+      if (session.running === running) session.running = undefined
       this.#activity.ended(running, failed)
     }
     return result.then(

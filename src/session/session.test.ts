@@ -507,3 +507,31 @@ test('what a session limits for itself is its own', () => {
   expect([one.limits.lockTimeoutMs, one.limits.countsRows]).toEqual([5, false])
   for (const { limits } of [other, openSession()]) expect([limits.lockTimeoutMs, limits.countsRows]).toEqual([0, true])
 })
+
+describe('the account of a session', () => {
+  const holders = (): readonly string[] => [...server.sessions.memory.root.holders()].map(({ path }) => path.join(' '))
+
+  test('is there once something is charged to it, and gives all of it back with the session', async () => {
+    const session = openSession()
+    await session.run(put('a', '1'))
+    const before = holders()
+    expect(session.chargedBytes).toBe(0)
+    session.account.charge(100_000)
+    expect(session.chargedBytes).toBe(100_000)
+    expect(
+      holders()
+        .filter((one) => !before.includes(one))
+        .at(-1),
+    ).toContain(`the session ${session.id}`)
+    session.close()
+    expect(holders()).toEqual(before)
+  })
+
+  test('is closed where the session has ended before anything was charged', () => {
+    const session = openSession()
+    const before = holders()
+    session.close()
+    expect(session.account.tryCharge(1)).toBe(false)
+    expect(holders()).toEqual(before)
+  })
+})

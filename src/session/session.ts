@@ -9,6 +9,7 @@ import type { Moment } from '../base/moment.ts'
 import type { KeyRange } from '../base/slice.ts'
 import type { Rights } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
+import type { Interruption } from '../database/commit/large-commits.ts'
 import { type Isolation, type Sequence, type Statement, TakesTurns } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
 import type { KeyWaits } from '../database/transaction/key-waits.ts'
@@ -33,26 +34,27 @@ import type { RunningStatement } from './activity.ts'
 import { commitOf } from './faults.ts'
 import type { DurabilityWatch, SlowClient } from './outbox.ts'
 import type { SessionParts, SessionPlace, SessionRegistry } from './session-parts.ts'
-import { SessionReport } from './session-report.ts'
+import type { SessionReport } from './session-report.ts'
 import { Identity } from './identity.ts'
 import type { SessionLimits } from './limits.ts'
 import { LookingBack } from './looking-back.ts'
 import { Party } from './party.ts'
 import { finishPrepared } from './prepared.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
-import type { Sight } from './sight.ts'
+import { Sight } from './sight.ts'
 import { canceled, Cancellation, type StatementRunner } from './statement-runner.ts'
 import { Watches } from './watches.ts'
 
 const asUsual: BeginOptions = {}
 
-export class ClientSession implements Session {
+export class ClientSession extends Sight implements Session, Interruption {
   readonly id: number
   readonly user: string
   readonly door: string
   readonly remote: string
   readonly sight: Sight
-  readonly memory: MemoryAccount
+  /** Made for who has something charged to it. */
+  #account: MemoryAccount | undefined
   limits: SessionLimits
   readonly isConnection: boolean
   durability: Durability
@@ -66,7 +68,8 @@ export class ClientSession implements Session {
   #asked = asUsual
   readonly registry: SessionRegistry
   readonly #place: SessionPlace
-  readonly cancellation: Cancellation = new Cancellation()
+  /** Made for the first statement that has to wait. */
+  #cancellation: Cancellation | undefined
   readonly identity: Identity
   /** Made for who begins a transaction, or joins one. */
   #party: Party | undefined
@@ -78,22 +81,28 @@ export class ClientSession implements Session {
   #workspaces: Set<Workspace> | undefined
   #closed = false
   readonly report: SessionReport
+  readonly openedMs: number
+  /** As the client calls itself, for those who look who is there. */
+  clientName = ''
+  /** What runs and has to wait. */
+  running: RunningStatement | undefined
 
   constructor(parts: SessionParts) {
+    super()
     this.id = parts.id
     this.user = parts.user
     this.door = parts.door
     this.remote = parts.remote
     this.durability = parts.durability
     this.#home = parts.database
-    this.sight = parts.sight
-    this.memory = parts.account
+    this.sight = parts.sight ?? this
     this.limits = parts.limits
     this.identity = new Identity(parts.user, parts.roleId, this)
     this.isConnection = parts.isConnection
     this.registry = parts.registry
     this.#place = parts.place
-    this.report = new SessionReport(parts.registry.activity, parts.door, parts.database.name)
+    this.report = parts.report
+    this.openedMs = parts.registry.activity.nowMs()
   }
 
   // ---- as the caller of its statements
@@ -103,11 +112,23 @@ export class ClientSession implements Session {
   }
 
   get account(): MemoryAccount {
-    return this.memory
+    if (this.#account !== undefined) return this.#account
+    this.#account = this.registry.accountOf(this, this.#place)
+    if (this.#closed) this.#account.close()
+    return this.#account
+  }
+
+  /** Of it, and what is below. */
+  get chargedBytes(): number {
+    return this.#account?.usedBytes ?? 0
   }
 
   get runner(): StatementRunner {
     return this.registry.runner
+  }
+
+  get cancellation(): Cancellation {
+    return (this.#cancellation ??= new Cancellation())
   }
 
   get #ownParty(): Party {
@@ -152,7 +173,7 @@ export class ClientSession implements Session {
   openWorkspace(name: string): Workspace {
     this.#workspaces ??= new Set()
     for (const one of this.#workspaces) if (one.isClosed) this.#workspaces.delete(one)
-    const workspace = new Workspace(name, this.memory, this.currentDatabase.workspaces, this.limits)
+    const workspace = new Workspace(name, this.account, this.currentDatabase.workspaces, this.limits)
     this.#workspaces.add(workspace)
     return workspace
   }
@@ -173,7 +194,7 @@ export class ClientSession implements Session {
 
   /** Of an outbox: it concerns others where a statement of this session keeps them waiting in a transaction. */
   waitsForClient(client: SlowClient, room: Promise<void>): void {
-    if (this.cancellation.isRunning) this.#party?.shared?.waitForClient(client, room)
+    if (this.#cancellation?.isRunning === true) this.#party?.shared?.waitForClient(client, room)
   }
 
   get evidence(): readonly EvidenceTable[] {
@@ -270,15 +291,6 @@ export class ClientSession implements Session {
     return this.#track(this.report.watch(result, this, this.describer?.describeStatement() ?? ''))
   }
 
-  /** What runs and has to wait. */
-  get running(): RunningStatement | undefined {
-    return this.report.running
-  }
-
-  get clientName(): string {
-    return this.report.clientName
-  }
-
   get databaseFacts(): DatabaseFacts {
     const { pipeline, isPersistent, checkpoints, limits, newestSequence } = this.#present
     const { preparedTransactions } = limits
@@ -352,7 +364,7 @@ export class ClientSession implements Session {
     try {
       result = this.runner.run(transaction, statement, this)
       if (!(result instanceof Promise)) {
-        const committed = commitOf(transaction, this.cancellation)
+        const committed = commitOf(transaction, this)
         if (typeof committed !== 'number') return this.#finishAlone(transaction, result, committed)
         this.sight.saw(committed)
         this.report.databaseCounts.commits++
@@ -404,6 +416,16 @@ export class ClientSession implements Session {
       this.#alone = undefined
       this.cancellation.end()
     }
+  }
+
+  // ---- as whoever waits for the commit of a single statement
+
+  check(): void {
+    this.cancellation.check()
+  }
+
+  orWoken(pause: Promise<void>): Promise<void> {
+    return this.cancellation.orWoken(pause)
   }
 
   // ---- transactions
@@ -468,7 +490,7 @@ export class ClientSession implements Session {
   // ---- watching
 
   watch(range: KeyRange, isEmpty = false): void {
-    this.#watches ??= new Watches(this.memory)
+    this.#watches ??= new Watches(this.account)
     this.#watches.add(range, this.#present, isEmpty)
     this.sight.saw(this.#present.newestSequence)
   }
@@ -502,13 +524,13 @@ export class ClientSession implements Session {
   }
 
   get cancelRequests(): number {
-    return this.cancellation.requests
+    return this.#cancellation?.requests ?? 0
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.cancellation.request()
+    this.#cancellation?.request()
     this.unwatch()
     this.#party?.abort()
     if (this.#alone !== undefined) this.currentDatabase.locks.stopWaiting(this.#alone, canceled())
@@ -517,7 +539,7 @@ export class ClientSession implements Session {
     this.#past?.end(this.id)
     this.#past = undefined
     if (this.#workspaces !== undefined) for (const one of this.#workspaces) one.close()
-    this.memory.close()
+    this.#account?.close()
     this.registry.left(this, this.#place)
   }
 }

@@ -1,5 +1,6 @@
 /** All sessions of a server, and the open transactions that can be joined by token. */
 import { assert, PolylogError } from '../base/errors.ts'
+import type { MemoryAccount } from '../base/memory-account.ts'
 import { type AccessItem, firstList, given, noOwner, noRole } from '../database/access/access-list.ts'
 import { ofDatabases, privilege } from '../database/access/privileges.ts'
 import { type Member, Rights, rightsOfSuperuser } from '../database/access/rights.ts'
@@ -20,7 +21,7 @@ import type { RoleTransaction } from '../principal/pending-changes.ts'
 import { Principals } from '../principal/principals.ts'
 import type { Role } from '../principal/roles.ts'
 import { checkUnused } from '../principal/uses.ts'
-import { Activity } from './activity.ts'
+import { Activity, type DatabaseCounts } from './activity.ts'
 import { ConnectionCounts, type ConnectionLimits } from './connection-counts.ts'
 import type { ChangeLog, Session, SessionHost, SessionOptions } from './contract.ts'
 import { IdleDatabases, type IdleLimits } from './idle-databases.ts'
@@ -29,7 +30,8 @@ import { type Counted, PrincipalBudgets } from './principal-budgets.ts'
 import { Scheduler } from './scheduler.ts'
 import { ClientSession } from './session.ts'
 import type { SessionPlace, SessionRegistry } from './session-parts.ts'
-import { Sight } from './sight.ts'
+import { SessionReport } from './session-report.ts'
+import type { Sight } from './sight.ts'
 import { SharedTransaction } from './shared-transaction.ts'
 import { type RepeatCounts, StatementRunner } from './statement-runner.ts'
 
@@ -133,6 +135,8 @@ export class Sessions implements SessionHost, SessionRegistry {
   readonly memory: ProcessMemory
   /** By database and user; as long as there are sessions of it. */
   readonly #places = new Map<string, SessionPlace>()
+  /** By door; a database that was dropped and made anew is counted anew. */
+  readonly #reports = new WeakMap<DatabaseCounts, Map<string, SessionReport>>()
   /** The last of each role, so that it is the same for all its sessions. */
   readonly #rights = new WeakMap<Database, Map<number, Rights>>()
   readonly connections: ConnectionCounts
@@ -253,21 +257,21 @@ export class Sessions implements SessionHost, SessionRegistry {
       remote: options.remote ?? '',
       database,
       durability: options.durability ?? this.options.durability,
-      sight: this.#sightBeside(options.beside, name) ?? new Sight(),
+      sight: this.#sightBeside(options.beside, name),
       registry: this,
       place,
       isConnection,
       limits,
-      account: place.account.child('the session', {
-        limitBytes: Math.min(this.memory.sessionBytes, limits.sessionBytes),
-        quantumBytes: 4096,
-        assuredBytes,
-        id,
-      }),
+      report: this.#reportOf(options.door, name),
     })
     place.sessions++
     this.#sessions.set(id, session)
     return session
+  }
+
+  accountOf({ id, limits }: ClientSession, { account }: SessionPlace): MemoryAccount {
+    const limitBytes = Math.min(this.memory.sessionBytes, limits.sessionBytes)
+    return account.child('the session', { limitBytes, quantumBytes: 4096, assuredBytes, id })
   }
 
   left({ id, door, user, isConnection }: ClientSession, place: SessionPlace): void {
@@ -305,6 +309,15 @@ export class Sessions implements SessionHost, SessionRegistry {
     // Those of an open transaction that changes the lists are its own.
     if (access === database.catalog.access) known.set(roleId, rights)
     return rights
+  }
+
+  #reportOf(door: string, database: string): SessionReport {
+    const counts = this.activity.database(database)
+    let reports = this.#reports.get(counts)
+    if (reports === undefined) this.#reports.set(counts, (reports = new Map<string, SessionReport>()))
+    let report = reports.get(door)
+    if (report === undefined) reports.set(door, (report = new SessionReport(this.activity, door, counts)))
+    return report
   }
 
   #placeOf(database: Database, user: string, counted: Counted): SessionPlace {

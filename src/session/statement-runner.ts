@@ -19,7 +19,7 @@
  *
  * Slices and pages come from the scheduler, each in a turn of its own; a lock is taken up in the turn that grants it.
  */
-import type { MemoryAccount } from '../base/memory-account.ts'
+import type { Payer } from '../base/memory-account.ts'
 import { PolylogError } from '../base/errors.ts'
 import {
   Elsewhere,
@@ -103,13 +103,11 @@ function lockTimeout(): PolylogError {
 }
 
 /** Whose statement it is. */
-export interface Caller {
+export interface Caller extends Payer {
   readonly cancellation: Cancellation
   readonly principal: Principal
   /** Told of each state that the statement runs on, before the statement can tell anybody of it. */
   readonly sight: Sight
-  /** What its statements keep is charged there. */
-  readonly account: MemoryAccount
   readonly limits: SessionLimits
 }
 
@@ -133,7 +131,7 @@ export class StatementRunner {
 
   /** The result, or a promise of it where something had to be waited for. The transaction stays open either way. */
   run<T>(transaction: KernelTransaction, statement: Statement<T>, caller: Caller, isRepeat = false): T | Promise<T> {
-    transaction.callerAccount = caller.account
+    transaction.payer = caller
     transaction.callerLimits = caller.limits
     transaction.counts.isOff = !caller.limits.countsRows
     const start = transaction.beginStatement()

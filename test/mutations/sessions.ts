@@ -184,6 +184,19 @@ export const sessionMutations: readonly Mutation[] = [
   ...mutationsOf('src/model/table/reference-schema.ts', scripts, [
     ['VALIDATE CONSTRAINT keeps writers out', ', { besideWriters: true })', ')'],
   ]),
+  ...mutationsOf(
+    'src/session/session.ts',
+    ['src/session/session.test.ts'],
+    [
+      ['an account that is made for who has gone is open', 'if (this.#closed) this.#account.close()', 'void 0'],
+      ['what a session was charged outlives it', '    this.#account?.close()\n', ''],
+    ],
+  ),
+  ...mutationsOf(
+    'src/gateway/connection.ts',
+    ['src/server/held-memory.test.ts'],
+    [['a stranger has no limit', 'Infinity) : strangerBytes', 'Infinity) : Infinity']],
+  ),
   ...mutationsOf('src/session/session.ts', scripts, [
     [
       'a session that ends keeps its locks',

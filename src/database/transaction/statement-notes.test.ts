@@ -22,7 +22,7 @@ class Noting {
   private constructor(temporary: TemporaryFiles | undefined) {
     this.temporary = temporary
     const parts = { temporary, operatorBytes: 100_000, statementBytes: Infinity }
-    this.notes = new StatementNotes({ callerAccount: this.account, kernel: { workspaces: parts } })
+    this.notes = new StatementNotes({ payer: this, kernel: { workspaces: parts } })
   }
 
   static async of(spills = true): Promise<Noting> {

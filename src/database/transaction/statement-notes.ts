@@ -13,7 +13,7 @@
  * Invariants: a chunk that is on its way to the file is not written to; a note that is read stays until the statement ends.
  */
 import { ByteReader, ByteWriter } from '../../base/bytes.ts'
-import type { MemoryAccount } from '../../base/memory-account.ts'
+import type { Payer } from '../../base/memory-account.ts'
 import { Elsewhere, type StatementSteps, type Transaction } from '../contract.ts'
 import type { TemporaryFile } from '../directory/temporary-files.ts'
 import { inPlace } from './wait.ts'
@@ -21,7 +21,7 @@ import { type CallerLimits, Workspace, type WorkspaceParts } from './workspace.t
 
 /** The transaction. */
 export interface NotesOwner {
-  readonly callerAccount: MemoryAccount
+  readonly payer: Payer
   readonly callerLimits?: CallerLimits | undefined
   readonly kernel: { readonly workspaces: WorkspaceParts }
 }
@@ -84,8 +84,8 @@ export class StatementNotes {
 
   /** Of its own: a COPY goes over several statements of its transaction. */
   #newWorkspace(): Workspace {
-    const { callerAccount, callerLimits, kernel } = this.#owner
-    return new Workspace('rows of a statement', callerAccount, kernel.workspaces, callerLimits)
+    const { payer, callerLimits, kernel } = this.#owner
+    return new Workspace('rows of a statement', payer.account, kernel.workspaces, callerLimits)
   }
 
   #numberOf(event: string): number {

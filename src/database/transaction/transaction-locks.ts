@@ -11,7 +11,7 @@
  * in `#written`, `#looked` and `#owned` is held, or noted.
  */
 import { PolylogError } from '../../base/errors.ts'
-import type { MemoryAccount } from '../../base/memory-account.ts'
+import type { MemoryAccount, Payer } from '../../base/memory-account.ts'
 import { sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceOf } from '../../base/tuple.ts'
 import {
@@ -41,8 +41,8 @@ export interface LockingTransaction {
   /** Nothing was committed since its snapshot. */
   readonly seesNewest: boolean
   /** Who pays for its locks: its statement's caller, or its owner where it has one. */
-  readonly callerAccount: MemoryAccount
-  readonly ownerAccount: MemoryAccount | undefined
+  readonly payer: Payer
+  readonly lastingPayer: Payer | undefined
   /** It meets somebody, so it can no longer be alone: calls `takeNoted`. */
   interleave(): void
   /** Throws where the key was changed after the transaction's snapshot, and `isStill` does not say that it may stay so. */
@@ -175,8 +175,8 @@ export class TransactionLocks {
 
   /** Throws `out_of_memory`: the statement's error, with which the locks that it took are given back. */
   #charge(): void {
-    const { ownerAccount, callerAccount } = this.#transaction
-    this.#account ??= (ownerAccount ?? callerAccount).child('the locks')
+    const { lastingPayer, payer } = this.#transaction
+    this.#account ??= (lastingPayer ?? payer).account.child('the locks')
     this.#account.resize(this.#account.usedBytes, this.#table.bytesOf(this.#transaction), 'the locks of a transaction')
   }
 
@@ -312,7 +312,7 @@ export class TransactionLocks {
 
   /** Of the session whose statement runs, beyond the end of the transaction: see `session-locks.ts`. */
   get ofSession(): SessionLocks {
-    return (this.#session ??= this.#table.ofSession(this.#transaction.principal, this.#transaction.callerAccount))
+    return (this.#session ??= this.#table.ofSession(this.#transaction.principal, this.#transaction.payer.account))
   }
 
   /** A lock that a session gets: who is alone in his turn may have to wait for it. */

@@ -12,7 +12,7 @@
  * delete), or within the turn that commits it; it commits with an empty agenda; after `end` nothing is pinned and no lock is held.
  */
 import { assert, PolylogError } from '../../base/errors.ts'
-import type { MemoryAccount } from '../../base/memory-account.ts'
+import type { Payer } from '../../base/memory-account.ts'
 import { MutableSlice, sliceLength, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import type { Cursor, Miss, Reader, ScanOptions } from '../../storage/store.ts'
 import { TransactionAccess } from '../access/transaction-access.ts'
@@ -91,11 +91,11 @@ export class KernelTransaction implements Transaction {
   usedNumbers = false
   /** `history/author.ts` */
   author: Author | undefined
-  /** Of whoever runs the statement. */
-  callerAccount: MemoryAccount
+  /** Whoever runs the statement. */
+  payer: Payer
   callerLimits: CallerLimits | undefined
-  /** Of whoever began it, where that is somebody who may outlive a joined caller. */
-  ownerAccount: MemoryAccount | undefined
+  /** Whoever began it, where that is somebody who may outlive a joined caller. */
+  lastingPayer: Payer | undefined
   #workspace: Workspace | undefined
   #agenda: Agenda | undefined
   readonly effects: Effects = new Effects(this, () => this.#budget.checkSize())
@@ -119,7 +119,7 @@ export class KernelTransaction implements Transaction {
   constructor(kernel: Kernel, options: TransactionOptions) {
     this.kernel = kernel
     this.counts = new TransactionCounts(kernel)
-    this.callerAccount = kernel.account
+    this.payer = kernel
     this.writes = new WriteSet(kernel.spill)
     this.slice = new StatementSlice(
       kernel.services,
@@ -147,8 +147,8 @@ export class KernelTransaction implements Transaction {
     this.view.sequence = 0
     this.createdCollections = this.usedNumbers = false
     this.committedAt = this.author = undefined
-    this.callerAccount = this.kernel.account
-    this.callerLimits = this.ownerAccount = undefined
+    this.payer = this.kernel
+    this.callerLimits = this.lastingPayer = undefined
     this.#clock.begin(options.interactive)
     this.#catalog.reset()
     this.reads = undefined
@@ -247,7 +247,7 @@ export class KernelTransaction implements Transaction {
   }
 
   get workspace(): Workspace {
-    this.#workspace ??= new Workspace('the statement', this.callerAccount, this.kernel.workspaces, this.callerLimits)
+    this.#workspace ??= new Workspace('the statement', this.payer.account, this.kernel.workspaces, this.callerLimits)
     return this.#workspace
   }
 

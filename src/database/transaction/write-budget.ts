@@ -4,7 +4,7 @@
  * Small writes are not charged one by one: they come by quanta, of which the first is free.
  */
 import { PolylogError } from '../../base/errors.ts'
-import type { MemoryAccount } from '../../base/memory-account.ts'
+import type { MemoryAccount, Payer } from '../../base/memory-account.ts'
 import type { Slice } from '../../base/slice.ts'
 import type { Kernel } from '../kernel.ts'
 
@@ -39,8 +39,8 @@ export interface WritingTransaction {
   readonly writes: { readonly sizeBytes: number; readonly residentBytes: number; readonly count: number }
   /** Of what it has put off. */
   readonly putOffBytes: number
-  readonly callerAccount: MemoryAccount
-  readonly ownerAccount: MemoryAccount | undefined
+  readonly payer: Payer
+  readonly lastingPayer: Payer | undefined
 }
 
 export class WriteBudget {
@@ -69,14 +69,14 @@ export class WriteBudget {
   /** What makes room is always written, and up to a bound what a transaction that has made some writes beside. */
   #allowMore(): void {
     this.checkSize()
-    const { kernel, writes, ownerAccount, callerAccount } = this.#transaction
+    const { kernel, writes, lastingPayer, payer } = this.#transaction
     const { sizeBytes } = writes
     const putBytes = sizeBytes - this.#deletedBytes
     const isFree = this.#hasDeleted && putBytes <= freeBesideDeletes
     if (!isFree && !kernel.hasRoomFor(sizeBytes < chargedWritesBytes ? 0 : putBytes)) throw noRoom()
     this.#allowedBytes = (Math.floor(sizeBytes / chargedWritesBytes) + 1) * chargedWritesBytes
     if (sizeBytes < chargedWritesBytes) return
-    this.#account ??= (ownerAccount ?? callerAccount).child('the transaction')
+    this.#account ??= (lastingPayer ?? payer).account.child('the transaction')
     const spilledBytes = sizeBytes - writes.residentBytes
     const heldBytes = this.#allowedBytes - spilledBytes + writes.count * bytesPerWrite
     this.#account.resize(this.#account.usedBytes, heldBytes, 'the writes of a transaction')

@@ -173,7 +173,7 @@ export class MongoConversation implements Conversation {
         isConnection: true,
         ...(databaseName !== undefined && { database: databaseName }),
       })
-      this.#session.report.clientName = this.#clientName
+      this.#session.clientName = this.#clientName
       if (this.#isGreeted) this.#connection.greet(this.#session.limits)
       this.#session.keeper = this.#connection
     }
@@ -186,7 +186,7 @@ export class MongoConversation implements Conversation {
 
   set clientName(name: string) {
     this.#clientName = name
-    if (this.#session !== undefined) this.#session.report.clientName = name
+    if (this.#session !== undefined) this.#session.clientName = name
   }
 
   /** The handshake names another database than the one that an earlier command was answered from. */

@@ -58,7 +58,7 @@ function openBeside(request: Request): Session {
   const { user, identity, database, remote } = session
   const roleId = identity.ownRoleId
   const own = gateway.sessions.openSession({ user, roleId, database, remote, door: 'mongodb', beside: session })
-  own.report.clientName = request.connection.clientName
+  own.clientName = request.connection.clientName
   own.describer = request
   request.session = own
   return own

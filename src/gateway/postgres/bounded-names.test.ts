@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { MemoryAccount } from '../../base/memory-account.ts'
+import { MemoryAccount, type Payer } from '../../base/memory-account.ts'
 import { BoundedNames } from './bounded-names.ts'
 
-const session = (): MemoryAccount => new MemoryAccount('the session')
+const session = (): Payer => ({ account: new MemoryAccount('the session') })
 
 describe('what a client has named', () => {
   it('is found by its name, the empty one too, and its end is told once', () => {

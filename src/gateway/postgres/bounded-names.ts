@@ -2,7 +2,7 @@
  * What a client has named and the server keeps for it: bounded in number and in bytes, since only the client forgets, and
  * charged to its session.
  */
-import type { MemoryAccount } from '../../base/memory-account.ts'
+import type { MemoryAccount, Payer } from '../../base/memory-account.ts'
 import { sqlError } from './errors.ts'
 
 const maxNames = 10_000
@@ -24,7 +24,7 @@ const none = new Map<string, never>()
 export class BoundedNames<T> {
   readonly #kind: string
   readonly #limitBytes: number
-  readonly #session: MemoryAccount
+  readonly #session: Payer
   /** Made with the first that is kept. */
   #memory: MemoryAccount | undefined
   readonly #dropped: ((value: T) => void) | undefined
@@ -35,7 +35,7 @@ export class BoundedNames<T> {
   #lastSerial = 0
 
   /** `kind`: what the things are called in the error, in the plural. `dropped` is told of each that goes. */
-  constructor(kind: string, limitBytes: number, session: MemoryAccount, dropped?: (value: T) => void) {
+  constructor(kind: string, limitBytes: number, session: Payer, dropped?: (value: T) => void) {
     this.#session = session
     this.#kind = kind
     this.#dropped = dropped
@@ -65,7 +65,7 @@ export class BoundedNames<T> {
       const message = `a connection cannot keep more than ${maxNames} ${this.#kind}, or ${this.#limitBytes} bytes of them`
       throw sqlError('too_large', '54000', message)
     }
-    this.#memory ??= this.#session.child(`the ${this.#kind} of a connection`, { quantumBytes: 4096 })
+    this.#memory ??= this.#session.account.child(`the ${this.#kind} of a connection`, { quantumBytes: 4096 })
     this.#memory.charge(heldBytes + entryBytes)
     const kept = { value, serial: ++this.#lastSerial, bytes, heldBytes }
     if (name === '') this.#unnamed = kept

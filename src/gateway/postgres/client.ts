@@ -118,12 +118,11 @@ export class Client implements BlockClient {
     this.outbox = parts.outbox
     this.language = parts.language
     this.limits = parts.limits
-    const { memory } = parts.session
     const { maxMessageBytes } = parts.limits
-    this.statements = new BoundedNames('prepared statements', maxMessageBytes, memory)
-    this.portals = new BoundedNames('portals', maxMessageBytes, memory, closePortal)
-    this.cursors = new BoundedNames('cursors', maxMessageBytes, memory, closeCursor)
-    this.settings = new Settings((name) => this.#settingChanged(name), memory)
+    this.statements = new BoundedNames('prepared statements', maxMessageBytes, this.session)
+    this.portals = new BoundedNames('portals', maxMessageBytes, this.session, closePortal)
+    this.cursors = new BoundedNames('cursors', maxMessageBytes, this.session, closeCursor)
+    this.settings = new Settings((name) => this.#settingChanged(name), this.session)
     this.block = new TransactionBlock(this.session, this.settings, this)
     this.asOf = new AsOf(this.session, this.block)
     this.#sessions = parts.sessions
@@ -153,8 +152,8 @@ export class Client implements BlockClient {
 
   /** What it listens to. */
   get notifications(): Notifications {
-    const { hub, memory } = this.session
-    return (this.listening ??= new Notifications(this.#messenger, hub, memory))
+    const { hub, account } = this.session
+    return (this.listening ??= new Notifications(this.#messenger, hub, account))
   }
 
   /** A cursor that has outlived its transaction reads nothing more. */
@@ -309,7 +308,7 @@ export class Client implements BlockClient {
     this.outbox.noteLasting()
     if (reportedSettings.has(name)) (this.#toReport ??= new Set()).add(name)
     const value = this.settings.get(name)
-    if (name === 'application_name') this.session.report.clientName = (value ?? '').slice(0, longestName)
+    if (name === 'application_name') this.session.clientName = (value ?? '').slice(0, longestName)
     if (textSettings.has(name)) this.#textStyle = undefined
     if (name === 'role' || name === 'session_authorization') actAsSet(this)
     else if (name === asOfSetting) this.asOf.changed(value)
@@ -411,7 +410,7 @@ export class Client implements BlockClient {
   }
 
   #chargeText(bytes: number): void {
-    this.#textMemory ??= this.session.memory.child('the text of a statement')
+    this.#textMemory ??= this.session.account.child('the text of a statement')
     this.#textMemory.charge(bytes)
   }
 

@@ -76,7 +76,7 @@ class CopyIn implements CopyTarget {
     this.#load = load
     this.#resolve = resolve
     this.#reject = reject
-    this.#memory = client.session.memory.child('rows of COPY', { weight, quantumBytes })
+    this.#memory = client.session.account.child('rows of COPY', { weight, quantumBytes })
   }
 
   receive(type: number, bytes: Uint8Array, start: number, end: number): void | Promise<void> {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { MemoryAccount } from '../../base/memory-account.ts'
 import { Settings } from './settings.ts'
 
-const noLimit = new MemoryAccount('all')
+const noLimit = { account: new MemoryAccount('all') }
 
 it('prefers local values until the transaction ends', () => {
   const changed: string[] = []
@@ -30,23 +30,23 @@ it('forgets a local value where the session sets its own', () => {
 })
 
 it('is charged for what is set, and for nothing that has gone back', () => {
-  const session = new MemoryAccount('the session', undefined, { limitBytes: 1_000_000, quantumBytes: 1 })
-  const settings = new Settings(() => undefined, session)
+  const account = new MemoryAccount('the session', undefined, { limitBytes: 1_000_000, quantumBytes: 1 })
+  const settings = new Settings(() => undefined, { account })
   settings.set('a', 'x'.repeat(1000), 'session')
   const before = settings.state
-  const held = session.usedBytes
+  const held = account.usedBytes
   expect(held).toBeGreaterThan(2000)
   settings.set('a', 'x'.repeat(3000), 'transaction')
   settings.set('b', 'x'.repeat(3000), 'session')
-  expect(session.usedBytes).toBeGreaterThan(held + 12_000)
+  expect(account.usedBytes).toBeGreaterThan(held + 12_000)
   expect(() => settings.set('c', 'x'.repeat(600_000), 'session')).toThrow(
     expect.objectContaining({ code: 'out_of_memory' }),
   )
   expect(settings.get('c')).toBeUndefined()
   settings.dropLocal()
   settings.restore(before)
-  expect(session.usedBytes).toBeLessThan(held + 4096)
+  expect(account.usedBytes).toBeLessThan(held + 4096)
   settings.set('a', undefined, 'session')
   settings.reset()
-  expect(session.usedBytes).toBeLessThan(4096)
+  expect(account.usedBytes).toBeLessThan(4096)
 })

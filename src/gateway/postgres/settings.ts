@@ -5,7 +5,7 @@
  * of SET LOCAL goes back at the transaction's end anyhow. The whole is an immutable value, so that going back is to put
  * the earlier value in place.
  */
-import type { MemoryAccount } from '../../base/memory-account.ts'
+import type { MemoryAccount, Payer } from '../../base/memory-account.ts'
 
 export interface SettingsState {
   readonly session: ReadonlyMap<string, string>
@@ -30,18 +30,18 @@ export class Settings {
   /** What RESET goes back to: what the client connected with. */
   #initial: ReadonlyMap<string, string> = nothing
   readonly #onChange: (name: string) => void
-  readonly #session: MemoryAccount
+  readonly #session: Payer
   /** Made with the first. */
   #account: MemoryAccount | undefined
 
   /** `onChange` is told of every name whose value may have changed. */
-  constructor(onChange: (name: string) => void, session: MemoryAccount) {
+  constructor(onChange: (name: string) => void, session: Payer) {
     this.#session = session
     this.#onChange = onChange
   }
 
   get #memory(): MemoryAccount {
-    return (this.#account ??= this.#session.child('the settings of a connection', { quantumBytes: 4096 }))
+    return (this.#account ??= this.#session.account.child('the settings of a connection', { quantumBytes: 4096 }))
   }
 
   get state(): SettingsState {

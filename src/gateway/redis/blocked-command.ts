@@ -158,7 +158,7 @@ export class BlockedCommand implements KeyWaiter {
       this.#positions.set(key, at)
       bytes += keyBytes + key.length
     }
-    this.#session.memory.resize(this.#chargedBytes, bytes, 'the keys that are waited for')
+    this.#session.account.resize(this.#chargedBytes, bytes, 'the keys that are waited for')
     this.#chargedBytes = bytes
     this.keys = [...this.#positions.keys()]
     waits.wait(this)
@@ -273,7 +273,7 @@ export class BlockedCommand implements KeyWaiter {
     this.#hasEnded = true
     this.#timer?.()
     this.#leavePlace()
-    this.#session.memory.release(this.#chargedBytes)
+    this.#session.account.release(this.#chargedBytes)
     this.#chargedBytes = 0
     if (error === undefined) this.#resolve()
     else this.#reject(error)

@@ -27,7 +27,7 @@ export abstract class ConnectedClient implements Sender {
   abstract meet(): void
 
   get input(): RequestParser {
-    return (this.#input ??= this.#parsers.take(this, this.connection.memory))
+    return (this.#input ??= this.#parsers.take(this, this.connection))
   }
 
   protected giveInput(): void {
@@ -71,9 +71,9 @@ export abstract class ConnectedClient implements Sender {
   }
 
   keepName(which: ClientName, value: string): void {
-    this.#names ??= this.connection.memory.child('the names of a client', { quantumBytes: 4096 })
+    this.#names ??= this.connection.account.child('the names of a client', { quantumBytes: 4096 })
     this.#names.resize(2 * this[which].length, 2 * value.length)
     this[which] = value
-    this.session.report.clientName = this.name
+    this.session.clientName = this.name
   }
 }

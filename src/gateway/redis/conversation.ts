@@ -103,7 +103,7 @@ export class RedisConversation extends ConnectedClient implements Client, Conver
   }
 
   get #call(): Call {
-    return (this.#lent ??= this.#server.calls.take(this, this.connection.memory))
+    return (this.#lent ??= this.#server.calls.take(this, this.connection))
   }
 
   get #reply(): Reply {
@@ -141,7 +141,7 @@ export class RedisConversation extends ConnectedClient implements Client, Conver
   }
 
   get memoryBytes(): number {
-    return this.connection.memory.usedBytes + this.session.memory.usedBytes
+    return this.connection.chargedBytes + this.session.chargedBytes
   }
 
   get queue(): QueuedCommands | undefined {
@@ -543,7 +543,7 @@ export class RedisConversation extends ConnectedClient implements Client, Conver
     next.durability = last.durability
     this.#parties?.close()
     last.close()
-    next.report.clientName = this.name
+    next.clientName = this.name
     this.session = next
     this.#unasked?.moveTo(next.hub)
     const { outbox } = this.connection

@@ -8,7 +8,7 @@ import type { StatementSteps } from '../../database/contract.ts'
 import { charge } from '../../base/work.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
-import type { MemoryAccount } from '../../base/memory-account.ts'
+import type { Payer } from '../../base/memory-account.ts'
 import { sliceLength, type Slice } from '../../base/slice.ts'
 import { encodeShown } from './shown-bytes.ts'
 import type { ErrorTally } from './usage.ts'
@@ -57,7 +57,7 @@ export class Reply {
   protocol = 2
   readonly #maxBytes: number
   /** Of whom it is for. */
-  #memory!: MemoryAccount
+  #payer!: Payer
   readonly #tally: ErrorTally
   /** The writer may grow so far before more is charged. */
   #paidTo: number
@@ -71,8 +71,8 @@ export class Reply {
   }
 
   /** Serves another connection from now on; between two commands. */
-  serve(memory: MemoryAccount, protocol: number): void {
-    this.#memory = memory
+  serve(payer: Payer, protocol: number): void {
+    this.#payer = payer
     this.protocol = protocol
   }
 
@@ -86,7 +86,7 @@ export class Reply {
   #pay(needed: number): void {
     this.#checkSize()
     const paidTo = Math.max(needed, Math.min(2 * this.#paidTo, this.#maxBytes))
-    this.#memory.charge(paidTo - this.#paidTo, 'the reply')
+    this.#payer.account.charge(paidTo - this.#paidTo, 'the reply')
     this.#paidTo = paidTo
   }
 
@@ -106,7 +106,7 @@ export class Reply {
 
   #settleWriter(): void {
     if (this.#paidTo === this.#freeBytes) return
-    this.#memory.release(this.#paidTo - this.#freeBytes)
+    this.#payer.account.release(this.#paidTo - this.#freeBytes)
     this.#paidTo = this.#freeBytes
   }
 
@@ -139,7 +139,7 @@ export class Reply {
   #dropParts(kept: number): void {
     for (const { end } of this.#parts.splice(kept)) {
       this.#partsBytes -= end
-      this.#memory.release(end)
+      this.#payer.account.release(end)
     }
   }
 
@@ -153,7 +153,7 @@ export class Reply {
     const { end } = this.writer
     this.#checkSize()
     this.#settleWriter()
-    this.#memory.charge(end, 'the reply')
+    this.#payer.account.charge(end, 'the reply')
     this.#parts.push(this.writer)
     this.#partsBytes += end
     this.writer = new ByteWriter(roomBytes)

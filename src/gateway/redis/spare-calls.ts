@@ -3,7 +3,7 @@
  *
  * Invariant: one that is spare is no connection's, and nothing of the one that it served last is read again.
  */
-import type { MemoryAccount } from '../../base/memory-account.ts'
+import type { Payer } from '../../base/memory-account.ts'
 import { Call } from './call.ts'
 import type { Client } from './client.ts'
 import { Reply } from './reply.ts'
@@ -19,11 +19,11 @@ export class SpareCalls {
     this.#server = server
   }
 
-  take(client: Client, memory: MemoryAccount): Call {
+  take(client: Client, payer: Payer): Call {
     const server = this.#server
     const call = this.#spare.pop() ?? new Call(server, new Reply(4 * server.limits.maxMessageBytes, server.tally))
     call.client = client
-    call.reply.serve(memory, client.protocol)
+    call.reply.serve(payer, client.protocol)
     return call
   }
 

@@ -10,14 +10,14 @@ const many = encodeCommand(['DEL', ...Array.from({ length: 3000 }, (_, i) => `${
 it('a parser is given away without what was charged for its last request', () => {
   const parsers = new SpareParsers(1024 * 1024)
   const [one, other] = ['one', 'other'].map((name) => new MemoryAccount(name)) as [MemoryAccount, MemoryAccount]
-  const first = parsers.take(sender, one)
+  const first = parsers.take(sender, { account: one })
   first.push(many)
   expect(first.next()).toBe(parsed.request)
   expect(one.usedBytes).toBeGreaterThan(0)
   // It is answered, and nobody has asked whether more has come.
   expect(parsers.give(first)).toBe(true)
   expect(one.usedBytes).toBe(0)
-  const second = parsers.take(sender, other)
+  const second = parsers.take(sender, { account: other })
   expect(second).toBe(first)
   second.push(many)
   for (const found of [parsed.request, parsed.more]) expect(second.next()).toBe(found)
@@ -27,7 +27,7 @@ it('a parser is given away without what was charged for its last request', () =>
 it('a parser that has part of a request is not given away', () => {
   const parsers = new SpareParsers(1024 * 1024)
   const account = new MemoryAccount('one')
-  const parser = parsers.take(sender, account)
+  const parser = parsers.take(sender, { account })
   for (const part of [many.subarray(0, 3), many.subarray(3, 20_000)]) {
     parser.push(part)
     expect(parser.next()).toBe(parsed.more)

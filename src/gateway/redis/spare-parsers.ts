@@ -3,7 +3,7 @@
  *
  * Invariant: one that is spare holds nothing of what it has parsed, and is no connection's.
  */
-import type { MemoryAccount } from '../../base/memory-account.ts'
+import type { Payer } from '../../base/memory-account.ts'
 import { RequestParser, type Sender } from './wire.ts'
 
 const mostKept = 64
@@ -17,10 +17,10 @@ export class SpareParsers {
     this.#maxBytes = maxBytes
   }
 
-  take(sender: Sender, memory: MemoryAccount): RequestParser {
+  take(sender: Sender, payer: Payer): RequestParser {
     const parser = this.#spare.pop() ?? new RequestParser(this.#maxBytes)
     parser.sender = sender
-    parser.chargeTo(memory)
+    parser.chargeTo(payer)
     return parser
   }
 

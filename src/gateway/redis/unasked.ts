@@ -48,7 +48,7 @@ export class Unasked implements Listener {
     if (this.#subscriptions !== undefined) return this.#subscriptions
     const { hub } = this.#client.session
     this.#server.watching.attach(hub)
-    return (this.#subscriptions = new Subscriptions(this, hub, this.#connection.memory))
+    return (this.#subscriptions = new Subscriptions(this, hub, this.#connection.account))
   }
 
   get subscriptionCount(): number {

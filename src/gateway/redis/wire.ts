@@ -148,12 +148,12 @@ export class RequestParser extends ReceiveBuffer {
   #payArguments(): void {
     this.sender?.meet()
     const bytes = chargedTogether * argumentBytes
-    this.memory?.charge(bytes, 'the arguments of a request')
+    this.payer?.account.charge(bytes, 'the arguments of a request')
     this.#argumentBytes += bytes
   }
 
   #releaseArguments(): void {
-    this.memory?.release(this.#argumentBytes)
+    if (this.#argumentBytes > 0) this.payer?.account.release(this.#argumentBytes)
     this.#argumentBytes = 0
   }
 

@@ -11,6 +11,8 @@ const owner = Symbol('owner')
 
 interface Owned extends net.Socket {
   [owner]?: RealSocket
+  /** Where Node keeps what it was asked for, as long as the socket; it asks the system again where there is nothing. */
+  _peername?: object | undefined
 }
 
 export function ownerOf(socket: net.Socket): RealSocket | undefined {
@@ -37,7 +39,9 @@ function received(this: Owned, chunk: Uint8Array): void {
 export type Origin = Pick<Socket, 'remote' | 'isLocal'>
 
 /** `path`: of the socket in the file system that it came by. */
-export function originOf({ remoteAddress, remotePort }: net.Socket, path: string | undefined): Origin {
+export function originOf(socket: net.Socket, path: string | undefined): Origin {
+  const { remoteAddress, remotePort } = socket
+  if ('_peername' in socket) (socket as Owned)._peername = undefined
   return {
     remote: `${path === undefined ? (remoteAddress ?? '?') : resolve(path)}:${remotePort ?? 0}`,
     isLocal: path !== undefined || isLoopback(remoteAddress ?? '?'),

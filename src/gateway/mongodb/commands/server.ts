@@ -87,13 +87,9 @@ type Sessions = Request['gateway']['sessions']
 type AnySession = ReturnType<Sessions['all']> extends Iterable<infer S> ? S : never
 
 function writeOperation(writer: BsonWriter, session: AnySession, activity: Sessions['activity']): void {
-  const { id, door, remote, user, database, running, waitsFor, report } = session
+  const { id, door, remote, user, database, running, waitsFor, clientName } = session
   writer.string('type', 'op').string('desc', door).count('opid', id)
-  writer
-    .string('client', remote)
-    .string('appName', report.clientName)
-    .string('user', user)
-    .string('polylogDatabase', database)
+  writer.string('client', remote).string('appName', clientName).string('user', user).string('polylogDatabase', database)
   writer.boolean('active', running !== undefined)
   if (running === undefined) return
   const tookMs = activity.tookMs(running)

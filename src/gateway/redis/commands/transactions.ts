@@ -16,7 +16,7 @@ import { QueuedCommands, type QueuedCommand } from '../queue.ts'
 
 function multi(call: Call): void {
   if (call.client.queue !== undefined) throw new CommandError('ERR MULTI calls can not be nested')
-  call.client.queue = new QueuedCommands(call.client.session.memory)
+  call.client.queue = new QueuedCommands(call.client.session.account)
   call.reply.ok()
 }
 

@@ -74,7 +74,7 @@ export class MasterLink {
     const remote = `${master.host}:${master.port}`
     this.#session = server.sessions.openSession({ user: 'polylog', door: 'replication', database, remote })
     this.#client = new LinkClient(this.#session, remote)
-    this.#call = server.calls.take(this.#client, this.#session.memory)
+    this.#call = server.calls.take(this.#client, this.#session)
   }
 
   get offset(): number {

@@ -23,7 +23,7 @@ class LibraryLoad implements ScriptHost {
   }
 
   grown(bytes: number): void {
-    this.#call.client.session.memory.charge(bytes, 'a library')
+    this.#call.client.session.account.charge(bytes, 'a library')
     this.grownBytes += bytes
   }
 
@@ -66,7 +66,7 @@ export function* loadLibrary(call: Call, text: LibraryText): StatementSteps<Libr
   } finally {
     interpreter.endLoad()
     interpreter.end()
-    if (load.grownBytes > 0) call.client.session.memory.release(load.grownBytes)
+    if (load.grownBytes > 0) call.client.session.account.release(load.grownBytes)
     scripts.giveBack(interpreter)
   }
   if (functions.length === 0) throw new CommandError('ERR No functions registered')

@@ -189,7 +189,7 @@ export class ScriptRun implements ScriptHost {
     this.rights = call.tx.principal.rights
     this.#interpreter = server.scripts.takeInterpreter(this.rights)
     this.#reply = new Reply(server.limits.maxMessageBytes, new ErrorTally())
-    this.#reply.serve(call.client.session.memory, 2)
+    this.#reply.serve(call.client.session, 2)
     this.#inner = new Call(server, this.#reply)
     this.#inner.client = this.#client
     this.#inner.arguments = this.#arguments
@@ -351,7 +351,7 @@ export class ScriptRun implements ScriptHost {
     if (this.#loading !== undefined) this.#interpreter.endLoad()
     this.#call.tx.keepsPages = false
     this.#reply.settle()
-    if (this.#grownBytes > 0) this.#call.client.session.memory.release(this.#grownBytes)
+    if (this.#grownBytes > 0) this.#call.client.session.account.release(this.#grownBytes)
     this.#interpreter.end()
     scripts.giveBack(this.#interpreter)
   }
@@ -359,7 +359,7 @@ export class ScriptRun implements ScriptHost {
   // ---- what the interpreter asks
 
   grown(bytes: number): void {
-    this.#call.client.session.memory.charge(bytes, 'a script')
+    this.#call.client.session.account.charge(bytes, 'a script')
     this.#grownBytes += bytes
   }
 

@@ -78,7 +78,7 @@ function* readPast(
 function beginPast({ transaction }: SqlRun, database: Database): KernelTransaction {
   const asker = transaction as KernelTransaction
   const past = database.begin({ isolation: 'repeatable read', readOnly: true, interactive: true })
-  past.callerAccount = asker.callerAccount
+  past.payer = asker.payer
   past.callerLimits = asker.callerLimits
   past.beginStatement()
   past.principal = principalThen(transaction.principal, database, transaction.catalog)
