@@ -194,7 +194,7 @@ export const sessionMutations: readonly Mutation[] = [
   ),
   ...mutationsOf(
     'src/gateway/connection.ts',
-    ['src/server/held-memory.test.ts'],
+    ['src/gateway/connection.test.ts'],
     [['a stranger has no limit', 'Infinity) : strangerBytes', 'Infinity) : Infinity']],
   ),
   ...mutationsOf('src/session/session.ts', scripts, [
