@@ -518,11 +518,7 @@ describe('the account of a session', () => {
     expect(session.chargedBytes).toBe(0)
     session.account.charge(100_000)
     expect(session.chargedBytes).toBe(100_000)
-    expect(
-      holders()
-        .filter((one) => !before.includes(one))
-        .at(-1),
-    ).toContain(`the session ${session.id}`)
+    expect(holders().findLast((one) => !before.includes(one))).toContain(`the session ${session.id}`)
     session.close()
     expect(holders()).toEqual(before)
   })
