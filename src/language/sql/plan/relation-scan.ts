@@ -54,8 +54,14 @@ function hasKeys({ relation, width }: RelationItem): boolean {
 
 function ordinalsRead({ needed }: FromPlanner, { relation, first }: RelationItem): Set<number> {
   const ordinals = new Set<number>()
+  const count = relation.columns.length
+  // Of many joined relations all columns together are many, for each of them again.
+  if (needed.size > count) {
+    for (let ordinal = 0; ordinal < count; ordinal++) if (needed.has(first + ordinal)) ordinals.add(ordinal)
+    return ordinals
+  }
   for (const column of needed) {
-    if (column >= first && column < first + relation.columns.length) ordinals.add(column - first)
+    if (column >= first && column < first + count) ordinals.add(column - first)
   }
   return ordinals
 }
