@@ -202,6 +202,11 @@ describe('SQL and keys', () => {
     expect((await failureOf(postgres.query('CREATE TABLE redis.db7 (id integer PRIMARY KEY)'))).message).toMatch(
       refused,
     )
+    await postgres.query('CREATE TABLE aside (id integer PRIMARY KEY); CREATE SEQUENCE beside')
+    for (const moving of ['TABLE aside', 'SEQUENCE beside']) {
+      expect((await failureOf(postgres.query(`ALTER ${moving} SET SCHEMA redis`))).message).toMatch(refused)
+    }
+    await postgres.query('DROP TABLE aside; DROP SEQUENCE beside')
     const inserting = collectionOf(mongo.db('redis'), 'db7').insertOne({ _id: 1 })
     expect((await failureOf(inserting)).message).toMatch(refused)
     expect(await clients.redis().select(7)).toBe('OK')

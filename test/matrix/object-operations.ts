@@ -84,6 +84,11 @@ const views = operationsOf(
         { sql: 'ALTER VIEW shop.fresh RENAME TO cheap' },
       ],
       [
+        'owner in use + create of bank',
+        'ALTER VIEW shop.cheap SET SCHEMA bank',
+        { sql: 'ALTER VIEW bank.cheap SET SCHEMA shop' },
+      ],
+      [
         'owner in use + create of shop + use of shop',
         'CREATE OR REPLACE VIEW shop.cheap AS SELECT id, price FROM shop.goods WHERE true',
         { sql: 'CREATE OR REPLACE VIEW shop.cheap AS SELECT id, price FROM shop.goods' },

@@ -116,6 +116,11 @@ export const tableOperations: readonly Operation[] = [
           { sql: 'ALTER TABLE shop.items DROP COLUMN fresh' },
         ],
         [
+          'owner in use + create of bank or schema + read + insert + update + delete + create of bank',
+          'ALTER TABLE shop.items SET SCHEMA bank',
+          { sql: 'ALTER TABLE bank.items SET SCHEMA shop' },
+        ],
+        [
           definition,
           'ALTER TABLE shop.items RENAME price TO cost',
           { sql: 'ALTER TABLE shop.items RENAME cost TO price' },

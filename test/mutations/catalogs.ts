@@ -8,6 +8,30 @@ export const catalogMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/sql/bind/names.ts', names, [
     ['a user is called like a schema of the system and gets it', 'systemNamespaces.has(user) ? [] : user', 'user'],
   ]),
+  ...mutationsOf('src/language/sql/statement/set-schema.ts', golden, [
+    [
+      'a sequence of a column stays where its table was',
+      'flatMap(({ sequence }) => sequence ?? [])',
+      'flatMap((): number[] => [])',
+    ],
+    ['what names a relation keeps its schema', '  renameInTexts(run, before, relation.id)\n', ''],
+  ]),
+  ...mutationsOf(
+    'src/language/sql/statement/naming.ts',
+    [...golden, 'src/gateway/postgres/session-scripts.test.ts'],
+    [
+      [
+        'indexes go where their names are taken',
+        'for (const { name } of [relation, ...parts]) {',
+        'for (const { name } of parts.length < 0 ? parts : [relation]) {',
+      ],
+      [
+        'a temporary relation leaves its schema',
+        'isTemporaryName(schema) || isTemporaryName(relation.namespace.name)) {',
+        'isTemporaryName(schema)) {',
+      ],
+    ],
+  ),
   ...mutationsOf('src/language/sql/catalog/memory-relation.ts', golden, [
     ['rows of a catalog say nothing of it', '[...step.value, systemViewOid(schema, name)!]', '[...step.value, 0]'],
   ]),

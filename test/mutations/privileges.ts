@@ -36,11 +36,7 @@ export const privilegeMutations: readonly Mutation[] = [
         '  if (change.ownerId !== undefined && change.ownerId !== before.ownerId) mayGive(transaction, before)\n',
         '',
       ],
-      [
-        'who changes definitions moves a table to where it reads',
-        '    if (altered.namespace.id !== collection.namespace.id) mayMove(transaction, before)\n',
-        '',
-      ],
+      ['who changes definitions moves a table to where it reads', '      mayMove(transaction, before)\n', ''],
     ],
   ),
   ...mutationsOf(

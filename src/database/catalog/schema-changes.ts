@@ -172,19 +172,21 @@ function mayCreateIn({ baseCatalog, principal }: KernelTransaction, namespace: N
   principal.rights.requireInNamespace(namespace, privilege.create)
 }
 
+/** Some namespaces hold one model alone. */
+function checkPlace({ name }: Namespace, kind: string): void {
+  if (name === keyvalueNamespace && kind !== 'keyvalue') {
+    throw new PolylogError('foreign_model_violation', `"${name}" holds the databases of Redis and nothing else`)
+  }
+  if (name.startsWith(temporaryPrefix) && (findKind(kind)?.model ?? kind) !== 'table') {
+    throw new PolylogError('foreign_model_violation', `"${name}" holds temporary relations and nothing else`)
+  }
+}
+
 export function createCollection(transaction: KernelTransaction, created: NewCollection): Collection {
   const { namespace, name } = created
   const { space, isOwned = false } = findKind(created.kind) ?? {}
   checkName(name, space)
-  if (namespace.name === keyvalueNamespace && created.kind !== 'keyvalue') {
-    throw new PolylogError(
-      'foreign_model_violation',
-      `"${keyvalueNamespace}" holds the databases of Redis and nothing else`,
-    )
-  }
-  if (namespace.name.startsWith(temporaryPrefix) && (findKind(created.kind)?.model ?? created.kind) !== 'table') {
-    throw new PolylogError('foreign_model_violation', `"${namespace.name}" holds temporary relations and nothing else`)
-  }
+  checkPlace(namespace, created.kind)
   checkEngine(transaction, created.engine)
   if (created.kind !== 'keyvalue') mayCreateIn(transaction, namespace)
   holdNamespace(transaction, namespace)
@@ -342,7 +344,10 @@ export function alterCollection(
   }
   if (altered.name !== collection.name || altered.namespace.id !== collection.namespace.id) {
     const { name, namespace, space } = altered
-    if (altered.namespace.id !== collection.namespace.id) mayMove(transaction, before)
+    if (altered.namespace.id !== collection.namespace.id) {
+      mayMove(transaction, before)
+      checkPlace(namespace, altered.kind)
+    }
     transaction.principal.rights.requireInNamespace(namespace, privilege.create)
     checkName(name, space)
     holdNamespace(transaction, namespace)

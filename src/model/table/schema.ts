@@ -70,8 +70,13 @@ export function redefine(
   return Table.of(altered)
 }
 
-export function renameTable(transaction: Transaction, table: Table, name: string): Table {
-  const altered = transaction.alterCollection(table.collection, { name })
+/** Another name, or another namespace. */
+export function moveTable(
+  transaction: Transaction,
+  table: Table,
+  to: Pick<CollectionChange, 'name' | 'namespace'>,
+): Table {
+  const altered = transaction.alterCollection(table.collection, to)
   spreadContent(transaction, altered)
   return Table.of(altered)
 }

@@ -4,7 +4,7 @@
  * A default keeps the sequence that it draws from as text, so its text follows the new name.
  */
 import type { AlterObjectSchemaStmt, AlterTableStmt, RangeVar, RenameStmt } from 'libpg-query'
-import type { Collection } from '../../../database/catalog/catalog.ts'
+import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
 import type { CollectionChange } from '../../../database/catalog/schema-changes.ts'
 import type { ColumnDefinition } from '../../../model/table/definition.ts'
 import { redefine } from '../../../model/table/schema.ts'
@@ -13,15 +13,12 @@ import { Table } from '../../../model/table/table.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { skipping } from './create-schema.ts'
 import { nothing, type Outcome } from './execution.ts'
-import { findCollection, isNameTaken, shownName } from './naming.ts'
+import { missingRelation } from './missing-relation.ts'
+import { findCollection, isNameTaken, placeFor } from './naming.ts'
 import { giveCollection, newOwner, type Owner } from './owners.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { movedSequenceDefault } from './stored-expressions.ts'
-import { planMoveRoutine } from './routines/alter-routine.ts'
-import { routineWord } from './routines/named-routine.ts'
-import { objectWords } from './statement-names.ts'
 import { renameInQueries } from './views/view-text.ts'
 
 export function planRenameSequence({ relation, newname = '', missing_ok: missingOk }: RenameStmt): Planned {
@@ -35,23 +32,25 @@ export function renameSequence(run: SqlRun, sequence: Collection, name: string):
   change(run, sequence, { name })
 }
 
-export function planMoveObject(statement: AlterObjectSchemaStmt): Planned {
-  const { objectType, relation, newschema = '', missing_ok: missingOk } = statement
-  if (routineWord(objectType) !== undefined) return planMoveRoutine(statement)
-  if (objectType !== 'OBJECT_SEQUENCE') throw notBuilt(`ALTER ${objectWords(objectType)} SET SCHEMA`)
+export function planMoveSequence({ relation, newschema = '', missing_ok: missingOk }: AlterObjectSchemaStmt): Planned {
   return planOnSequence(relation!, missingOk === true, (run, sequence) => moveSequence(run, sequence, newschema))
 }
 
-function moveSequence(run: SqlRun, sequence: Collection, schema: string): void {
-  const { catalog } = run.transaction
-  const namespace = catalog.namespaces.get(schema)
-  if (namespace === undefined) throw failure('3F000', `schema "${schema}" does not exist`)
+export function moveSequence(run: SqlRun, sequence: Collection, schema: string): void {
   refuseOwned(run, sequence, 'cannot move an owned sequence into another schema')
-  if (namespace.id === sequence.namespace.id) return
-  if (isNameTaken(run.transaction, schema, sequence.name)) {
-    throw failure('42P07', `relation "${sequence.name}" already exists in schema "${schema}"`)
+  const namespace = placeFor(run, sequence, schema)
+  if (namespace !== undefined) change(run, sequence, { namespace })
+}
+
+/** One that belongs to a column goes where its table goes. */
+export function moveAlong(run: SqlRun, sequence: Collection, namespace: Namespace): void {
+  const { access } = run.transaction
+  access.beginChange(sequence.id)
+  try {
+    change(run, sequence, { namespace })
+  } finally {
+    access.endChange(sequence.id)
   }
-  change(run, sequence, { namespace })
 }
 
 export function planOwnSequence({ relation, cmds = [], missing_ok: missingOk }: AlterTableStmt): Planned {
@@ -76,9 +75,7 @@ function planOnSequence(
 ): Planned {
   return planSteps({ kind: 'schema' }, 'ALTER SEQUENCE', (run): Outcome => {
     const sequence = findCollection(run, name)
-    const message = `relation "${shownName(name)}" does not exist`
-    if (sequence === undefined && missingOk) return { rowCount: 0, notices: [skipping('00000', message)] }
-    if (sequence === undefined) throw failure('42P01', message)
+    if (sequence === undefined) return missingRelation(name, missingOk)
     if (!isSequence(sequence)) throw failure('42809', `"${sequence.name}" is not a sequence`)
     run.transaction.principal.rights.requireOwner(sequence)
     work(run, sequence)

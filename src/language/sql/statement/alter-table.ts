@@ -43,7 +43,8 @@ import { bindForeignKey, constraintNames } from './foreign-keys.ts'
 import { bindGeneration, dropExpressionStep, refuseGenerated } from './generated-columns.ts'
 import { identityStep } from './identity-columns.ts'
 import { lockToAlter } from './lock-table.ts'
-import { findCollection, freeName, getOwnTable, isNameTaken, shownName } from './naming.ts'
+import { missingRelation } from './missing-relation.ts'
+import { findCollection, freeName, getOwnTable, isNameTaken } from './naming.ts'
 import { giveCollection, newOwner } from './owners.ts'
 import { rowSecurityStep } from './policies.ts'
 import { storageStep } from './column-storage.ts'
@@ -102,7 +103,7 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
   const tag = statement.objtype === 'OBJECT_MATVIEW' ? 'ALTER MATERIALIZED VIEW' : 'ALTER TABLE'
   const planned = planSteps({ kind: 'schema' }, tag, function* (run): StatementSteps<Outcome> {
     if (statement.missing_ok === true && findCollection(run, relation) === undefined) {
-      return { rowCount: 0, notices: [skipping('00000', `relation "${shownName(relation)}" does not exist`)] }
+      return missingRelation(relation, true)
     }
     const notices: Notice[] = []
     const sequence = ownedSequence(run, statement)

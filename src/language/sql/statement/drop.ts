@@ -14,6 +14,7 @@ import { skipping } from './create-schema.ts'
 import { dropTargets } from './drop-objects.ts'
 import { planDropExtension } from './extensions.ts'
 import type { Outcome } from './execution.ts'
+import { skippedDrop } from './missing-relation.ts'
 import { findCollection, findPart, refuseBusy, shownName } from './naming.ts'
 import { getPolicyTarget, policyTarget } from './policies.ts'
 import { type Planned, planSteps } from './prepared.ts'
@@ -54,9 +55,10 @@ export function planDrop(_binder: Binder, statement: DropStmt): Planned {
       const target = kind.find(run, name)
       if (target !== undefined) targets.push(target)
       else {
-        const what = `${kind.word} "${shownName(name)}" does not exist`
-        if (statement.missing_ok !== true) throw failure(missingState(kind.word), what)
-        notices.push(skipping('00000', what))
+        if (statement.missing_ok !== true) {
+          throw failure(missingState(kind.word), `${kind.word} "${shownName(name)}" does not exist`)
+        }
+        notices.push(skippedDrop(run, kind.word, name))
       }
     }
     if (statement.concurrent === true) for (const { id } of targets) yield* passUsersAlone(run, id)

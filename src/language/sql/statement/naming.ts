@@ -53,6 +53,24 @@ export function isNameTaken(transaction: Transaction, namespace: string, name: s
   return (catalog.findCollection(namespace, name) ?? catalog.findOwnerOfPart(namespace, name)) !== undefined
 }
 
+/** The schema that a relation is to move to, with what is named after it; undefined where it lies there already. */
+export function placeFor({ transaction }: SqlRun, relation: Collection, schema: string): Namespace | undefined {
+  const found = transaction.catalog.namespaces.get(schema)
+  const namespace = found === undefined && schema === 'public' ? transaction.createNamespace(schema) : found
+  if (systemNamespaces.has(schema)) throw failure('42501', `permission denied for schema ${schema}`)
+  if (schema === 'pg_temp' || isTemporaryName(schema) || isTemporaryName(relation.namespace.name)) {
+    throw failure('0A000', 'cannot move objects into or out of temporary schemas')
+  }
+  if (namespace === undefined) throw failure('3F000', `schema "${schema}" does not exist`)
+  if (namespace.id === relation.namespace.id) return undefined
+  const parts = partsOf(relation).filter(({ isRelation }) => isRelation === true)
+  for (const { name } of [relation, ...parts]) {
+    if (!isNameTaken(transaction, schema, name)) continue
+    throw failure('42P07', `relation "${name}" already exists in schema "${schema}"`)
+  }
+  return namespace
+}
+
 const maxNameBytes = 63
 
 /** `orders_email_key`, cut to what a name may be, with a number where it is taken. */

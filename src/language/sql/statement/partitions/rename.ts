@@ -5,9 +5,9 @@ import { primaryIndexKey } from '../../../../model/table/table-kind.ts'
 import { Table } from '../../../../model/table/table.ts'
 import { failure } from '../../failure.ts'
 import type { SqlRun } from '../../plan/run.ts'
-import { skipping } from '../create-schema.ts'
 import { nothing } from '../execution.ts'
-import { findPart, isNameTaken, refusePending, shownName } from '../naming.ts'
+import { missingRelation } from '../missing-relation.ts'
+import { findPart, isNameTaken, refusePending } from '../naming.ts'
 import { type Planned, planSteps } from '../prepared.ts'
 import { currentTable, redefineAlong } from './links.ts'
 import { childrenOf } from './recursion.ts'
@@ -15,11 +15,7 @@ import { childrenOf } from './recursion.ts'
 export function planRenameIndex({ relation, newname: to = '', missing_ok: missingOk }: RenameStmt): Planned {
   return planSteps({ kind: 'schema' }, 'ALTER INDEX', (run) => {
     const found = findPart(run, relation!)
-    if (found === undefined) {
-      const message = `relation "${shownName(relation!)}" does not exist`
-      if (missingOk !== true) throw failure('42P01', message)
-      return { rowCount: 0, notices: [skipping('00000', message)] }
-    }
+    if (found === undefined) return missingRelation(relation!, missingOk)
     const table = Table.of(run.transaction.catalog.collectionById(found.id)!)
     run.transaction.principal.rights.requireOwner(table.collection)
     refusePending(run, table, 'ALTER INDEX')

@@ -13,9 +13,9 @@ import {
 import { createBareBinder } from '../../bind/bind.ts'
 import { failure } from '../../failure.ts'
 import { currentContext, type SqlRun } from '../../plan/run.ts'
-import { skipping } from '../create-schema.ts'
 import { nothing, type Outcome } from '../execution.ts'
-import { findCollection, isNameTaken, refuseBusy, shownName } from '../naming.ts'
+import { missingRelation } from '../missing-relation.ts'
+import { findCollection, isNameTaken, refuseBusy } from '../naming.ts'
 import { giveCollection, newOwner } from '../owners.ts'
 import { renamePolicies } from '../policy-expressions.ts'
 import { type Planned, planSteps } from '../prepared.ts'
@@ -32,9 +32,7 @@ export function planAlterView(statement: AlterTableStmt): Planned {
   const commands = cmds.map((node) => ('AlterTableCmd' in node ? node.AlterTableCmd : {}))
   return planSteps({ kind: 'schema' }, 'ALTER VIEW', (run): Outcome => {
     const view = findCollection(run, relation!)
-    const message = `relation "${shownName(relation!)}" does not exist`
-    if (view === undefined && missingOk === true) return { rowCount: 0, notices: [skipping('00000', message)] }
-    if (view === undefined) throw failure('42P01', message)
+    if (view === undefined) return missingRelation(relation!, missingOk)
     if (!isView(view)) throw failure('42809', `"${view.name}" is not a view`)
     alterView(run, view, commands)
     return nothing
@@ -138,9 +136,7 @@ export function planRenameView(statement: RenameStmt): Planned {
   const { relation, newname = '', missing_ok: missingOk, renameType } = statement
   return planSteps({ kind: 'schema' }, 'ALTER VIEW', (run): Outcome => {
     const view = findCollection(run, relation!)
-    const message = `relation "${shownName(relation!)}" does not exist`
-    if (view === undefined && missingOk === true) return { rowCount: 0, notices: [skipping('00000', message)] }
-    if (view === undefined) throw failure('42P01', message)
+    if (view === undefined) return missingRelation(relation!, missingOk)
     if (!isView(view)) throw failure('42809', `"${view.name}" is not a view`)
     if (renameType === 'OBJECT_VIEW') renameView(run, view, newname)
     else renameViewColumn(run, view, statement)
