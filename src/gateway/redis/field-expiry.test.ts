@@ -1,4 +1,4 @@
-/** Fields of hashes that expire: replies by Redis 7.4's documentation, and what is there when their time is over. */
+/** Fields of hashes that expire, and what else hashes can since Redis 7.4: replies by Redis 7.4's documentation, and what is there when their time is over. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { reclaimFields } from '../../model/keyvalue/field-expiry.ts'
 import { Crc64 } from '../../model/keyvalue/rdb/crc64.ts'
@@ -104,6 +104,20 @@ it('HSET ends the expiry of a field, HINCRBY keeps it', () =>
     ['HTTL h FIELDS 4 a b c d', '[:-1 :100 :100 :-1]'],
   ))
 
+it('HSCAN tells names alone, where it is asked to, and only HSCAN', () =>
+  run(
+    ['HSET h a 1 b 2 c 3', ':3'],
+    ['HSCAN h 0 NOVALUES', '["0" ["a" "b" "c"]]'],
+    ['HSCAN h 0 MATCH [ab] NOVALUES COUNT 1000', '["0" ["a" "b"]]'],
+    ['HSCAN h 0 novalues MATCH', '-ERR syntax error'],
+    ['HSCAN none 0 NOVALUES', '["0" []]'],
+    ['SADD s x', ':1'],
+    ['ZADD z 1 x', ':1'],
+    ['SSCAN s 0 NOVALUES', '-ERR NOVALUES option can only be used in HSCAN'],
+    ['ZSCAN z 0 NOVALUES', '-ERR NOVALUES option can only be used in HSCAN'],
+    ['SCAN 0 NOVALUES', '-ERR NOVALUES option can only be used in HSCAN'],
+  ))
+
 describe('a field whose time is over', () => {
   beforeEach(() =>
     run(
@@ -124,6 +138,7 @@ describe('a field whose time is over', () => {
     ['HKEYS h', '["c"]'],
     ['HVALS h', '["3"]'],
     ['HSCAN h 0', '["0" ["c" "3"]]'],
+    ['HSCAN h 0 NOVALUES', '["0" ["c"]]'],
     ['HRANDFIELD h', '"c"'],
     ['HRANDFIELD h 5 WITHVALUES', '["c" "3"]'],
     ['HRANDFIELD h -2', '["c" "c"]'],

@@ -151,6 +151,7 @@ export function longArguments({ size, keys, longString }: LongSizes): LongArgume
     ],
     hscan: [
       ['hash', '0', 'COUNT', elementCount],
+      ['hash', '0', 'COUNT', elementCount, 'NOVALUES'],
       ['longs', '0'],
     ],
     hset: [

@@ -77,7 +77,7 @@ lmove k k LEFT|RIGHT LEFT|RIGHT|lmpop n k+ LEFT|RIGHT COUNT_n?|blpop k+ 0.001|br
 blmove k k LEFT|RIGHT LEFT|RIGHT 0.001|brpoplpush k k 0.001|blmpop 0.001 n k+ LEFT|RIGHT COUNT_n?|bzpopmax k+ 0.001
 bzmpop 0.001 n k+ MIN|MAX COUNT_n?|client UNBLOCK n TIMEOUT|ERROR?
 hset k m_v+|hmset k m_v+|hsetnx k m v|hget k m|hmget k m+|hdel k m+|hlen k|hkeys k|hvals k|hgetall k|hexists k m
-hincrby k m n|hincrbyfloat k m f|hstrlen k m|hrandfield k n? WITHVALUES?|hscan k n MATCH_p? COUNT_n?
+hincrby k m n|hincrbyfloat k m f|hstrlen k m|hrandfield k n? WITHVALUES?|hscan k n MATCH_p? COUNT_n? NOVALUES?
 sadd k m+|srem k m+|scard k|sismember k m|smismember k m+|smembers k|spop k n?|srandmember k n?|smove k k m
 sinter k+|sunion k+|sdiff k+|sinterstore k k+|sunionstore k k+|sdiffstore k k+|sintercard n k+ LIMIT_n?|sscan k n COUNT_n?
 zadd k NX|XX? GT|LT? CH? INCR? f_m+|zincrby k f m|zrem k m+|zcard k|zscore k m|zmscore k m+|zrank k m|zrevrank k m

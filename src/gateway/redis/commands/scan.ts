@@ -28,6 +28,8 @@ interface ScanOptions {
   count: number
   match: Glob | undefined
   kind: string | undefined
+  /** Fields without what they hold. */
+  hidesValues: boolean
 }
 
 /** As C's strtoul reads it: nothing is 0, a sign is allowed and a negative number counts down from 2^64. */
@@ -43,16 +45,23 @@ function parseCursor(call: Call, position: number): bigint {
   return found[1] === '-' ? BigInt.asUintN(64, -cursor) : cursor
 }
 
-function parseOptions(call: Call, first: number, allowsType: boolean): ScanOptions {
-  const options: ScanOptions = { count: 10, match: undefined, kind: undefined }
+/** `of`: what a collection holds; undefined: keys. */
+function parseOptions(call: Call, first: number, of?: Kind): ScanOptions {
+  const options: ScanOptions = { count: 10, match: undefined, kind: undefined, hidesValues: false }
   for (let at = first; at < call.count; at += 2) {
     const option = call.option(at)
+    if (option === 'NOVALUES') {
+      if (of !== kind.hash) throw new CommandError('ERR NOVALUES option can only be used in HSCAN')
+      options.hidesValues = true
+      at--
+      continue
+    }
     if (at + 1 >= call.count) throw syntaxError()
     if (option === 'COUNT') {
       options.count = call.integer(at + 1)
       if (options.count < 1) throw syntaxError()
     } else if (option === 'MATCH') options.match = new Glob(call.arg(at + 1))
-    else if (allowsType && option === 'TYPE') options.kind = call.text(at + 1).toLowerCase()
+    else if (of === undefined && option === 'TYPE') options.kind = call.text(at + 1).toLowerCase()
     else throw syntaxError()
   }
   return options
@@ -105,7 +114,7 @@ function* writePage(call: Call, nextCursor: number, items: readonly ScanItem[]):
 
 function scanKeys(call: Call): StatementSteps<void> {
   const cursor = parseCursor(call, 1)
-  const options = parseOptions(call, 2, true)
+  const options = parseOptions(call, 2)
   const { visibleSpace: space, visibleKeys } = call
   const offset = headerOffset(space)
   const key = new MutableSlice()
@@ -132,7 +141,7 @@ function scanCollection(of: Kind, pick: (value: Slice) => Uint8Array | string | 
     const { space } = call
     const header = findCollection(call.tx, space, call.arg(1), of)
     if (header === undefined) return writePage(call, 0, [])
-    const options = parseOptions(call, 3, false)
+    const options = parseOptions(call, 3, of)
     const index = elementIndex(of)
     const offset = elementOffset(space, index, header.generation)
     const element = new MutableSlice()
@@ -144,7 +153,12 @@ function scanCollection(of: Kind, pick: (value: Slice) => Uint8Array | string | 
       if (isOver(entry)) return
       decodeLastElement(entry, offset, element)
       if (options.match !== undefined && !options.match.matches(element)) return
-      charge(entry.end - entry.start + value.end - value.start)
+      charge(entry.end - entry.start)
+      if (options.hidesValues) {
+        items.push(copySlice(element))
+        return
+      }
+      charge(value.end - value.start)
       const first = copySlice(element)
       const second = findLong(call.tx, space, header, entry, value) ?? pick(value)
       items.push(first)
