@@ -11,7 +11,8 @@
  *                  doc?, set?: { path: value }, unset?: [path], cut?: [{ field, newSize }], before?, after? }
  *              | { op: 'drop' | 'rename' | 'dropDatabase' | 'create' | 'createIndexes' | 'dropIndexes' | 'modify', db, coll?, of?, … }
  *
- * `of` is the collection's number, which it keeps under other names.  * `set`, `unset` and `cut` are what makes the new document of the old one. `before` and `after` are there where the collection
+ * `of` is the collection's number, which it keeps under other names.
+ * `set`, `unset` and `cut` are what makes the new document of the old one. `before` and `after` are there where the collection
  * keeps images.
  */
 import type { Slice } from '../../base/slice.ts'
