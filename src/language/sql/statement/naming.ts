@@ -188,6 +188,11 @@ export function getTable(run: SqlRun, name: RangeVar): Table {
   if (collection === undefined) {
     throw failure('42P01', `relation "${shownName(name)}" does not exist`)
   }
+  return asTable(collection)
+}
+
+/** A relation that was found, as the table that it has to be. */
+export function asTable(collection: Collection): Table {
   if (isTable(collection)) return Table.of(collection)
   if (collection.model === 'table') throw failure('42809', `"${collection.name}" is not a table`)
   throw failure(

@@ -1,5 +1,6 @@
 /** ALTER … RENAME of relations, columns and constraints. */
-import type { RangeVar, RenameStmt } from 'libpg-query'
+import type { RenameStmt } from 'libpg-query'
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import { renameForeignKey } from '../../../model/table/reference-schema.ts'
 import { moveTable, renameColumn } from '../../../model/table/schema.ts'
 import { familyOf } from '../../../model/table/partitions/partitioning.ts'
@@ -13,7 +14,7 @@ import { planRenameSequence, renameSequence } from './alter-sequence.ts'
 import { nothing } from './execution.ts'
 import { constraintNames } from './foreign-keys.ts'
 import { missingRelation } from './missing-relation.ts'
-import { findCollection, getTable, isNameTaken, refusePending } from './naming.ts'
+import { asTable, findCollection, isNameTaken, refusePending } from './naming.ts'
 import { planRenameIndex, renameConstraint } from './partitions/rename.ts'
 import { refuseRenaming } from './partitions/recursion.ts'
 import { planRenamePolicy } from './policies.ts'
@@ -55,7 +56,7 @@ function planRenameTable({ relation, newname: to = '', renameType, missing_ok: m
       renameView(run, found, to)
       return nothing
     }
-    const table = getRenamedTable(run, relation!)
+    const table = getRenamedTable(run, found)
     if (isNameTaken(run.transaction, table.schema, to)) throw failure('42P07', `relation "${to}" already exists`)
     const { catalog } = run.transaction
     moveTable(run.transaction, table, { name: to })
@@ -73,7 +74,7 @@ function planRenameColumn(statement: RenameStmt): Planned {
       renameViewColumn(run, found, statement)
       return nothing
     }
-    const table = getRenamedTable(run, relation!)
+    const table = getRenamedTable(run, found)
     if (table.findColumn(from) === undefined) throw failure('42703', `column "${from}" does not exist`)
     refuseRenaming(run, table, from, relation!.inh !== true)
     const { catalog } = run.transaction
@@ -94,8 +95,9 @@ function planRenameConstraint({
   missing_ok: missingOk,
 }: RenameStmt): Planned {
   return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
-    if (findCollection(run, relation!) === undefined) return missingRelation(relation!, missingOk)
-    const table = getRenamedTable(run, relation!)
+    const found = findCollection(run, relation!)
+    if (found === undefined) return missingRelation(relation!, missingOk)
+    const table = getRenamedTable(run, found)
     if (!constraintNames(table).includes(from)) {
       throw failure('42704', `constraint "${from}" for table "${table.name}" does not exist`)
     }
@@ -108,8 +110,8 @@ function planRenameConstraint({
   })
 }
 
-function getRenamedTable(run: SqlRun, name: RangeVar): Table {
-  const table = getTable(run, name)
+function getRenamedTable(run: SqlRun, found: Collection): Table {
+  const table = asTable(found)
   run.transaction.principal.rights.requireOwner(table.collection)
   refusePending(run, table, 'ALTER TABLE')
   run.transaction.locks.lockCollection(table.id, 'access exclusive')

@@ -6,7 +6,7 @@
  */
 import type { AlterObjectSchemaStmt } from 'libpg-query'
 import type { Collection } from '../../../database/catalog/catalog.ts'
-import { moveTable } from '../../../model/table/schema.ts'
+import { current, moveTable } from '../../../model/table/schema.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
 import { Table } from '../../../model/table/table.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
@@ -16,7 +16,7 @@ import type { SqlRun } from '../plan/run.ts'
 import { moveAlong, moveSequence, planMoveSequence } from './alter-sequence.ts'
 import { nothing } from './execution.ts'
 import { missingRelation } from './missing-relation.ts'
-import { findCollection, getTable, placeFor, refuseBusy } from './naming.ts'
+import { asTable, findCollection, placeFor, refuseBusy } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { planMoveRoutine } from './routines/alter-routine.ts'
 import { routineWord } from './routines/named-routine.ts'
@@ -48,29 +48,29 @@ export function planMoveObject(statement: AlterObjectSchemaStmt): Planned {
     const found = findCollection(run, relation!)
     if (found === undefined) return missingRelation(relation!, missingOk)
     if (!kind.isOne(found)) throw failure('42809', `"${found.name}" is not a ${kind.word}`)
-    const isOther = !isView(found) && !isSequence(found)
-    moveRelation(run, isOther ? getTable(run, relation!).collection : found, newschema)
+    const table = isView(found) || isSequence(found) ? undefined : asTable(found)
+    run.transaction.principal.rights.requireOwner(found)
+    if (isSequence(found)) moveSequence(run, found, newschema)
+    else moveRelation(run, found, table, newschema)
     return nothing
   })
 }
 
-function moveRelation(run: SqlRun, relation: Collection, schema: string): void {
+/** `table`: undefined of a view. */
+function moveRelation(run: SqlRun, relation: Collection, table: Table | undefined, schema: string): void {
   const { transaction } = run
-  transaction.principal.rights.requireOwner(relation)
-  if (isSequence(relation)) return moveSequence(run, relation, schema)
   refuseBusy(run, relation, 'ALTER TABLE')
   const namespace = placeFor(run, relation, schema)
   if (namespace === undefined) return
   const before = transaction.catalog
-  if (isView(relation)) transaction.alterCollection(relation, { namespace })
+  if (table === undefined) transaction.alterCollection(relation, { namespace })
   else {
-    transaction.locks.lockCollection(relation.id, 'access exclusive')
-    const owned = Table.of(relation).definition.columns.flatMap(({ sequence }) => sequence ?? [])
-    for (const id of owned) {
+    transaction.locks.lockCollection(table.id, 'access exclusive')
+    for (const id of table.definition.columns.flatMap(({ sequence }) => sequence ?? [])) {
       const sequence = transaction.catalog.collectionById(id)!
       if (placeFor(run, sequence, schema) !== undefined) moveAlong(run, sequence, namespace)
     }
-    moveTable(transaction, Table.of(transaction.catalog.collectionById(relation.id)!), { namespace })
+    moveTable(transaction, current(transaction, relation), { namespace })
   }
   renameInTexts(run, before, relation.id)
 }
